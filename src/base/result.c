@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Errors as values, in a ring per thread (result.h). The only per-thread state in the tree.
+ */
+#include "base/result.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct code_line {
+    enum capsa_code code;
+    const char *name;
+    int status;
+    int exit;
+    const char *text;
+};
+
+static const struct code_line code_lines[] = {
+#define CAPSA_ERROR(symbol, number, status, exit, text)                                            \
+    {CAPSA_E_##symbol, #symbol, status, exit, text},
+#include "base/errors.def"
+#undef CAPSA_ERROR
+};
+
+static _Thread_local struct capsa_error ring[CAPSA_ERROR_RING];
+static _Thread_local unsigned ring_next;
+
+static struct capsa_error *ring_take(void)
+{
+    struct capsa_error *error = &ring[ring_next % CAPSA_ERROR_RING];
+    ring_next++;
+    return error;
+}
+
+/* A hostile name in a message must not forge log lines or drive a terminal. */
+static void make_printable(char *text)
+{
+    for (char *at = text; *at != '\0'; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte < 0x20 || byte == 0x7f) {
+            *at = '?';
+        }
+    }
+}
+
+/* Cut at a character, not inside one: `text` holds at most `size - 1` bytes of UTF-8. */
+static void trim_partial_utf8(char *text, size_t size)
+{
+    size_t len = strlen(text);
+    if (len + 1 < size) {
+        return;
+    }
+    while (len > 0 && ((unsigned char)text[len - 1] & 0xc0) == 0x80) {
+        len--;
+    }
+    if (len > 0 && ((unsigned char)text[len - 1] & 0x80) != 0) {
+        len--;
+    }
+    text[len] = '\0';
+}
+
+capsa_result capsa_error_make(enum capsa_code code, const char *file, int line, const char *format,
+                              ...)
+{
+    char text[CAPSA_ERROR_TEXT]; /* the arguments may point into the ring */
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    trim_partial_utf8(text, sizeof(text));
+    make_printable(text);
+
+    struct capsa_error *error = ring_take();
+    error->code = code;
+    error->file = file;
+    error->line = line;
+    memcpy(error->text, text, sizeof(text));
+    return (capsa_result){error};
+}
+
+capsa_result capsa_error_within(capsa_result inner, const char *format, ...)
+{
+    char where[CAPSA_ERROR_TEXT];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(where, sizeof(where), format, arguments);
+    va_end(arguments);
+    return capsa_error_make(inner.error->code, inner.error->file, inner.error->line, "%s: %s",
+                            where, inner.error->text);
+}
+
+void capsa_error_keep(capsa_result result, struct capsa_error *kept)
+{
+    if (result.error == NULL) {
+        *kept = (struct capsa_error){.code = CAPSA_E_OK};
+        return;
+    }
+    *kept = *result.error;
+}
+
+capsa_result capsa_error_kept(const struct capsa_error *kept)
+{
+    return (capsa_result){kept->code == CAPSA_E_OK ? NULL : kept};
+}
+
+bool capsa_failed(capsa_result result)
+{
+    return result.error != NULL;
+}
+
+enum capsa_code capsa_code_of(capsa_result result)
+{
+    return result.error == NULL ? CAPSA_E_OK : result.error->code;
+}
+
+const char *capsa_text_of(capsa_result result)
+{
+    return result.error == NULL ? "success" : result.error->text;
+}
+
+static const struct code_line *code_find(enum capsa_code code)
+{
+    const struct code_line *internal = NULL;
+    for (size_t i = 0; i < sizeof(code_lines) / sizeof(code_lines[0]); i++) {
+        if (code_lines[i].code == code) {
+            return &code_lines[i];
+        }
+        if (code_lines[i].code == CAPSA_E_INTERNAL) {
+            internal = &code_lines[i];
+        }
+    }
+    return internal;
+}
+
+const char *capsa_code_name(enum capsa_code code)
+{
+    return code == CAPSA_E_OK ? "OK" : code_find(code)->name;
+}
+
+const char *capsa_code_text(enum capsa_code code)
+{
+    return code == CAPSA_E_OK ? "success" : code_find(code)->text;
+}
+
+int capsa_code_status(enum capsa_code code)
+{
+    return code == CAPSA_E_OK ? 0 : code_find(code)->status;
+}
+
+int capsa_code_exit(enum capsa_code code)
+{
+    return code == CAPSA_E_OK ? 0 : code_find(code)->exit;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Guarded memory for secrets (secret.h). Layout of one mapping:
+ *   [guard page][header | ... padding ... | bytes][guard page]
+ * The bytes end at the second guard page, so that the first byte read past them faults.
+ */
+#include "base/secret.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+#define SECRET_MAX MIB(1)
+
+struct capsa_secret {
+    size_t len;
+    uint8_t *bytes;
+    uint8_t *map;
+    size_t map_len;
+};
+
+static atomic_bool lock_failed;
+
+bool capsa_secret_lock_failed(void)
+{
+    return atomic_load(&lock_failed);
+}
+
+void capsa_wipe(void *data, size_t len)
+{
+    if (len > 0) {
+        explicit_bzero(data, len);
+    }
+}
+
+CAPSA_RESULT capsa_secret_new(size_t len, struct capsa_secret **ret_secret)
+{
+    CAPSA_REQUIRE(len <= SECRET_MAX, TOO_LARGE, "a secret of %zu bytes, at most %zu", len,
+                  SECRET_MAX);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t inner = (len + page - 1) / page * page;
+    if (inner == 0) {
+        inner = page;
+    }
+    struct capsa_secret *secret = CAPSA_NEW(struct capsa_secret);
+    CAPSA_REQUIRE_MEMORY(secret);
+    secret->map_len = inner + 2 * page;
+    uint8_t *map =
+        mmap(NULL, secret->map_len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (map == MAP_FAILED || mprotect(map + page, inner, PROT_READ | PROT_WRITE) != 0) {
+        if (map != MAP_FAILED) {
+            (void)munmap(map, secret->map_len);
+        }
+        capsa_dealloc(secret);
+        CAPSA_FAIL(NOMEM, "cannot map memory for a secret");
+    }
+    if (mlock(map + page, inner) != 0) {
+        atomic_store(&lock_failed, true);
+    }
+    (void)madvise(map + page, inner, MADV_DONTDUMP); /* best effort: not on every kernel */
+    (void)madvise(map + page, inner, MADV_WIPEONFORK);
+    secret->map = map;
+    secret->len = len;
+    secret->bytes = map + page + inner - len;
+    *ret_secret = secret;
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_secret_copy(capsa_bytes bytes, struct capsa_secret **ret_secret)
+{
+    CAPSA_TRY(capsa_secret_new(bytes.len, ret_secret));
+    if (bytes.len > 0) {
+        memcpy((*ret_secret)->bytes, bytes.data, bytes.len);
+    }
+    return CAPSA_OK;
+}
+
+void capsa_secret_free(struct capsa_secret *secret)
+{
+    if (secret == NULL) {
+        return;
+    }
+    capsa_wipe(secret->bytes, secret->len);
+    (void)munmap(secret->map, secret->map_len); /* also unlocks */
+    capsa_dealloc(secret);
+}
+
+uint8_t *capsa_secret_room(struct capsa_secret *secret)
+{
+    return secret->bytes;
+}
+
+capsa_secret_bytes capsa_secret_borrow(const struct capsa_secret *secret)
+{
+    return (capsa_secret_bytes){secret->bytes, secret->len};
+}
+
+bool capsa_equal_ct(capsa_secret_bytes a, capsa_secret_bytes b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+    uint8_t difference = 0;
+    for (size_t i = 0; i < a.len; i++) {
+        difference |= (uint8_t)(a.data[i] ^ b.data[i]);
+        __asm__ volatile("" : "+r"(difference)); /* no early exit by the optimiser */
+    }
+    return difference == 0;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A thin, misuse-proof face of libcrypto: only the algorithms that Capsa's protocols use, each with
+ * its parameters fixed. Thread-safe: objects are read-only after they are made.
+ * OpenSSL's own error texts never leave this folder (they tell oracles apart).
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "base/time.h"
+
+/* ---- digests, mac, kdf, random --------------------------------------------------------------- */
+
+#define CAPSA_SHA256 32
+void capsa_sha256(capsa_bytes bytes, uint8_t ret_digest[CAPSA_SHA256]);
+/* SHA-256 over be32-length-prefixed parts: no two lists of parts share an input. */
+void capsa_sha256_parts(const capsa_bytes *parts, size_t count, uint8_t ret_digest[CAPSA_SHA256]);
+void capsa_hmac_sha256(capsa_secret_bytes key, capsa_bytes bytes, uint8_t ret_mac[CAPSA_SHA256]);
+/* RFC 5869, SHA-256; `len` at most 255 * 32. */
+CAPSA_RESULT capsa_hkdf(capsa_secret_bytes key, capsa_bytes salt, capsa_bytes info,
+                        uint8_t *ret_key, size_t len);
+CAPSA_RESULT capsa_random(void *ret_data, size_t len);
+/* For tests: asked before each read of randomness; non-zero makes it fail. */
+void capsa_random_set_hook(int (*hook)(size_t len));
+
+/* ---- AES-GCM --------------------------------------------------------------------------------- */
+
+#define CAPSA_GCM_TAG 16
+/* Key 16, 24 or 32 bytes; iv 12, 16 or 32 bytes; tag always 16 bytes. Appends to `buf`. */
+CAPSA_RESULT capsa_gcm_seal(capsa_secret_bytes key, capsa_bytes iv, capsa_bytes aad,
+                            capsa_bytes plaintext, capsa_buf *buf, uint8_t ret_tag[CAPSA_GCM_TAG]);
+/* A wrong tag is CAPSA_E_UNAUTHENTIC, and nothing of the plaintext is left in `buf`. */
+CAPSA_RESULT capsa_gcm_open(capsa_secret_bytes key, capsa_bytes iv, capsa_bytes aad,
+                            capsa_bytes ciphertext, capsa_bytes tag, capsa_buf *buf);
+/* The same in place and without allocation, for bulk data: `out` has room for `in.len` bytes and
+ * may be `in`. A context belongs to one thread and one key. */
+struct capsa_gcm;
+CAPSA_RESULT capsa_gcm_new(capsa_secret_bytes key, struct capsa_gcm **ret_gcm);
+void capsa_gcm_free(struct capsa_gcm *gcm);
+CAPSA_DEFINE_AUTO_FREE(capsa_gcm)
+CAPSA_RESULT capsa_gcm_seal_block(struct capsa_gcm *gcm, const uint8_t iv[12], capsa_bytes aad,
+                                  capsa_bytes in, uint8_t *out, uint8_t ret_tag[CAPSA_GCM_TAG]);
+CAPSA_RESULT capsa_gcm_open_block(struct capsa_gcm *gcm, const uint8_t iv[12], capsa_bytes aad,
+                                  capsa_bytes in, const uint8_t tag[CAPSA_GCM_TAG], uint8_t *out);
+
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+enum capsa_key_kind {
+    CAPSA_KEY_RSA,
+    CAPSA_KEY_P256,
+    CAPSA_KEY_P384,
+    CAPSA_KEY_OTHER, /* parsed, good for a party id, for nothing else */
+};
+
+struct capsa_private_key;
+CAPSA_RESULT capsa_private_key_new_rsa(unsigned bits, struct capsa_private_key **ret_key);
+CAPSA_RESULT capsa_private_key_new_p256(struct capsa_private_key **ret_key);
+/* PEM (PKCS#8, PKCS#1, SEC1; not encrypted) or DER PKCS#8. */
+CAPSA_RESULT capsa_private_key_parse(capsa_bytes text, struct capsa_private_key **ret_key);
+CAPSA_RESULT capsa_private_key_write(const struct capsa_private_key *key,
+                                     capsa_buf *pem); /* PKCS#8 */
+void capsa_private_key_free(struct capsa_private_key *key);
+CAPSA_DEFINE_AUTO_FREE(capsa_private_key)
+enum capsa_key_kind capsa_private_key_kind(const struct capsa_private_key *key);
+
+struct capsa_public_key;
+CAPSA_RESULT capsa_public_key_of(const struct capsa_private_key *key,
+                                 struct capsa_public_key **ret_key);
+CAPSA_RESULT capsa_public_key_write(const struct capsa_public_key *key, capsa_buf *pem); /* SPKI */
+CAPSA_RESULT capsa_public_key_spki(const struct capsa_public_key *key, capsa_buf *der);
+void capsa_public_key_free(struct capsa_public_key *key);
+CAPSA_DEFINE_AUTO_FREE(capsa_public_key)
+enum capsa_key_kind capsa_public_key_kind(const struct capsa_public_key *key);
+
+/* RSA-OAEP with SHA-1 or SHA-256 for both the hash and MGF1, empty label. */
+enum capsa_oaep { CAPSA_OAEP_SHA1, CAPSA_OAEP_SHA256 };
+CAPSA_RESULT capsa_oaep_seal(const struct capsa_public_key *key, enum capsa_oaep hash,
+                             capsa_secret_bytes secret, capsa_buf *buf);
+/* Never tells whether padding or length was wrong: in either case the key handed out is random, of
+ * `len` bytes, so that the tag fails later on the same path (trust.md, Envelopes; the RFC 7516
+ * §11.5 countermeasure). Fails only for an out-of-memory or a key that is not RSA. Constant-time
+ * choice. */
+CAPSA_RESULT capsa_oaep_open(const struct capsa_private_key *key, enum capsa_oaep hash,
+                             capsa_bytes sealed, size_t len, struct capsa_secret **ret_secret);
+
+/* JOSE signature schemes (RFC 7518 §3). ES256 signatures are r||s, 64 bytes. */
+enum capsa_scheme {
+    CAPSA_RS256,
+    CAPSA_RS384,
+    CAPSA_RS512,
+    CAPSA_PS256,
+    CAPSA_PS384,
+    CAPSA_PS512, /* salt length = hash length, MGF1 with the same hash */
+    CAPSA_ES256,
+};
+CAPSA_RESULT capsa_sign(const struct capsa_private_key *key, enum capsa_scheme scheme,
+                        capsa_bytes message, capsa_buf *signature);
+/* Holds, or CAPSA_E_UNAUTHENTIC; a scheme that does not go with the key's kind is refused, as are
+ * RSA keys outside CAPSA_LIMIT_rsa_bits_min.._max. */
+CAPSA_RESULT capsa_sign_check(const struct capsa_public_key *key, enum capsa_scheme scheme,
+                              capsa_bytes message, capsa_bytes signature);
+
+/* ---- X.509 ----------------------------------------------------------------------------------- */
+
+struct capsa_cert;
+CAPSA_RESULT capsa_cert_parse_der(capsa_bytes der, struct capsa_cert **ret_cert);
+/* Exactly one PEM CERTIFICATE block, white space around it allowed. */
+CAPSA_RESULT capsa_cert_parse_pem(capsa_bytes pem, struct capsa_cert **ret_cert);
+void capsa_cert_free(struct capsa_cert *cert);
+CAPSA_DEFINE_AUTO_FREE(capsa_cert)
+CAPSA_RESULT capsa_cert_write_pem(const struct capsa_cert *cert, capsa_buf *pem);
+CAPSA_RESULT capsa_cert_write_der(const struct capsa_cert *cert, capsa_buf *der);
+const struct capsa_public_key *capsa_cert_key(const struct capsa_cert *cert); /* borrowed */
+void capsa_cert_validity(const struct capsa_cert *cert, capsa_time *ret_not_before,
+                         capsa_time *ret_not_after);
+/* True when both hold the same SubjectPublicKeyInfo. */
+bool capsa_cert_same_key(const struct capsa_cert *a, const struct capsa_cert *b);
+
+#define CAPSA_PARTY_ID 53
+/* The party: base32 (no padding, 52 characters) of SHA-256 over DER SubjectPublicKeyInfo. */
+CAPSA_RESULT capsa_cert_party_id(const struct capsa_cert *cert, char ret_id[CAPSA_PARTY_ID]);
+/* SHA-256 over DER SubjectPublicKeyInfo. */
+CAPSA_RESULT capsa_cert_spki_digest(const struct capsa_cert *cert, uint8_t ret[CAPSA_SHA256]);
+
+/* A chain as parties present it: leaf first, root last, 1 to CAPSA_LIMIT_x5c_certs. Holds when each
+ * certificate's signature verifies under the next one's key, the next one's subject is its issuer
+ * and may sign certificates (basicConstraints CA, keyUsage keyCertSign where present; a version 1
+ * certificate or one with no extensions counts as a CA only as the last one), and `now` lies in
+ * every one's validity. A single certificate must be valid now. Says which certificate and why. */
+CAPSA_RESULT capsa_chain_check(struct capsa_cert *const *chain, size_t count, capsa_time now);
+
+struct capsa_cert_request {
+    const char *common_name;  /* NULL: an empty subject */
+    const char *organization; /* NULL: none */
+    capsa_time not_before, not_after;
+    bool is_ca;
+    const char *const *dns_names; /* NULL-ended, or NULL */
+    const char *const *ip_addresses;
+    bool server_use, client_use; /* extendedKeyUsage */
+};
+/* v3, SHA-256, random positive 128-bit serial, subject key id. */
+CAPSA_RESULT capsa_cert_self_sign(const struct capsa_private_key *key,
+                                  const struct capsa_cert_request *request,
+                                  struct capsa_cert **ret_cert);
