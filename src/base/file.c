@@ -39,17 +39,14 @@ CAPSA_RESULT capsa_file_read(const char *path, capsa_buf *ret_content)
     return capsa_failed(result) ? capsa_error_within(result, "%s", path) : result;
 }
 
-static capsa_result sync_folder(const char *path)
+static capsa_result folder_open(const char *path, int *ret_fd)
 {
     char *copy = capsa_strdup(path);
     CAPSA_REQUIRE_MEMORY(copy);
     int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     capsa_dealloc(copy);
     CAPSA_REQUIRE(fd >= 0, IO, "cannot open the folder of %s: %s", path, strerror(errno));
-    int synced = fsync(fd);
-    (void)close(fd);
-    CAPSA_REQUIRE(synced == 0 || errno == EINVAL, IO, "cannot sync the folder of %s: %s", path,
-                  strerror(errno));
+    *ret_fd = fd;
     return CAPSA_OK;
 }
 
@@ -62,7 +59,11 @@ CAPSA_RESULT capsa_file_out_open(const char *path, unsigned mode, bool replace,
     capsa_file_out out = {.fd = -1, .replace = replace};
     CAPSA_TRY(capsa_buf_take_str(&name, &out.temporary));
     out.path = capsa_strdup(path);
-    out.fd = out.path == NULL ? -1 : mkostemp(out.temporary, O_CLOEXEC); /* mode 0600 */
+    if (out.path == NULL) {
+        capsa_dealloc(out.temporary);
+        CAPSA_FAIL(NOMEM, "out of memory");
+    }
+    out.fd = mkostemp(out.temporary, O_CLOEXEC); /* mode 0600 */
     if (out.fd < 0 || fchmod(out.fd, (mode_t)mode) != 0) {
         capsa_result result = capsa_error_make(CAPSA_E_IO, __FILE__, __LINE__,
                                                "cannot write beside %s: %s", path, strerror(errno));
@@ -86,12 +87,8 @@ CAPSA_RESULT capsa_file_out_write(struct capsa_file_out *out, capsa_bytes bytes)
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_file_out_commit(struct capsa_file_out *out)
+static capsa_result take_name(struct capsa_file_out *out)
 {
-    CAPSA_REQUIRE(fsync(out->fd) == 0, IO, "cannot sync %s: %s", out->path, strerror(errno));
-    int closed = close(out->fd);
-    out->fd = -1;
-    CAPSA_REQUIRE(closed == 0, IO, "cannot close %s: %s", out->path, strerror(errno));
     if (out->replace) {
         CAPSA_REQUIRE(rename(out->temporary, out->path) == 0, IO, "cannot replace %s: %s",
                       out->path, strerror(errno));
@@ -102,7 +99,25 @@ CAPSA_RESULT capsa_file_out_commit(struct capsa_file_out *out)
     }
     capsa_dealloc(out->temporary);
     out->temporary = NULL;
-    return sync_folder(out->path);
+    return CAPSA_OK;
+}
+
+/* Whatever can fail comes before the name is taken; behind it there is only the folder's sync. */
+CAPSA_RESULT capsa_file_out_commit(struct capsa_file_out *out)
+{
+    CAPSA_REQUIRE(fsync(out->fd) == 0, IO, "cannot sync %s: %s", out->path, strerror(errno));
+    int closed = close(out->fd);
+    out->fd = -1;
+    CAPSA_REQUIRE(closed == 0, IO, "cannot close %s: %s", out->path, strerror(errno));
+    int folder = -1;
+    CAPSA_TRY(folder_open(out->path, &folder));
+    capsa_result result = take_name(out);
+    if (!capsa_failed(result) && fsync(folder) != 0 && errno != EINVAL) {
+        result = capsa_error_make(CAPSA_E_IO, __FILE__, __LINE__,
+                                  "cannot sync the folder of %s: %s", out->path, strerror(errno));
+    }
+    (void)close(folder);
+    return result;
 }
 
 void capsa_file_out_drop(struct capsa_file_out *out)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * JSON values (RFC 8259), opaque. Parsing is strict: duplicate members, NUL, bad UTF-8, numbers
- * that int64 or double cannot hold, trailing text and depth over CAPSA_LIMIT_json_depth are refused
- * with line and column. YAML (yaml.h) reads into the same values.
+ * that int64 or double cannot hold, trailing text, and more than CAPSA_LIMIT_json_depth levels or
+ * CAPSA_LIMIT_json_values values are refused with line and column. YAML (yaml.h) reads into the
+ * same values.
  *
  * A value made by _parse or _new belongs to the caller (capsa_json_free). Values reached through
  * another are borrowed and live as long as it does. Not thread-safe; reading one value from several
@@ -37,6 +38,7 @@ enum capsa_json_style {
 CAPSA_RESULT capsa_json_write(const struct capsa_json *value, enum capsa_json_style style,
                               capsa_buf *buf);
 
+/* The readers take NULL, what an absent member gives, as null. */
 enum capsa_json_kind capsa_json_kind_of(const struct capsa_json *value);
 const char *capsa_json_kind_name(enum capsa_json_kind kind);   /* "a string", "an object", ... */
 bool capsa_json_bool(const struct capsa_json *value);          /* false for other kinds */
@@ -46,10 +48,21 @@ const char *capsa_json_string(const struct capsa_json *value); /* NULL for other
 size_t capsa_json_count(const struct capsa_json *value);       /* of an array or object; else 0 */
 const struct capsa_json *capsa_json_at(const struct capsa_json *array, size_t index); /* or NULL */
 const struct capsa_json *capsa_json_get(const struct capsa_json *object, const char *name);
-/* The index-th member, for walking: name and value, false behind the end. O(1) amortised when
- * walked in order is not promised; objects here are small. */
+/* The index-th member: name and value, false behind the end. Takes time in proportion to the index:
+ * walk what may be large with _next. */
 bool capsa_json_member(const struct capsa_json *object, size_t index, const char **ret_name,
                        const struct capsa_json **ret_value);
+/* Member after member in the order of insertion; false behind the end and for what is no object.
+ *
+ *   struct capsa_json_walk walk = {NULL, false};
+ *   while (capsa_json_next(object, &walk, &name, &value)) { ... }
+ */
+struct capsa_json_walk {
+    void *at;
+    bool ended;
+};
+bool capsa_json_next(const struct capsa_json *object, struct capsa_json_walk *walk,
+                     const char **ret_name, const struct capsa_json **ret_value);
 
 /* Building. The _set and _push functions take ownership of `value`, also on failure. A NULL value
  * (a maker that ran out of memory) is CAPSA_E_NOMEM, so calls can be nested. */

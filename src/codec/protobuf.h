@@ -7,8 +7,10 @@
  * refused as asked.
  *
  * And its JSON mapping (https://protobuf.dev/programming-guides/json/), as far as our messages go:
- * strings, bools, int32/int64, messages, repeated, map<string,string>. Names are the field names of
- * the proto file (snake_case). There is one source of every message shape: proto/.
+ * strings, bytes, bools, int32/int64, messages, repeated, map<string,string>. Names are the field
+ * names of the proto file (snake_case); a json_name that differs is not known to C, so Jwe and Jws
+ * are not for these functions (envelope/ reads and writes them). There is one source of every
+ * message shape: proto/.
  *
  * Messages are freed with capsa_message_free, which wipes every string first.
  */

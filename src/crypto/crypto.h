@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/result.h"
 #include "base/secret.h"
 #include "base/time.h"
@@ -64,6 +65,8 @@ CAPSA_RESULT capsa_private_key_write(const struct capsa_private_key *key,
 void capsa_private_key_free(struct capsa_private_key *key);
 CAPSA_DEFINE_AUTO_FREE(capsa_private_key)
 enum capsa_key_kind capsa_private_key_kind(const struct capsa_private_key *key);
+/* RSA: bytes of the modulus, which every sealed key and signature is long; 0 for other kinds. */
+size_t capsa_private_key_rsa_size(const struct capsa_private_key *key);
 
 struct capsa_public_key;
 CAPSA_RESULT capsa_public_key_of(const struct capsa_private_key *key,
@@ -73,6 +76,9 @@ CAPSA_RESULT capsa_public_key_spki(const struct capsa_public_key *key, capsa_buf
 void capsa_public_key_free(struct capsa_public_key *key);
 CAPSA_DEFINE_AUTO_FREE(capsa_public_key)
 enum capsa_key_kind capsa_public_key_kind(const struct capsa_public_key *key);
+size_t capsa_public_key_rsa_size(const struct capsa_public_key *key);
+/* True when both are the same SubjectPublicKeyInfo. */
+bool capsa_public_key_same(const struct capsa_public_key *a, const struct capsa_public_key *b);
 
 /* RSA-OAEP with SHA-1 or SHA-256 for both the hash and MGF1, empty label. */
 enum capsa_oaep { CAPSA_OAEP_SHA1, CAPSA_OAEP_SHA256 };
@@ -95,6 +101,10 @@ enum capsa_scheme {
     CAPSA_PS512, /* salt length = hash length, MGF1 with the same hash */
     CAPSA_ES256,
 };
+const char *capsa_scheme_name(enum capsa_scheme scheme); /* "RS256" */
+bool capsa_scheme_by_name(const char *name, enum capsa_scheme *ret_scheme);
+/* The scheme in which our own keys of a kind sign: RS256, ES256; else CAPSA_E_UNSUPPORTED. */
+CAPSA_RESULT capsa_scheme_for_kind(enum capsa_key_kind kind, enum capsa_scheme *ret_scheme);
 CAPSA_RESULT capsa_sign(const struct capsa_private_key *key, enum capsa_scheme scheme,
                         capsa_bytes message, capsa_buf *signature);
 /* Holds, or CAPSA_E_UNAUTHENTIC; a scheme that does not go with the key's kind is refused, as are
@@ -130,6 +140,17 @@ CAPSA_RESULT capsa_cert_spki_digest(const struct capsa_cert *cert, uint8_t ret[C
  * certificate or one with no extensions counts as a CA only as the last one), and `now` lies in
  * every one's validity. A single certificate must be valid now. Says which certificate and why. */
 CAPSA_RESULT capsa_chain_check(struct capsa_cert *const *chain, size_t count, capsa_time now);
+
+/* A chain that owns its certificates. */
+typedef struct capsa_chain {
+    struct capsa_cert *certs[CAPSA_LIMIT_x5c_certs]; /* leaf first, root last */
+    size_t count;
+} capsa_chain;
+void capsa_chain_drop(capsa_chain *chain); /* callable twice, and on zeros */
+/* Append the next certificate up; one too many is CAPSA_E_TOO_LARGE and leaves the chain as it is.
+ */
+CAPSA_RESULT capsa_chain_add_der(capsa_chain *chain, capsa_bytes der);
+CAPSA_RESULT capsa_chain_add_pem(capsa_chain *chain, capsa_bytes pem);
 
 struct capsa_cert_request {
     const char *common_name;  /* NULL: an empty subject */

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * JSON text: what is read and written again, in any style, is the same value.
+ */
+#include <stdlib.h>
+
+#include "codec/json.h"
+
+static void write_again(const struct capsa_json *value, enum capsa_json_style style, capsa_buf *buf)
+{
+    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(MIB(64));
+    CAPSA_AUTO_FREE(capsa_json) again = NULL;
+    if (capsa_failed(capsa_json_write(value, style, &text)) ||
+        capsa_failed(capsa_json_parse(capsa_buf_bytes(&text), &again)) ||
+        capsa_failed(capsa_json_write(again, CAPSA_JSON_COMPACT, buf))) {
+        abort();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    CAPSA_AUTO_FREE(capsa_json) value = NULL;
+    if (size > KIB(256) || capsa_failed(capsa_json_parse(capsa_bytes_of(data, size), &value))) {
+        return 0;
+    }
+    CAPSA_AUTO(capsa_buf) first = capsa_buf_of(MIB(64));
+    write_again(value, CAPSA_JSON_COMPACT, &first);
+    for (int style = CAPSA_JSON_PRETTY; style <= CAPSA_JSON_PYTHON; style++) {
+        CAPSA_AUTO(capsa_buf) other = capsa_buf_of(MIB(64));
+        write_again(value, (enum capsa_json_style)style, &other);
+        if (!capsa_bytes_equal(capsa_buf_bytes(&first), capsa_buf_bytes(&other))) {
+            abort();
+        }
+    }
+    return 0;
+}

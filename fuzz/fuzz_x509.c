@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Certificates and private keys, DER and PEM. A certificate that is read is also checked, written
+ * and read again, and must stay the same party.
+ */
+#include <stdlib.h>
+
+#include "crypto/crypto.h"
+
+#define FUZZ_NOW ((capsa_time)1795000000)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool condition)
+{
+    if (!condition) {
+        abort();
+    }
+}
+
+static void use(struct capsa_cert *cert)
+{
+    char id[CAPSA_PARTY_ID], again_id[CAPSA_PARTY_ID];
+    must(!capsa_failed(capsa_cert_party_id(cert, id)));
+    struct capsa_cert *chain[] = {cert, cert};
+    capsa_ignore(capsa_chain_check(chain, 1, FUZZ_NOW), "any answer will do");
+    capsa_ignore(capsa_chain_check(chain, 2, FUZZ_NOW), "any answer will do");
+    capsa_ignore(capsa_sign_check(capsa_cert_key(cert), CAPSA_RS256, capsa_bytes_str("text"),
+                                  CAPSA_BYTES_LITERAL("signature")),
+                 "any answer will do");
+    CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(MIB(1));
+    CAPSA_AUTO_FREE(capsa_cert) again = NULL;
+    must(!capsa_failed(capsa_cert_write_pem(cert, &pem)));
+    if (!capsa_failed(capsa_cert_parse_pem(capsa_buf_bytes(&pem), &again))) {
+        must(!capsa_failed(capsa_cert_party_id(again, again_id)));
+        must(capsa_streq(id, again_id));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    capsa_bytes bytes = {data, size};
+    CAPSA_AUTO_FREE(capsa_cert) from_der = NULL;
+    CAPSA_AUTO_FREE(capsa_cert) from_pem = NULL;
+    CAPSA_AUTO_FREE(capsa_private_key) key = NULL;
+    if (!capsa_failed(capsa_cert_parse_der(bytes, &from_der))) {
+        use(from_der);
+    }
+    if (!capsa_failed(capsa_cert_parse_pem(bytes, &from_pem))) {
+        use(from_pem);
+    }
+    if (!capsa_failed(capsa_private_key_parse(bytes, &key))) {
+        CAPSA_AUTO_FREE(capsa_public_key) own = NULL;
+        must(!capsa_failed(capsa_public_key_of(key, &own)));
+    }
+    return 0;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Party and connection (cli_link.h).
+ */
+#include "cli/cli_link.h"
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "cli/cli_config.h"
+#include "codec/protobuf.h"
+
+#define DEFAULT_HOST    "127.0.0.1:8888"
+#define TIMEOUT_SECONDS 30
+
+void capsa_cli_link_drop(capsa_cli_link *link)
+{
+    capsa_client_free(link->client);
+    link->client = NULL;
+    capsa_party_drop(&link->party);
+    capsa_texts_drop(&link->tls_certs);
+    capsa_cert_free(link->manager);
+    link->manager = NULL;
+}
+
+/* Option, environment, file: the first that says something. */
+static capsa_result choose(const struct capsa_cli *cli, const char *option, const char *place,
+                           const char *config_path, const char **ret_text)
+{
+    const char *text = capsa_cli_option(cli, option);
+    text = text == NULL ? place : text;
+    if (text == NULL) {
+        return capsa_cli_config_text(cli, config_path, ret_text);
+    }
+    *ret_text = text;
+    return CAPSA_OK;
+}
+
+/* The same for a list. */
+static capsa_result choose_all(const struct capsa_cli *cli, const char *option, const char *place,
+                               const char *config_path, capsa_texts *texts)
+{
+    for (size_t i = 0; i < capsa_cli_option_count(cli, option); i++) {
+        CAPSA_TRY(capsa_texts_add(texts, capsa_cli_option_nth(cli, option, i)));
+    }
+    if (texts->count == 0 && place != NULL) {
+        CAPSA_TRY(capsa_texts_add(texts, place));
+    }
+    return texts->count > 0 ? CAPSA_OK : capsa_cli_config_texts(cli, config_path, texts);
+}
+
+/* ---- the party ------------------------------------------------------------------------------- */
+
+/* A config file that says who the party is must mean this one. */
+static capsa_result check_party_id(const struct capsa_cli *cli, const capsa_party *party)
+{
+    const char *claimed = NULL;
+    CAPSA_TRY(capsa_cli_config_text(cli, "common.party_id", &claimed));
+    bool from_config = capsa_cli_option(cli, "cert") == NULL && cli->places->cert == NULL;
+    CAPSA_REQUIRE(!from_config || claimed == NULL || *claimed == '\0' ||
+                      capsa_streq(claimed, party->id),
+                  USAGE, "%s: common.party_id is %s, but the certificates are those of %s",
+                  cli->config_path, claimed == NULL ? "" : claimed, party->id);
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_cli_party(struct capsa_cli *cli, bool with_key, capsa_party *party)
+{
+    CAPSA_TRY(capsa_cli_config_load(cli, NULL));
+    CAPSA_AUTO(capsa_texts) certs = {NULL, 0};
+    CAPSA_TRY(choose_all(cli, "cert", cli->places->cert, "common.cert_pems_file", &certs));
+    CAPSA_REQUIRE(certs.count > 0, USAGE,
+                  "who is it? name a certificate: --cert FILE, CAPSA_CERT, or "
+                  "common.cert_pems_file in the config file");
+    CAPSA_TRY(capsa_party_load_chain(party, certs.items));
+    CAPSA_TRY(check_party_id(cli, party));
+    if (!with_key) {
+        return CAPSA_OK;
+    }
+    const char *key = NULL;
+    CAPSA_TRY(choose(cli, "key", cli->places->key, "common.private_key_file", &key));
+    CAPSA_REQUIRE(key != NULL, USAGE,
+                  "the certificate's private key is needed: --key FILE, CAPSA_KEY, or "
+                  "common.private_key_file in the config file");
+    return capsa_party_load_key(party, key);
+}
+
+/* ---- the connection -------------------------------------------------------------------------- */
+
+/* What cannot be verified is not to be taken for verified. */
+static capsa_result check_platform(const struct capsa_cli *cli)
+{
+    const char *platform = NULL;
+    CAPSA_TRY(capsa_cli_config_text(cli, "tee_plat", &platform));
+    CAPSA_REQUIRE(platform == NULL || *platform == '\0' || capsa_streq(platform, "sim"),
+                  UNSUPPORTED,
+                  "%s: tee_plat is %s, but evidence cannot be verified yet: only sim (nothing is "
+                  "verified) can be used",
+                  cli->config_path, platform == NULL ? "" : platform);
+    return CAPSA_OK;
+}
+
+static capsa_result choose_tls(struct capsa_cli *cli, capsa_cli_link *link,
+                               struct capsa_client_options *options)
+{
+    CAPSA_TRY(choose(cli, "root-ca", NULL, "root_ca_file", &options->ca_path));
+    CAPSA_TRY(choose(cli, "tls-key", NULL, "private_key_file", &options->tls_key));
+    CAPSA_TRY(choose_all(cli, "tls-cert", NULL, "cert_chain_file", &link->tls_certs));
+    options->tls_certs = link->tls_certs.items;
+    if (!capsa_streq(cli->noun->name, "cms")) {
+        return CAPSA_OK;
+    }
+    bool all = options->ca_path != NULL && options->tls_key != NULL && options->tls_certs != NULL;
+    bool none = options->ca_path == NULL && options->tls_key == NULL && options->tls_certs == NULL;
+    CAPSA_REQUIRE(all || none, USAGE,
+                  "%s: root_ca_file, private_key_file and cert_chain_file are given all (TLS) or "
+                  "not at all (no TLS)",
+                  cli->config_path);
+    return CAPSA_OK;
+}
+
+static capsa_result load_pin(struct capsa_cli *cli, capsa_cli_link *link)
+{
+    const char *path = capsa_cli_option(cli, "manager-cert");
+    if (path == NULL) {
+        return CAPSA_OK;
+    }
+    CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(CAPSA_LIMIT_cert_pem);
+    CAPSA_TRY(capsa_file_read(path, &pem));
+    CAPSA_TRY_AT(capsa_cert_parse_pem(capsa_buf_bytes(&pem), &link->manager), "%s", path);
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_cli_link_open(struct capsa_cli *cli, bool signs, capsa_cli_link *link)
+{
+    CAPSA_TRY(capsa_cli_config_load(cli, NULL));
+    CAPSA_TRY(check_platform(cli));
+    if (signs) {
+        CAPSA_TRY(capsa_cli_party(cli, true, &link->party));
+    }
+    struct capsa_client_options options = {.party = signs ? &link->party : NULL};
+    CAPSA_TRY(choose_tls(cli, link, &options));
+    CAPSA_TRY(load_pin(cli, link));
+    options.manager = link->manager;
+    CAPSA_TRY(choose(cli, "host", cli->places->host, "host", &options.target));
+    if (options.target == NULL || *options.target == '\0') {
+        options.target = DEFAULT_HOST;
+    }
+    int64_t seconds;
+    CAPSA_TRY(capsa_cli_number(cli, "timeout", 1, 3600, TIMEOUT_SECONDS, &seconds));
+    options.timeout_us = seconds * 1000000;
+    return capsa_client_new(&options, &link->client);
+}
+
+CAPSA_RESULT capsa_cli_call(capsa_cli_link *link, enum capsa_client_method method,
+                            struct capsa_json *request, ProtobufCMessage **ret_answer)
+{
+    CAPSA_AUTO_FREE(capsa_json) taken = request;
+    CAPSA_AUTO_MESSAGE message = NULL;
+    CAPSA_TRY(
+        capsa_protojson_decode(capsa_client_shape(method), taken, CAPSA_UNKNOWN_REFUSED, &message));
+    CAPSA_AUTO_MESSAGE answer = NULL;
+    CAPSA_TRY(capsa_client_call(link->client, method, message, &answer));
+    if (ret_answer != NULL) {
+        *ret_answer = answer;
+        answer = NULL;
+    }
+    return CAPSA_OK;
+}

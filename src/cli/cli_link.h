@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From options, environment and config file to a party and a connection. An option wins over the
+ * environment, and that over the file.
+ */
+#pragma once
+
+#include "cli/cli_read.h"
+#include "cli/cli_verb.h"
+#include "client/client.h"
+
+/* Everything that a connection stands on. Start from {0}. */
+typedef struct capsa_cli_link {
+    capsa_party party;
+    capsa_texts tls_certs;
+    struct capsa_cert *manager;
+    struct capsa_client *client;
+} capsa_cli_link;
+void capsa_cli_link_drop(capsa_cli_link *link); /* callable twice, and on zeros */
+
+/* The party of --cert and, if `with_key`, --key. */
+CAPSA_RESULT capsa_cli_party(struct capsa_cli *cli, bool with_key, capsa_party *party);
+
+/* Party (if `signs`) and client. Connects to nobody yet. */
+CAPSA_RESULT capsa_cli_link_open(struct capsa_cli *cli, bool signs, capsa_cli_link *link);
+
+/* Make the method's request of `request`, whose ownership is taken, and call. NULL for `ret_answer`
+ * where no answer is wanted. */
+CAPSA_RESULT capsa_cli_call(capsa_cli_link *link, enum capsa_client_method method,
+                            struct capsa_json *request, ProtobufCMessage **ret_answer);

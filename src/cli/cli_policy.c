@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * capsa policy: put, list and delete them at the manager; look for mistakes and try expressions
+ * without one.
+ */
+#include "base/file.h"
+#include "cli/cli_link.h"
+#include "cli/cli_nouns.h"
+#include "cli/cli_policy_file.h"
+#include "cli/cli_print.h"
+#include "codec/yaml.h"
+#include "policy/constraint.h"
+#include "policy/policy.h"
+
+static const char *scope_of(const struct capsa_cli *cli)
+{
+    const char *scope = capsa_cli_option(cli, "scope");
+    return scope == NULL ? CAPSA_CLI_SCOPE : scope;
+}
+
+/* ---- put, list, delete ----------------------------------------------------------------------- */
+
+static capsa_result put(struct capsa_cli *cli, const char *scope, const struct capsa_json *policy)
+{
+    CAPSA_AUTO(capsa_cli_link) link = {.client = NULL};
+    CAPSA_TRY(capsa_cli_link_open(cli, true, &link));
+    CAPSA_AUTO_FREE(capsa_json) request = NULL;
+    CAPSA_TRY(capsa_cli_object((const struct capsa_cli_pair[]){{"owner_party_id", link.party.id},
+                                                               {"scope", scope},
+                                                               {NULL, NULL}},
+                               &request));
+    CAPSA_TRY(capsa_json_set(request, "policy", capsa_json_copy(policy)));
+    return capsa_cli_call(&link, CAPSA_CLIENT_CREATE_DATA_POLICY, capsa_cli_hand(&request), NULL);
+}
+
+static capsa_result run_put(struct capsa_cli *cli)
+{
+    const char *path = cli->words[0];
+    CAPSA_AUTO_FREE(capsa_json) document = NULL;
+    CAPSA_TRY(capsa_cli_read_document(path, &document));
+    CAPSA_AUTO_FREE(capsa_json) policy = NULL;
+    const char *scope;
+    CAPSA_TRY_AT(capsa_cli_policy_of(cli, document, &scope, &policy), "%s", path);
+    CAPSA_TRY_AT(capsa_cli_policy_check(cli, policy), "%s", path);
+    CAPSA_TRY(put(cli, scope, policy));
+    const char *uuid = capsa_json_string(capsa_json_get(policy, "data_uuid"));
+    size_t rules = capsa_json_count(capsa_json_get(policy, "rules"));
+    capsa_cli_say(cli, "put the policy of %s (scope %s): %zu rule%s\n", uuid == NULL ? "" : uuid,
+                  scope, rules, rules == 1 ? "" : "s");
+    CAPSA_TRY(capsa_cli_set_text(cli, "data_uuid", uuid == NULL ? "" : uuid));
+    return capsa_cli_set_text(cli, "scope", scope);
+}
+
+/* The message as the value that a policy file holds. */
+static capsa_result policy_value(const Cm__Policy *policy, struct capsa_json **ret_value)
+{
+    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_LIMIT_json_bytes);
+    CAPSA_TRY(capsa_protojson_write(&policy->base, CAPSA_PROTOJSON_MINIMAL, &text));
+    return capsa_json_parse(capsa_buf_bytes(&text), ret_value);
+}
+
+/* Such that it can be put back as it is. */
+static capsa_result print_policy(struct capsa_cli *cli, const char *scope,
+                                 const struct capsa_json *policy)
+{
+    CAPSA_AUTO_FREE(capsa_json) document = NULL;
+    CAPSA_TRY(capsa_cli_object((const struct capsa_cli_pair[]){{"scope", scope}, {NULL, NULL}},
+                               &document));
+    const char *name;
+    const struct capsa_json *value;
+    for (size_t i = 0; capsa_json_member(policy, i, &name, &value); i++) {
+        CAPSA_TRY(capsa_json_set(document, name, capsa_json_copy(value)));
+    }
+    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(MIB(16));
+    CAPSA_TRY(capsa_yaml_write(document, &text));
+    capsa_cli_print(cli, capsa_buf_bytes(&text));
+    return CAPSA_OK;
+}
+
+static capsa_result run_list(struct capsa_cli *cli)
+{
+    const char *scope = scope_of(cli);
+    CAPSA_AUTO(capsa_cli_link) link = {.client = NULL};
+    CAPSA_TRY(capsa_cli_link_open(cli, true, &link));
+    struct capsa_json *request;
+    CAPSA_TRY(capsa_cli_object((const struct capsa_cli_pair[]){{"owner_party_id", link.party.id},
+                                                               {"scope", scope},
+                                                               {NULL, NULL}},
+                               &request));
+    CAPSA_AUTO_MESSAGE message = NULL;
+    CAPSA_TRY(capsa_cli_call(&link, CAPSA_CLIENT_LIST_DATA_POLICY, request, &message));
+    const Cm__ListDataPolicyResponse *answer =
+        (const Cm__ListDataPolicyResponse *)(const void *)message;
+    CAPSA_AUTO_FREE(capsa_json) list = capsa_json_new_array();
+    CAPSA_REQUIRE_MEMORY(list);
+    for (size_t i = 0; i < answer->n_policies; i++) {
+        struct capsa_json *policy;
+        CAPSA_TRY(policy_value(answer->policies[i], &policy));
+        CAPSA_TRY(capsa_json_push(list, policy));
+        if (!cli->json) {
+            capsa_cli_say(cli, "%s", i == 0 ? "" : "---\n");
+            CAPSA_TRY(print_policy(cli, scope, capsa_json_at(list, i)));
+        }
+    }
+    if (answer->n_policies == 0) {
+        capsa_cli_say(cli, "no policies of yours in scope %s\n", scope);
+    }
+    return capsa_cli_set(cli, "policies", capsa_cli_hand(&list));
+}
+
+static capsa_result run_delete(struct capsa_cli *cli)
+{
+    CAPSA_AUTO(capsa_cli_link) link = {.client = NULL};
+    CAPSA_TRY(capsa_cli_link_open(cli, true, &link));
+    struct capsa_json *request;
+    CAPSA_TRY(capsa_cli_object((const struct capsa_cli_pair[]){{"owner_party_id", link.party.id},
+                                                               {"scope", scope_of(cli)},
+                                                               {"data_uuid", cli->words[0]},
+                                                               {NULL, NULL}},
+                               &request));
+    CAPSA_TRY(capsa_cli_call(&link, CAPSA_CLIENT_DELETE_DATA_POLICY, request, NULL));
+    capsa_cli_say(cli, "there is no policy of %s (scope %s) any more\n", cli->words[0],
+                  scope_of(cli));
+    return CAPSA_OK;
+}
+
+/* ---- lint ------------------------------------------------------------------------------------ */
+
+struct findings {
+    struct capsa_cli *cli;
+    struct capsa_json *list; /* for -o json */
+    size_t errors;
+    size_t warnings;
+};
+
+static capsa_result add_finding(void *context, const struct capsa_lint_finding *finding)
+{
+    struct findings *findings = context;
+    bool error = finding->level == CAPSA_LINT_ERROR;
+    findings->errors += error;
+    findings->warnings += !error;
+    const char *level = error ? "error" : "warning";
+    capsa_cli_say(findings->cli, "%s: %s: %s [%s]\n", level, finding->where, finding->message,
+                  finding->name);
+    struct capsa_json *value;
+    CAPSA_TRY(capsa_cli_object((const struct capsa_cli_pair[]){{"level", level},
+                                                               {"name", finding->name},
+                                                               {"where", finding->where},
+                                                               {"message", finding->message},
+                                                               {NULL, NULL}},
+                               &value));
+    return capsa_json_push(findings->list, value);
+}
+
+static capsa_result run_lint(struct capsa_cli *cli)
+{
+    const char *path = cli->words[0];
+    CAPSA_AUTO_FREE(capsa_json) document = NULL;
+    CAPSA_TRY(capsa_cli_read_document(path, &document));
+    CAPSA_AUTO_FREE(capsa_json) policy = NULL;
+    CAPSA_TRY_AT(capsa_cli_policy_of(cli, document, NULL, &policy), "%s", path);
+    CAPSA_AUTO_MESSAGE message = NULL;
+    CAPSA_TRY_AT(capsa_cli_policy_message(policy, &message), "%s", path);
+    CAPSA_AUTO_FREE(capsa_json) list = capsa_json_new_array();
+    CAPSA_REQUIRE_MEMORY(list);
+    struct findings findings = {.cli = cli, .list = list};
+    CAPSA_TRY(capsa_policy_lint((const Cm__Policy *)(const void *)message, add_finding, &findings));
+    capsa_cli_say(cli, "%s: %zu error%s, %zu warning%s\n", path, findings.errors,
+                  findings.errors == 1 ? "" : "s", findings.warnings,
+                  findings.warnings == 1 ? "" : "s");
+    cli->exit = findings.errors == 0 ? 0 : capsa_code_exit(CAPSA_E_MALFORMED);
+    return capsa_cli_set(cli, "findings", capsa_cli_hand(&list));
+}
+
+/* ---- eval ------------------------------------------------------------------------------------ */
+
+static capsa_result evaluate(const char *path, const char *expression, bool *ret_truth)
+{
+    CAPSA_AUTO_FREE(capsa_constraint) constraint = NULL;
+    CAPSA_TRY(capsa_constraint_compile(expression, &constraint));
+    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_LIMIT_json_bytes);
+    CAPSA_TRY(capsa_file_read(path, &text));
+    CAPSA_AUTO_FREE(capsa_json) r = NULL;
+    CAPSA_TRY_AT(capsa_json_parse(capsa_buf_bytes(&text), &r), "%s", path);
+    return capsa_constraint_eval(constraint, r, ret_truth);
+}
+
+/* Three outcomes, each with its own exit status; whatever goes wrong is the third. */
+static capsa_result run_eval(struct capsa_cli *cli)
+{
+    bool truth = false;
+    capsa_result result = evaluate(capsa_cli_option(cli, "request"), cli->words[0], &truth);
+    if (capsa_failed(result)) {
+        cli->exit = capsa_code_exit(CAPSA_E_USAGE);
+        capsa_cli_say(cli, "error: %s\n", capsa_text_of(result));
+        return capsa_cli_set_text(cli, "error", capsa_text_of(result));
+    }
+    cli->exit = truth ? 0 : capsa_code_exit(CAPSA_E_DENIED);
+    capsa_cli_say(cli, "%s\n", truth ? "true" : "false");
+    return capsa_cli_set(cli, "result", capsa_json_new_bool(truth));
+}
+
+/* ---- table ----------------------------------------------------------------------------------- */
+
+static const struct capsa_cli_option scope_options[] = {
+    {"scope", "SCOPE", "the scope of the policy; default", 0},
+    {.name = NULL},
+};
+
+static const struct capsa_cli_option put_options[] = {
+    {"scope", "SCOPE", "wins over the scope in the file", 0},
+    {.name = NULL},
+};
+
+static const struct capsa_cli_option eval_options[] = {
+    {"request", "R.json", "the object r that the expression speaks of", CAPSA_CLI_NEEDED},
+    {.name = NULL},
+};
+
+#define SIGNED_CALL (CAPSA_CLI_SERVER | CAPSA_CLI_SIGNS)
+
+static const struct capsa_cli_verb verbs[] = {
+    {"put", "FILE",
+     "Set the policy of a uuid, in the place of the one that was there. Checked before it is sent.",
+     1, 1, SIGNED_CALL, put_options, run_put},
+    {"list", "", "Show one's own policies of a scope, as files that can be put again.", 0, 0,
+     SIGNED_CALL, scope_options, run_list},
+    {"delete", "UUID", "Remove one's own policy of a uuid: nobody gets its key any more.", 1, 1,
+     SIGNED_CALL, scope_options, run_delete},
+    {"lint", "FILE",
+     "Say what is wrong with a policy, or most likely not meant. Status 1 when it has errors.", 1,
+     1, 0, NULL, run_lint},
+    {"eval", "[--] EXPR",
+     "Evaluate a constraint: prints true, false, or error: and the reason; status 0, 2, 1.", 1, 1,
+     CAPSA_CLI_LITERAL, eval_options, run_eval},
+    {.name = NULL},
+};
+
+const struct capsa_cli_noun capsa_cli_noun_policy = {
+    "policy", NULL, "policies: who may do what with which columns", verbs, NULL};

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * capsa key get (cli_release.h).
+ */
+#include "cli/cli_release.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "cli/cli_link.h"
+#include "cli/cli_print.h"
+#include "codec/protobuf.h"
+
+/* ---- what is asked for ----------------------------------------------------------------------- */
+
+static capsa_result push_resource(const struct capsa_cli *cli, struct capsa_json *resources,
+                                  size_t index)
+{
+    size_t lists = capsa_cli_option_count(cli, "columns");
+    const char *columns =
+        capsa_cli_option_nth(cli, "columns", lists == cli->words_count ? index : 0);
+    CAPSA_AUTO_FREE(capsa_json) array = capsa_json_new_array();
+    CAPSA_REQUIRE_MEMORY(array);
+    if (columns != NULL) {
+        CAPSA_TRY(capsa_cli_push_parts(array, "--columns", columns));
+    }
+    CAPSA_AUTO_FREE(capsa_json) resource = NULL;
+    CAPSA_TRY(capsa_cli_object(
+        (const struct capsa_cli_pair[]){{"resource_uri", cli->words[index]}, {NULL, NULL}},
+        &resource));
+    CAPSA_TRY(capsa_json_set(resource, "columns", capsa_cli_hand(&array)));
+    return capsa_json_push(resources, capsa_cli_hand(&resource));
+}
+
+static capsa_result request_of_words(const struct capsa_cli *cli, const char *party,
+                                     struct capsa_json **ret_request)
+{
+    size_t lists = capsa_cli_option_count(cli, "columns");
+    CAPSA_REQUIRE(cli->words_count > 0, USAGE, "which keys? use: capsa key get URI... --op NAME");
+    CAPSA_REQUIRE(lists <= 1 || lists == cli->words_count, USAGE,
+                  "--columns is given once for all URIs, or once for each: %zu URIs, %zu times",
+                  cli->words_count, lists);
+    const char *op = capsa_cli_option(cli, "op");
+    CAPSA_REQUIRE(op != NULL, USAGE, "--op NAME is needed: the operation that the keys are for");
+    const char *scope = capsa_cli_option(cli, "scope");
+    const char *initiator = capsa_cli_option(cli, "initiator");
+    CAPSA_AUTO_FREE(capsa_json) request = NULL;
+    CAPSA_TRY(capsa_cli_object(
+        (const struct capsa_cli_pair[]){
+            {"initiator_party_id", initiator == NULL ? party : initiator},
+            {"scope", scope == NULL ? "default" : scope},
+            {"op_name", op},
+            {NULL, NULL}},
+        &request));
+    CAPSA_AUTO_FREE(capsa_json) resources = capsa_json_new_array();
+    CAPSA_REQUIRE_MEMORY(resources);
+    for (size_t i = 0; i < cli->words_count; i++) {
+        CAPSA_TRY(push_resource(cli, resources, i));
+    }
+    struct capsa_json *handed = resources;
+    resources = NULL;
+    CAPSA_TRY(capsa_json_set(request, "resources", handed));
+    *ret_request = request;
+    request = NULL;
+    return CAPSA_OK;
+}
+
+static capsa_result request_of_file(const struct capsa_cli *cli, const char *path,
+                                    const char *party, struct capsa_json **ret_request)
+{
+    static const char *const others[] = {"op", "columns", "scope", "initiator"};
+    bool alone = cli->words_count == 0;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        alone = alone && capsa_cli_option(cli, others[i]) == NULL;
+    }
+    CAPSA_REQUIRE(alone, USAGE, "--request says everything; nothing but --out goes with it");
+    CAPSA_AUTO_FREE(capsa_json) document = NULL;
+    CAPSA_TRY(capsa_cli_read_document(path, &document));
+    CAPSA_REQUIRE(capsa_json_kind_of(document) == CAPSA_JSON_OBJECT, MALFORMED,
+                  "%s: an object is wanted", path);
+    CAPSA_AUTO_FREE(capsa_json) request = NULL;
+    CAPSA_TRY(capsa_cli_without_nulls(document, &request));
+    if (capsa_json_get(request, "initiator_party_id") == NULL) {
+        CAPSA_TRY(capsa_json_set(request, "initiator_party_id", capsa_json_new_string(party)));
+    }
+    *ret_request = request;
+    request = NULL;
+    return CAPSA_OK;
+}
+
+/* ---- where the keys go ----------------------------------------------------------------------- */
+
+CAPSA_RESULT capsa_cli_write_key(struct capsa_cli *cli, const char *path, const char *base64)
+{
+    CAPSA_AUTO(capsa_buf) line = capsa_buf_of(CAPSA_LIMIT_data_key_bytes * 2);
+    CAPSA_TRY(capsa_buf_format(&line, "%s\n", base64));
+    return capsa_cli_write_secret(cli, path, capsa_buf_bytes(&line));
+}
+
+static bool is_plain(char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || byte == '.' || byte == '_' || byte == '-';
+}
+
+CAPSA_RESULT capsa_cli_key_file_name(const char *uri, capsa_buf *ret_name)
+{
+    for (const char *at = uri; *at != '\0'; at++) {
+        bool plain = is_plain(*at) && !(at == uri && (*at == '.' || *at == '-'));
+        CAPSA_TRY(capsa_buf_format(ret_name, plain ? "%c" : "%%%02X", (unsigned char)*at));
+    }
+    return capsa_buf_str(ret_name, ".key");
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat status;
+    size_t len = strlen(path);
+    return (len > 0 && path[len - 1] == '/') ||
+           (stat(path, &status) == 0 && S_ISDIR(status.st_mode));
+}
+
+/* --out is a folder when it looks like one or has to be one. */
+static capsa_result choose_path(const char *out, bool folder, const char *uri, capsa_buf *path)
+{
+    if (!folder) {
+        return capsa_buf_str(path, out);
+    }
+    CAPSA_REQUIRE(mkdir(out, 0700) == 0 || errno == EEXIST, IO, "cannot make the folder %s: %s",
+                  out, strerror(errno));
+    CAPSA_TRY(capsa_buf_format(path, "%s%s", out, out[strlen(out) - 1] == '/' ? "" : "/"));
+    return capsa_cli_key_file_name(uri, path);
+}
+
+static capsa_result write_keys(struct capsa_cli *cli, const Cm__GetDataKeysResponse *answer)
+{
+    const char *out = capsa_cli_option(cli, "out");
+    CAPSA_REQUIRE(*out != '\0', USAGE, "--out is empty");
+    bool folder = answer->n_data_keys > 1 || is_folder(out);
+    CAPSA_REQUIRE(!folder || !capsa_streq(out, "-"), USAGE,
+                  "several keys do not go to standard output; --out wants a folder");
+    CAPSA_AUTO_FREE(capsa_json) files = capsa_json_new_object();
+    CAPSA_REQUIRE_MEMORY(files);
+    for (size_t i = 0; i < answer->n_data_keys; i++) {
+        const Cm__DataKey *key = answer->data_keys[i];
+        CAPSA_AUTO(capsa_buf) name = capsa_buf_of(KIB(8));
+        const char *path;
+        CAPSA_TRY(choose_path(out, folder, key->resource_uri, &name));
+        CAPSA_TRY(capsa_buf_cstr(&name, &path));
+        CAPSA_TRY(capsa_cli_write_key(cli, path, key->data_key_b64));
+        if (!capsa_streq(path, "-")) {
+            capsa_cli_say(cli, "got the key of %s: %s\n", key->resource_uri, path);
+        }
+        CAPSA_TRY(capsa_json_set(files, key->resource_uri, capsa_json_new_string(path)));
+    }
+    struct capsa_json *handed = files;
+    files = NULL;
+    return capsa_cli_set(cli, "key_files", handed);
+}
+
+/* What came must be what was asked for: a key put into another one's file would seal or open the
+ * wrong data. */
+static capsa_result check_answer(const struct capsa_json *request,
+                                 const Cm__GetDataKeysResponse *answer)
+{
+    const struct capsa_json *resources = capsa_json_get(request, "resources");
+    bool same = capsa_json_count(resources) == answer->n_data_keys;
+    for (size_t i = 0; same && i < answer->n_data_keys; i++) {
+        const char *uri =
+            capsa_json_string(capsa_json_get(capsa_json_at(resources, i), "resource_uri"));
+        same = uri != NULL && capsa_streq(uri, answer->data_keys[i]->resource_uri);
+    }
+    CAPSA_REQUIRE(same, MALFORMED, "the manager answered with other keys than those asked for");
+    return CAPSA_OK;
+}
+
+static capsa_result ask(capsa_cli_link *link, const struct capsa_json *resource_request,
+                        ProtobufCMessage **ret_answer)
+{
+    CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(CAPSA_LIMIT_cert_pem);
+    CAPSA_TRY(capsa_party_cert(&link->party, &pem));
+    const char *cert;
+    CAPSA_TRY(capsa_buf_cstr(&pem, &cert));
+    CAPSA_AUTO_FREE(capsa_json) request = NULL;
+    CAPSA_TRY(
+        capsa_cli_object((const struct capsa_cli_pair[]){{"cert", cert}, {NULL, NULL}}, &request));
+    CAPSA_TRY(capsa_json_set(request, "resource_request", capsa_json_copy(resource_request)));
+    struct capsa_json *handed = request;
+    request = NULL;
+    return capsa_cli_call(link, CAPSA_CLIENT_GET_DATA_KEYS, handed, ret_answer);
+}
+
+capsa_result capsa_cli_run_key_get(struct capsa_cli *cli)
+{
+    CAPSA_AUTO(capsa_cli_link) link = {.client = NULL};
+    CAPSA_TRY(capsa_cli_link_open(cli, true, &link));
+    const char *file = capsa_cli_option(cli, "request");
+    CAPSA_AUTO_FREE(capsa_json) request = NULL;
+    CAPSA_TRY(file == NULL ? request_of_words(cli, link.party.id, &request)
+                           : request_of_file(cli, file, link.party.id, &request));
+    CAPSA_AUTO_MESSAGE message = NULL;
+    CAPSA_TRY(ask(&link, request, &message));
+    const Cm__GetDataKeysResponse *answer = (const Cm__GetDataKeysResponse *)(const void *)message;
+    CAPSA_TRY(check_answer(request, answer));
+    return write_keys(cli, answer);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Votes on exporting a key: documents that are made offline and passed from hand to hand.
+ *   request  {cert_chain[], body, vote_request_signature}: somebody asks; body is the base64 of
+ *            {"type", "approved_threshold", "approved_action": "tee/download,URI"}
+ *   vote     {cert_chain[], body, voter_signature}: an owner answers; body is {"action"}
+ *   result   {vote_request, vote_invite[]}: what the manager is shown
+ * A request is signed over the text of its base64 body; a vote over its own base64 body with the
+ * request's signature behind it. RS256 only: nothing else is understood at the other end.
+ *
+ * Pure: values in, values out. How they lie in files is the command's business. These checks spare
+ * people a refusal by the manager; the manager makes its own.
+ */
+#pragma once
+
+#include "base/result.h"
+#include "base/time.h"
+#include "client/client_party.h"
+#include "codec/json.h"
+
+/* `terms` is the object that becomes the body, as the asker wrote it. */
+CAPSA_RESULT capsa_vote_request_make(const capsa_party *asker, const struct capsa_json *terms,
+                                     struct capsa_json **ret_request);
+/* `answer` becomes the body: {"action": "APPROVE"}. */
+CAPSA_RESULT capsa_vote_make(const capsa_party *voter, const char *request_signature,
+                             const struct capsa_json *answer, struct capsa_json **ret_vote);
+/* The terms for one resource. A URI with a comma cannot be voted on (USAGE): the form of
+ * approved_action has no room for one. */
+CAPSA_RESULT capsa_vote_terms(const char *resource_uri, int64_t threshold,
+                              struct capsa_json **ret_terms);
+
+/* What a checked document says. Owns its strings. Start from {0}. */
+typedef struct capsa_vote_view {
+    char party[CAPSA_PARTY_ID]; /* who signed: the last certificate of the chain */
+    char *resource_uri;         /* of a request */
+    int64_t threshold;          /* of a request */
+    char *action;               /* of a vote: "APPROVE" or "REJECT" */
+} capsa_vote_view;
+void capsa_vote_view_drop(capsa_vote_view *view); /* callable twice, and on zeros */
+
+/* Form, chain (as of `now`) and signature of a request. UNAUTHENTIC, EXPIRED or MALFORMED. */
+CAPSA_RESULT capsa_vote_request_check(const struct capsa_json *request, capsa_time now,
+                                      capsa_vote_view *ret_view);
+/* The same of a vote, which must be on this very request. */
+CAPSA_RESULT capsa_vote_check(const struct capsa_json *vote, const struct capsa_json *request,
+                              capsa_time now, capsa_vote_view *ret_view);
+
+/* Put together without checking; both are copied. */
+CAPSA_RESULT capsa_vote_result_new(const struct capsa_json *request,
+                                   struct capsa_json **ret_result);
+CAPSA_RESULT capsa_vote_result_add(struct capsa_json *result, const struct capsa_json *vote);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of this folder share: the objects behind crypto.h, algorithms that are looked up
+ * once, OpenSSL objects that free themselves, and the one way in which a failure of OpenSSL becomes
+ * an error of ours. Not for other folders.
+ */
+#pragma once
+
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/x509.h>
+
+#include "crypto/crypto.h"
+
+#define CRYPTO_RSA_BYTES_MAX (CAPSA_LIMIT_rsa_bits_max / 8)
+
+/* Looked up once for the process: OpenSSL 3 otherwise takes a lock and searches its providers for
+ * each operation. Read-only afterwards. A member is NULL where the look-up failed; OpenSSL then
+ * refuses the operation. */
+struct crypto_algorithms {
+    EVP_MD *sha1, *sha256, *sha384, *sha512;
+    EVP_CIPHER *aes128_gcm, *aes192_gcm, *aes256_gcm;
+    EVP_KDF *hkdf;
+};
+const struct crypto_algorithms *capsa_crypto_algorithms(void);
+
+struct capsa_private_key {
+    EVP_PKEY *pkey;
+    enum capsa_key_kind kind;
+};
+
+struct capsa_public_key {
+    EVP_PKEY *pkey; /* NULL: of a type that OpenSSL does not know; kind is OTHER then */
+    enum capsa_key_kind kind;
+    uint8_t *spki; /* DER SubjectPublicKeyInfo */
+    size_t spki_len;
+};
+
+/* CAPSA_E_MALFORMED unless the modulus and the public exponent are within limits. */
+CAPSA_RESULT capsa_crypto_rsa_check(const EVP_PKEY *pkey);
+/* Takes a DER SubjectPublicKeyInfo that came with a certificate. */
+CAPSA_RESULT capsa_crypto_public_key(capsa_bytes spki, struct capsa_public_key **ret_key);
+
+/* An error for an OpenSSL call that should not have failed. Empties OpenSSL's queue of errors, and
+ * takes from it only whether memory ran out. */
+capsa_result capsa_crypto_failed(const char *file, int line, const char *what);
+
+#define CRYPTO_REQUIRE(condition, what)                                                            \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            return capsa_error_made(capsa_crypto_failed(__FILE__, __LINE__, what));                \
+        }                                                                                          \
+    } while (0)
+
+#define CRYPTO_DEFINE_AUTO(type)                                                                   \
+    static inline void crypto_##type##_free_at(type **at)                                          \
+    {                                                                                              \
+        type##_free(*at);                                                                          \
+    }
+#define CRYPTO_AUTO(type) __attribute__((cleanup(crypto_##type##_free_at))) type *
+
+CRYPTO_DEFINE_AUTO(BIO)
+CRYPTO_DEFINE_AUTO(EVP_CIPHER_CTX)
+CRYPTO_DEFINE_AUTO(EVP_KDF_CTX)
+CRYPTO_DEFINE_AUTO(EVP_MD_CTX)
+CRYPTO_DEFINE_AUTO(EVP_PKEY)
+CRYPTO_DEFINE_AUTO(EVP_PKEY_CTX)
+CRYPTO_DEFINE_AUTO(X509)

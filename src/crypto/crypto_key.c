@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Private and public keys: making, reading, writing, and what kind a key is.
+ */
+#include "crypto/crypto_internal.h"
+
+#include <limits.h>
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+
+#include "base/alloc.h"
+
+#define RSA_EXPONENT_BITS_MAX 64 /* larger ones make checking slow, and nobody uses them */
+#define CURVE_NAME_MAX        32
+
+/* ---- kinds ----------------------------------------------------------------------------------- */
+
+/* A curve counts only when it is named: parameters spelled out can be another curve that shares a
+ * point with the real one (CVE-2020-0601). */
+static enum capsa_key_kind curve_kind(const EVP_PKEY *pkey)
+{
+    static const struct {
+        const char *name;
+        enum capsa_key_kind kind;
+    } curves[] = {{"prime256v1", CAPSA_KEY_P256}, {"secp384r1", CAPSA_KEY_P384}};
+    char name[CURVE_NAME_MAX];
+    size_t len = 0;
+    int spelled_out = 0;
+    if (EVP_PKEY_get_int_param(pkey, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
+                               &spelled_out) != 1 ||
+        spelled_out != 0 || EVP_PKEY_get_group_name(pkey, name, sizeof(name), &len) != 1) {
+        return CAPSA_KEY_OTHER;
+    }
+    for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
+        if (capsa_streq(name, curves[i].name)) {
+            return curves[i].kind;
+        }
+    }
+    return CAPSA_KEY_OTHER;
+}
+
+static enum capsa_key_kind key_kind(const EVP_PKEY *pkey)
+{
+    enum capsa_key_kind kind = CAPSA_KEY_OTHER;
+    if (EVP_PKEY_is_a(pkey, "RSA")) { /* and not RSA-PSS, which may not decrypt */
+        kind = CAPSA_KEY_RSA;
+    } else if (EVP_PKEY_is_a(pkey, "EC")) {
+        kind = curve_kind(pkey);
+    }
+    ERR_clear_error();
+    return kind;
+}
+
+static size_t rsa_size(const EVP_PKEY *pkey, enum capsa_key_kind kind)
+{
+    int size = kind == CAPSA_KEY_RSA ? EVP_PKEY_get_size(pkey) : 0;
+    return size > 0 ? (size_t)size : 0;
+}
+
+CAPSA_RESULT capsa_crypto_rsa_check(const EVP_PKEY *pkey)
+{
+    int bits = EVP_PKEY_get_bits(pkey);
+    CAPSA_REQUIRE(bits >= CAPSA_LIMIT_rsa_bits_min && bits <= CAPSA_LIMIT_rsa_bits_max, MALFORMED,
+                  "an RSA key of %d bits; %d to %d", bits, CAPSA_LIMIT_rsa_bits_min,
+                  CAPSA_LIMIT_rsa_bits_max);
+    BIGNUM *exponent = NULL;
+    CRYPTO_REQUIRE(EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1,
+                   "read an RSA exponent");
+    bool sound = BN_is_odd(exponent) && !BN_is_one(exponent) &&
+                 BN_num_bits(exponent) <= RSA_EXPONENT_BITS_MAX;
+    BN_free(exponent);
+    CAPSA_REQUIRE(sound, MALFORMED,
+                  "an RSA key with a public exponent that is not odd, over 1 and "
+                  "of at most 64 bits");
+    return CAPSA_OK;
+}
+
+/* ---- private keys ---------------------------------------------------------------------------- */
+
+/* Takes over `pkey`, also on failure. */
+static capsa_result private_key_of(EVP_PKEY *taken, struct capsa_private_key **ret_key)
+{
+    CRYPTO_AUTO(EVP_PKEY) pkey = taken;
+    struct capsa_private_key *key = CAPSA_NEW(struct capsa_private_key);
+    CAPSA_REQUIRE_MEMORY(key);
+    key->kind = key_kind(pkey);
+    key->pkey = pkey;
+    pkey = NULL;
+    *ret_key = key;
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_private_key_new_rsa(unsigned bits, struct capsa_private_key **ret_key)
+{
+    CAPSA_REQUIRE(bits >= CAPSA_LIMIT_rsa_bits_min && bits <= CAPSA_LIMIT_rsa_bits_max, USAGE,
+                  "an RSA key of %u bits; %d to %d", bits, CAPSA_LIMIT_rsa_bits_min,
+                  CAPSA_LIMIT_rsa_bits_max);
+    EVP_PKEY *pkey = EVP_RSA_gen(bits);
+    CRYPTO_REQUIRE(pkey != NULL, "make an RSA key");
+    return private_key_of(pkey, ret_key);
+}
+
+CAPSA_RESULT capsa_private_key_new_p256(struct capsa_private_key **ret_key)
+{
+    EVP_PKEY *pkey = EVP_EC_gen("P-256");
+    CRYPTO_REQUIRE(pkey != NULL, "make a P-256 key");
+    return private_key_of(pkey, ret_key);
+}
+
+struct pass_phrase_asked {
+    bool asked;
+};
+
+static int no_pass_phrase(char *phrase, int size, int writing, void *context)
+{
+    (void)phrase;
+    (void)size;
+    (void)writing;
+    ((struct pass_phrase_asked *)context)->asked = true;
+    return -1;
+}
+
+static bool is_pem(capsa_bytes text)
+{
+    static const char mark[] = "-----BEGIN ";
+    return memmem(text.data, text.len, mark, sizeof(mark) - 1) != NULL;
+}
+
+static EVP_PKEY *private_key_der(capsa_bytes der)
+{
+    const unsigned char *at = der.data;
+    EVP_PKEY *pkey = d2i_AutoPrivateKey(NULL, &at, (long)der.len);
+    if (pkey != NULL && at != der.data + der.len) {
+        EVP_PKEY_free(pkey);
+        pkey = NULL;
+    }
+    return pkey;
+}
+
+CAPSA_RESULT capsa_private_key_parse(capsa_bytes text, struct capsa_private_key **ret_key)
+{
+    CAPSA_REQUIRE(text.len > 0, MALFORMED, "an empty private key");
+    CAPSA_REQUIRE(text.len <= CAPSA_LIMIT_cert_pem, TOO_LARGE,
+                  "a private key of %zu bytes, at most %d", text.len, CAPSA_LIMIT_cert_pem);
+    struct pass_phrase_asked phrase = {false};
+    CRYPTO_AUTO(EVP_PKEY) pkey = NULL;
+    if (is_pem(text)) {
+        CRYPTO_AUTO(BIO) bio = BIO_new_mem_buf(text.data, (int)text.len);
+        CAPSA_REQUIRE_MEMORY(bio);
+        pkey = PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, &phrase);
+    } else {
+        pkey = private_key_der(text);
+    }
+    ERR_clear_error();
+    CAPSA_REQUIRE(!phrase.asked, UNSUPPORTED,
+                  "the private key is encrypted with a pass phrase; write it without one");
+    CAPSA_REQUIRE(pkey != NULL, MALFORMED,
+                  "not a private key (PEM in PKCS#8, PKCS#1 or SEC1, or DER, wanted)");
+    EVP_PKEY *parsed = pkey;
+    pkey = NULL;
+    return private_key_of(parsed, ret_key);
+}
+
+CAPSA_RESULT capsa_private_key_write(const struct capsa_private_key *key, capsa_buf *pem)
+{
+    CRYPTO_AUTO(BIO) bio = BIO_new(BIO_s_secmem()); /* wiped when freed */
+    CAPSA_REQUIRE_MEMORY(bio);
+    CRYPTO_REQUIRE(PEM_write_bio_PKCS8PrivateKey(bio, key->pkey, NULL, NULL, 0, NULL, NULL) == 1,
+                   "write a private key");
+    char *text = NULL;
+    long len = BIO_get_mem_data(bio, &text);
+    CRYPTO_REQUIRE(len > 0, "write a private key");
+    return capsa_buf_append(pem, capsa_bytes_of(text, (size_t)len));
+}
+
+void capsa_private_key_free(struct capsa_private_key *key)
+{
+    if (key != NULL) {
+        EVP_PKEY_free(key->pkey); /* clears the numbers of a private key */
+        capsa_dealloc(key);
+    }
+}
+
+enum capsa_key_kind capsa_private_key_kind(const struct capsa_private_key *key)
+{
+    return key->kind;
+}
+
+size_t capsa_private_key_rsa_size(const struct capsa_private_key *key)
+{
+    return rsa_size(key->pkey, key->kind);
+}
+
+/* ---- public keys ----------------------------------------------------------------------------- */
+
+/* A key that OpenSSL can read is written anew, so that it has one form and one party id however its
+ * certificate spelled it; one that it cannot read keeps the form it came in. */
+CAPSA_RESULT capsa_crypto_public_key(capsa_bytes spki, struct capsa_public_key **ret_key)
+{
+    CAPSA_REQUIRE(spki.len > 0 && spki.len <= LONG_MAX, MALFORMED, "an empty public key");
+    CAPSA_AUTO_FREE(capsa_public_key) key = CAPSA_NEW(struct capsa_public_key);
+    CAPSA_REQUIRE_MEMORY(key);
+    const unsigned char *at = spki.data;
+    key->pkey = d2i_PUBKEY(NULL, &at, (long)spki.len);
+    key->kind = key->pkey == NULL ? CAPSA_KEY_OTHER : key_kind(key->pkey);
+    unsigned char *der = NULL;
+    int len = key->pkey == NULL ? 0 : i2d_PUBKEY(key->pkey, &der);
+    ERR_clear_error();
+    capsa_bytes form = len > 0 ? capsa_bytes_of(der, (size_t)len) : spki;
+    key->spki = capsa_alloc(form.len);
+    if (key->spki != NULL) {
+        memcpy(key->spki, form.data, form.len);
+        key->spki_len = form.len;
+    }
+    OPENSSL_free(der);
+    CAPSA_REQUIRE_MEMORY(key->spki);
+    *ret_key = key;
+    key = NULL;
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_public_key_of(const struct capsa_private_key *key,
+                                 struct capsa_public_key **ret_key)
+{
+    unsigned char *der = NULL;
+    int len = i2d_PUBKEY(key->pkey, &der);
+    CRYPTO_REQUIRE(len > 0, "write a public key");
+    capsa_result made = capsa_crypto_public_key(capsa_bytes_of(der, (size_t)len), ret_key);
+    OPENSSL_free(der);
+    return made;
+}
+
+CAPSA_RESULT capsa_public_key_write(const struct capsa_public_key *key, capsa_buf *pem)
+{
+    CRYPTO_AUTO(BIO) bio = BIO_new(BIO_s_mem());
+    CAPSA_REQUIRE_MEMORY(bio);
+    CRYPTO_REQUIRE(PEM_write_bio(bio, PEM_STRING_PUBLIC, "", key->spki, (long)key->spki_len) > 0,
+                   "write a public key");
+    char *text = NULL;
+    long len = BIO_get_mem_data(bio, &text);
+    return capsa_buf_append(pem, capsa_bytes_of(text, (size_t)len));
+}
+
+CAPSA_RESULT capsa_public_key_spki(const struct capsa_public_key *key, capsa_buf *der)
+{
+    return capsa_buf_append(der, capsa_bytes_of(key->spki, key->spki_len));
+}
+
+void capsa_public_key_free(struct capsa_public_key *key)
+{
+    if (key != NULL) {
+        EVP_PKEY_free(key->pkey);
+        capsa_dealloc(key->spki);
+        capsa_dealloc(key);
+    }
+}
+
+enum capsa_key_kind capsa_public_key_kind(const struct capsa_public_key *key)
+{
+    return key->kind;
+}
+
+size_t capsa_public_key_rsa_size(const struct capsa_public_key *key)
+{
+    return rsa_size(key->pkey, key->kind);
+}
+
+bool capsa_public_key_same(const struct capsa_public_key *a, const struct capsa_public_key *b)
+{
+    return capsa_bytes_equal(capsa_bytes_of(a->spki, a->spki_len),
+                             capsa_bytes_of(b->spki, b->spki_len));
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The JOSE signature schemes (RFC 7518 §3.3-3.5), as a table.
+ */
+#include "crypto/crypto_internal.h"
+
+#include <openssl/bn.h>
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+
+#define ES256_HALF 32
+#define ES256_SIZE (2 * ES256_HALF)
+#define ES256_DER  80 /* the longest DER form has 72 bytes */
+
+struct scheme {
+    const char *name;
+    enum capsa_key_kind kind;
+    size_t digest; /* offset in struct crypto_algorithms */
+    bool pss;
+};
+
+#define DIGEST(name) offsetof(struct crypto_algorithms, name)
+
+static const struct scheme schemes[] = {
+    [CAPSA_RS256] = {"RS256", CAPSA_KEY_RSA, DIGEST(sha256), false},
+    [CAPSA_RS384] = {"RS384", CAPSA_KEY_RSA, DIGEST(sha384), false},
+    [CAPSA_RS512] = {"RS512", CAPSA_KEY_RSA, DIGEST(sha512), false},
+    [CAPSA_PS256] = {"PS256", CAPSA_KEY_RSA, DIGEST(sha256), true},
+    [CAPSA_PS384] = {"PS384", CAPSA_KEY_RSA, DIGEST(sha384), true},
+    [CAPSA_PS512] = {"PS512", CAPSA_KEY_RSA, DIGEST(sha512), true},
+    [CAPSA_ES256] = {"ES256", CAPSA_KEY_P256, DIGEST(sha256), false},
+};
+#define SCHEMES (sizeof(schemes) / sizeof(schemes[0]))
+
+const char *capsa_scheme_name(enum capsa_scheme scheme)
+{
+    return (size_t)scheme < SCHEMES ? schemes[scheme].name : "none";
+}
+
+bool capsa_scheme_by_name(const char *name, enum capsa_scheme *ret_scheme)
+{
+    for (size_t i = 0; i < SCHEMES; i++) {
+        if (capsa_streq(name, schemes[i].name)) {
+            *ret_scheme = (enum capsa_scheme)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+CAPSA_RESULT capsa_scheme_for_kind(enum capsa_key_kind kind, enum capsa_scheme *ret_scheme)
+{
+    for (size_t i = 0; i < SCHEMES; i++) {
+        if (schemes[i].kind == kind) {
+            *ret_scheme = (enum capsa_scheme)i;
+            return CAPSA_OK;
+        }
+    }
+    CAPSA_FAIL(UNSUPPORTED, "a key of this type cannot sign; RSA and P-256 can");
+}
+
+static const EVP_MD *scheme_digest(const struct scheme *scheme)
+{
+    const EVP_MD *digest = NULL;
+    memcpy(&digest, (const uint8_t *)capsa_crypto_algorithms() + scheme->digest, sizeof(digest));
+    return digest;
+}
+
+static capsa_result scheme_check_key(enum capsa_scheme scheme, enum capsa_key_kind kind,
+                                     const EVP_PKEY *pkey)
+{
+    CAPSA_REQUIRE((size_t)scheme < SCHEMES, USAGE, "an unknown signature scheme");
+    CAPSA_REQUIRE(kind == schemes[scheme].kind, UNAUTHENTIC,
+                  "%s does not go with the key's type, which wants %s", schemes[scheme].name,
+                  kind == CAPSA_KEY_RSA    ? "RS or PS"
+                  : kind == CAPSA_KEY_P256 ? "ES256"
+                                           : "another");
+    if (kind == CAPSA_KEY_RSA) {
+        CAPSA_TRY(capsa_crypto_rsa_check(pkey));
+    }
+    return CAPSA_OK;
+}
+
+static bool scheme_parameters(EVP_PKEY_CTX *context, const struct scheme *scheme)
+{
+    return !scheme->pss ||
+           (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
+            EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1 &&
+            EVP_PKEY_CTX_set_rsa_mgf1_md(context, scheme_digest(scheme)) == 1);
+}
+
+/* r||s as JOSE has it, out of the DER that OpenSSL has. */
+static capsa_result es256_from_der(capsa_bytes der, uint8_t ret_raw[ES256_SIZE])
+{
+    const unsigned char *at = der.data;
+    ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &at, (long)der.len);
+    bool held =
+        pair != NULL && BN_bn2binpad(ECDSA_SIG_get0_r(pair), ret_raw, ES256_HALF) == ES256_HALF &&
+        BN_bn2binpad(ECDSA_SIG_get0_s(pair), ret_raw + ES256_HALF, ES256_HALF) == ES256_HALF;
+    ECDSA_SIG_free(pair);
+    CRYPTO_REQUIRE(held, "read its own signature");
+    return CAPSA_OK;
+}
+
+static capsa_result es256_to_der(capsa_bytes raw, uint8_t ret_der[ES256_DER], size_t *ret_len)
+{
+    CAPSA_REQUIRE(raw.len == ES256_SIZE, UNAUTHENTIC, "an ES256 signature of %zu bytes, not %d",
+                  raw.len, ES256_SIZE);
+    ECDSA_SIG *pair = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(raw.data, ES256_HALF, NULL);
+    BIGNUM *s = BN_bin2bn(raw.data + ES256_HALF, ES256_HALF, NULL);
+    if (pair == NULL || r == NULL || s == NULL || ECDSA_SIG_set0(pair, r, s) != 1) {
+        ECDSA_SIG_free(pair);
+        BN_free(r);
+        BN_free(s);
+        CRYPTO_REQUIRE(false, "read a signature");
+    }
+    unsigned char *at = ret_der;
+    int len = i2d_ECDSA_SIG(pair, NULL);
+    bool held = len > 0 && len <= ES256_DER && i2d_ECDSA_SIG(pair, &at) == len;
+    ECDSA_SIG_free(pair); /* and r and s */
+    CRYPTO_REQUIRE(held, "read a signature");
+    *ret_len = (size_t)len;
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_sign(const struct capsa_private_key *key, enum capsa_scheme scheme,
+                        capsa_bytes message, capsa_buf *signature)
+{
+    CAPSA_TRY(scheme_check_key(scheme, key->kind, key->pkey));
+    const struct scheme *how = &schemes[scheme];
+    CRYPTO_AUTO(EVP_MD_CTX) context = EVP_MD_CTX_new();
+    CAPSA_REQUIRE_MEMORY(context);
+    EVP_PKEY_CTX *parameters = NULL; /* the context's */
+    uint8_t made[CRYPTO_RSA_BYTES_MAX];
+    size_t len = sizeof(made);
+    CRYPTO_REQUIRE(EVP_DigestSignInit(context, &parameters, scheme_digest(how), NULL, key->pkey) ==
+                           1 &&
+                       scheme_parameters(parameters, how) &&
+                       EVP_DigestSign(context, made, &len, message.data, message.len) == 1,
+                   "sign");
+    if (how->kind == CAPSA_KEY_P256) {
+        uint8_t raw[ES256_SIZE];
+        CAPSA_TRY(es256_from_der(capsa_bytes_of(made, len), raw));
+        return capsa_buf_append(signature, capsa_bytes_of(raw, sizeof(raw)));
+    }
+    return capsa_buf_append(signature, capsa_bytes_of(made, len));
+}
+
+CAPSA_RESULT capsa_sign_check(const struct capsa_public_key *key, enum capsa_scheme scheme,
+                              capsa_bytes message, capsa_bytes signature)
+{
+    CAPSA_TRY(scheme_check_key(scheme, key->kind, key->pkey));
+    const struct scheme *how = &schemes[scheme];
+    uint8_t der[ES256_DER];
+    capsa_bytes wanted = signature;
+    if (how->kind == CAPSA_KEY_P256) {
+        size_t der_len = 0;
+        CAPSA_TRY(es256_to_der(signature, der, &der_len));
+        wanted = capsa_bytes_of(der, der_len);
+    }
+    CRYPTO_AUTO(EVP_MD_CTX) context = EVP_MD_CTX_new();
+    CAPSA_REQUIRE_MEMORY(context);
+    EVP_PKEY_CTX *parameters = NULL;
+    CRYPTO_REQUIRE(
+        EVP_DigestVerifyInit(context, &parameters, scheme_digest(how), NULL, key->pkey) == 1 &&
+            scheme_parameters(parameters, how),
+        "check a signature");
+    int status = EVP_DigestVerify(context, wanted.data, wanted.len, message.data, message.len);
+    ERR_clear_error();
+    CAPSA_REQUIRE(status == 1, UNAUTHENTIC, "the %s signature is wrong", how->name);
+    return CAPSA_OK;
+}

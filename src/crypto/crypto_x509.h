@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The certificate behind crypto.h's opaque one, for the files of this folder.
+ */
+#pragma once
+
+#include <openssl/x509v3.h>
+
+#include "crypto/crypto_internal.h"
+
+struct capsa_cert {
+    X509 *x509; /* its extensions were read; not changed any more */
+    struct capsa_public_key *key;
+    capsa_time not_before, not_after;
+};

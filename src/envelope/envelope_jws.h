@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The JWS of the capsule manager protocol (RFC 7515, flattened JSON form without an unprotected
+ * header): {"protected", "payload", "signature"}, each base64url without padding. The protected
+ * header names `alg` and, where the signer says who it is, `x5c`: the chain of certificates, leaf
+ * first, root last, each standard base64 with padding of DER (RFC 7515 §4.1.6).
+ *
+ * Accepted algs: RS256/384/512, PS256/384/512, ES256. `none`, HS* and every other one are refused
+ * by name. The signer's party is the party id of the *last* certificate of the chain.
+ *
+ * Parsing and checking are two steps, because a certificate registration carries its chain in the
+ * body. Nothing of a parsed message is to be believed before a check succeeded.
+ * Header members `crit` and duplicates are refused, other ones tolerated; keys and URLs in a header
+ * (jwk, jku, x5u) are never used.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/result.h"
+#include "crypto/crypto.h"
+
+typedef struct capsa_jws {
+    enum capsa_scheme scheme; /* what alg says */
+    bool has_x5c;
+    capsa_chain x5c; /* parsed, not checked; empty without x5c */
+    capsa_buf payload;
+    capsa_buf signature;
+    capsa_buf signing_input; /* ASCII of protected "." payload as they came */
+} capsa_jws;
+
+/* Other members of the text are ignored, as the original does. An unknown alg is
+ * CAPSA_E_UNSUPPORTED; an empty or overlong x5c and all other faults of form are CAPSA_E_MALFORMED
+ * or CAPSA_E_TOO_LARGE. */
+CAPSA_RESULT capsa_jws_parse(capsa_bytes text, capsa_jws *ret_jws);
+void capsa_jws_drop(capsa_jws *jws); /* callable twice, and on zeros */
+
+/* Holds when `chain` is a good chain at `now` (capsa_chain_check) and its first certificate's key
+ * made the signature. Then `ret_party` is the signer. Not authentic: CAPSA_E_UNAUTHENTIC; a
+ * certificate outside its validity: CAPSA_E_EXPIRED; an alg that does not go with the key's type:
+ * CAPSA_E_UNAUTHENTIC. */
+CAPSA_RESULT capsa_jws_check(const capsa_jws *jws, const capsa_chain *chain, capsa_time now,
+                             char ret_party[CAPSA_PARTY_ID]);
+/* The same with the chain of its own header. Without x5c: CAPSA_E_NOT_FOUND, and no other failure
+ * has that code. */
+CAPSA_RESULT capsa_jws_check_x5c(const capsa_jws *jws, capsa_time now,
+                                 char ret_party[CAPSA_PARTY_ID]);
+
+/* Append the JWS of `payload` as compact JSON. RSA keys sign RS256, P-256 keys ES256, other ones
+ * are CAPSA_E_UNSUPPORTED. `chain` NULL: no x5c. Whether the chain's first key is `key` is checked.
+ */
+CAPSA_RESULT capsa_jws_make(const struct capsa_private_key *key, const capsa_chain *chain,
+                            capsa_bytes payload, capsa_buf *text);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The key manager: keeps the keys and policies of data owners, and gives a key to a program only as
+ * its owner's policy allows. Speaks the capsule manager protocol
+ * (secretflowapis.v2.sdc.capsule_manager.CapsuleManager) as a table of RPC methods; knows nothing
+ * of sockets. keymanager_methods.c is everything that it can be asked.
+ */
+#pragma once
+
+#include "base/log.h"
+#include "base/time.h"
+#include "crypto/crypto.h"
+#include "rpc/rpc_method.h"
+#include "store/store.h"
+#include "store/store_writer.h"
+
+struct capsa_keymanager;
+
+struct capsa_keymanager_options {
+    struct capsa_store *store;   /* sealed; all of these outlive the manager */
+    struct capsa_writer *writer; /* of that store */
+    const struct capsa_clock *clock;
+    struct capsa_log *log;     /* may be NULL */
+    struct capsa_log *monitor; /* a line a call in the original's form; may be NULL */
+    unsigned rsa_bits;         /* of a new manager key */
+    /* The manager's own key and certificate, PEM, when they are not its own to make; empty: it
+     * makes them at first start, keeps them in the store and renews the certificate. */
+    capsa_bytes injected_key;
+    capsa_bytes injected_cert;
+    bool insecure_empty_columns_pass;
+    bool insecure_claimed_initiator;
+    bool insecure_client_env;
+};
+
+/* Loads or makes the manager's identity; blocks while a key is made. */
+CAPSA_RESULT capsa_keymanager_new(const struct capsa_keymanager_options *options,
+                                  struct capsa_keymanager **ret_manager);
+void capsa_keymanager_free(struct capsa_keymanager *manager); /* NULL is fine */
+CAPSA_DEFINE_AUTO_FREE(capsa_keymanager)
+
+#define CAPSA_KEYMANAGER_SERVICE "secretflowapis.v2.sdc.capsule_manager.CapsuleManager"
+
+size_t capsa_keymanager_method_count(void);
+/* `ret_methods` has room for that many; their handlers run on any thread, several at once. */
+void capsa_keymanager_methods(struct capsa_keymanager *manager,
+                              struct capsa_rpc_method *ret_methods);
+
+/* Renew the manager's certificate, under the same key, when its end is near. Call now and then. */
+CAPSA_RESULT capsa_keymanager_renew(struct capsa_keymanager *manager);
+/* The party id of the manager's key, for the banner. */
+CAPSA_RESULT capsa_keymanager_fingerprint(struct capsa_keymanager *manager,
+                                          char ret_id[CAPSA_PARTY_ID]);
+/* Prometheus text: calls by method and status. Names no resource and no party. */
+CAPSA_RESULT capsa_keymanager_metrics(struct capsa_keymanager *manager, capsa_buf *text);

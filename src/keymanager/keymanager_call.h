@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of this folder share: the manager, one call, and the table entry of a method.
+ *
+ * A handler gets a call whose envelope was opened and whose signer was checked. It reads through
+ * the call's transaction, adds what shall change to it, writes its answer, and returns. The
+ * dispatcher (keymanager_dispatch.c) commits, and only then lets the answer leave; when somebody
+ * else changed what the handler had read, it runs the handler again. So a handler has no other
+ * effects.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "crypto/crypto.h"
+#include "keymanager/keymanager.h"
+#include "keymanager/keymanager_records.h"
+#include "wire/capsule_manager.pb-c.h"
+
+#define CAPSA_KM_NAMESPACE "default" /* of every original client */
+#define CAPSA_KM_STATUSES  17        /* canonical gRPC codes */
+#define CAPSA_KM_SPKI      (2 * CAPSA_SHA256 + 1)
+
+struct capsa_km_identity; /* keymanager_identity.h */
+
+struct capsa_km_signer {
+    char party[CAPSA_PARTY_ID];    /* of the last certificate of the chain */
+    char spki[CAPSA_KM_SPKI];      /* SHA-256 of the first certificate's key, hex */
+    const struct capsa_cert *cert; /* the first: answers are sealed to it */
+};
+
+struct capsa_km_call {
+    struct capsa_keymanager *manager;
+    const struct capsa_rpc_call *rpc;
+    capsa_time now;
+    const ProtobufCMessage *request; /* of the method's shape */
+    struct capsa_km_signer signer;
+    struct capsa_km_txn *txn;
+    capsa_buf *answer; /* JSON of the answer's message; empty: none */
+};
+
+enum capsa_km_needs {
+    CAPSA_KM_SIGNED = 1 << 0,      /* a JWS with x5c around the request */
+    CAPSA_KM_SIGNED_BODY = 1 << 1, /* a JWS whose chain stands in the body (RegisterCert) */
+    CAPSA_KM_ANSWERS = 1 << 2,     /* has an answer, sealed to the signer, whose key must be RSA */
+};
+
+struct capsa_km_method {
+    const char *name;
+    unsigned needs; /* 0: plain request and answer */
+    const ProtobufCMessageDescriptor *shape;
+    CAPSA_RESULT (*handle)(struct capsa_km_call *call);
+};
+
+extern const struct capsa_km_method capsa_km_methods[];
+extern const size_t capsa_km_method_count;
+
+/* One entry of the RPC table: its context. */
+struct capsa_km_entry {
+    struct capsa_keymanager *manager;
+    const struct capsa_km_method *method;
+    char *path;
+    atomic_uint_fast64_t answered[CAPSA_KM_STATUSES];
+};
+
+struct capsa_keymanager {
+    struct capsa_keymanager_options options;
+    struct capsa_km_identity *identity;
+    struct capsa_km_entry *entries;
+};
+
+/* keymanager_dispatch.c: the RPC handlers. `context` is a capsa_km_entry. */
+CAPSA_RESULT capsa_km_dispatch_enveloped(void *context, const struct capsa_rpc_call *rpc,
+                                         capsa_buf *ret_message);
+CAPSA_RESULT capsa_km_dispatch_ra_cert(void *context, const struct capsa_rpc_call *rpc,
+                                       capsa_buf *ret_message);
+/* Log and count one answered call. */
+void capsa_km_answered(struct capsa_km_entry *entry, const struct capsa_rpc_call *rpc,
+                       int64_t started_us, const char *party, capsa_result result);
+
+/* The handlers, by file. keymanager_keys.c: */
+CAPSA_RESULT capsa_km_create_data_keys(struct capsa_km_call *call);
+CAPSA_RESULT capsa_km_delete_data_key(struct capsa_km_call *call);
+/* keymanager_release.c: */
+CAPSA_RESULT capsa_km_get_data_keys(struct capsa_km_call *call);
+/* keymanager_lineage.c: */
+CAPSA_RESULT capsa_km_create_result_data_key(struct capsa_km_call *call);
+/* keymanager_policies.c: */
+CAPSA_RESULT capsa_km_create_data_policy(struct capsa_km_call *call);
+CAPSA_RESULT capsa_km_list_data_policy(struct capsa_km_call *call);
+CAPSA_RESULT capsa_km_delete_data_policy(struct capsa_km_call *call);
+CAPSA_RESULT capsa_km_add_data_rule(struct capsa_km_call *call);
+CAPSA_RESULT capsa_km_delete_data_rule(struct capsa_km_call *call);
+/* keymanager_export.c: */
+CAPSA_RESULT capsa_km_get_export_data_key(struct capsa_km_call *call);
+/* keymanager_certs.c: */
+CAPSA_RESULT capsa_km_register_cert(struct capsa_km_call *call);
+/* Asked by the dispatcher before it believes a RegisterCert: checks the JWS with the body's chain.
+ */
+struct capsa_jws;
+CAPSA_RESULT capsa_km_register_cert_check(const struct capsa_jws *jws,
+                                          const Cm__RegisterCertRequest *request, capsa_time now,
+                                          capsa_chain *ret_chain, char ret_party[CAPSA_PARTY_ID]);
+
+/* keymanager_names.c: checks of what requests name. `field` is for the message. */
+CAPSA_RESULT capsa_km_name_check(const char *field,
+                                 const char *value);  /* not empty, not too long */
+CAPSA_RESULT capsa_km_scope_check(const char *scope); /* may be empty */
+/* The claimed party is the signer. */
+CAPSA_RESULT capsa_km_party_check(const struct capsa_km_call *call, const char *field,
+                                  const char *claimed);
+/* "uuid[/partition[/segment[/shard]]]" to its data_uuid. */
+CAPSA_RESULT capsa_km_uri_parse(const char *resource_uri, capsa_buf *ret_uuid);
+/* Evidence in a request: there is no verifier yet, so any but an empty one is UNSUPPORTED. */
+CAPSA_RESULT capsa_km_report_check(const Cm__UnifiedAttestationReport *report);
+/* Standard base64 of 1 to CAPSA_LIMIT_data_key_bytes bytes. */
+CAPSA_RESULT capsa_km_data_key_check(const char *field, const char *data_key_b64);

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * CreateResultDataKey, and the sets that lineage consists of (keymanager_lineage.h).
+ *
+ * Who may register a result: the key to which the manager released every ancestor that it declares
+ * (release records, so also after a restart). Beyond that, that a program declares all it used is
+ * as good as the code that the owners allowed.
+ */
+#include "keymanager/keymanager_lineage.h"
+
+#include "base/alloc.h"
+#include "base/limits.h"
+
+/* Index of the first item that is not before `item`. */
+static size_t set_place(const capsa_km_set *set, const char *item)
+{
+    size_t low = 0, high = set->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(set->items[middle], item) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+bool capsa_km_set_has(const capsa_km_set *set, const char *item)
+{
+    size_t place = set_place(set, item);
+    return place < set->count && capsa_streq(set->items[place], item);
+}
+
+/* One slot stays free behind the last item: the array is NULL-ended. */
+CAPSA_RESULT capsa_km_set_add(capsa_km_set *set, const char *item)
+{
+    if (capsa_km_set_has(set, item)) {
+        return CAPSA_OK;
+    }
+    char **items = capsa_realloc(set->items, (set->count + 2) * sizeof(*items));
+    CAPSA_REQUIRE_MEMORY(items);
+    set->items = items;
+    char *copy = capsa_strdup(item);
+    CAPSA_REQUIRE_MEMORY(copy);
+    size_t place = set_place(set, item);
+    memmove(&items[place + 1], &items[place], (set->count - place) * sizeof(*items));
+    items[place] = copy;
+    set->count++;
+    items[set->count] = NULL;
+    return CAPSA_OK;
+}
+
+void capsa_km_set_drop(capsa_km_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        capsa_dealloc(set->items[i]);
+    }
+    capsa_dealloc(set->items);
+    *set = (capsa_km_set){NULL, 0};
+}
+
+CAPSA_RESULT capsa_km_origins_add(const char *uuid, const Rec__Resource *resource,
+                                  capsa_km_set *origins)
+{
+    if (!resource->is_result) {
+        return capsa_km_set_add(origins, uuid);
+    }
+    for (size_t i = 0; i < resource->n_origins; i++) {
+        CAPSA_TRY(capsa_km_set_add(origins, resource->origins[i]));
+    }
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_km_owners_find(struct capsa_km_txn *txn, const char *uuid,
+                                  const Rec__Resource *resource, capsa_km_set *ret_owners)
+{
+    CAPSA_AUTO(capsa_km_set) origins = {NULL, 0};
+    CAPSA_TRY(capsa_km_origins_add(uuid, resource, &origins));
+    CAPSA_REQUIRE(origins.count > 0, TAMPERED, "\"%s\" comes from nothing", uuid);
+    for (size_t i = 0; i < origins.count; i++) {
+        CAPSA_AUTO_RECORD(Rec__Resource) origin = NULL;
+        CAPSA_TRY(capsa_km_resource_find(txn, origins.items[i], &origin));
+        CAPSA_REQUIRE(origin != NULL && !origin->is_result && *origin->owner_party_id != '\0',
+                      TAMPERED, "\"%s\", an original of \"%s\", has no owner", origins.items[i],
+                      uuid);
+        CAPSA_TRY(capsa_km_set_add(ret_owners, origin->owner_party_id));
+    }
+    return CAPSA_OK;
+}
+
+/* ---- CreateResultDataKey --------------------------------------------------------------------- */
+
+/* One text for an ancestor that does not exist and one that was not released. */
+static capsa_result ancestor_add(struct capsa_km_call *call, const char *ancestor,
+                                 capsa_km_set *origins)
+{
+    CAPSA_TRY(capsa_km_name_check("ancestor_uuids", ancestor));
+    CAPSA_AUTO_RECORD(Rec__Resource) resource = NULL;
+    CAPSA_AUTO_RECORD(Rec__Release) release = NULL;
+    CAPSA_TRY(capsa_km_resource_find(call->txn, ancestor, &resource));
+    CAPSA_TRY(capsa_km_release_find(call->txn, call->signer.spki, ancestor, &release));
+    CAPSA_REQUIRE(resource != NULL && release != NULL &&
+                      release->incarnation == resource->incarnation,
+                  DENIED, "ancestor \"%s\" was not released to the key that signs this", ancestor);
+    return capsa_km_origins_add(ancestor, resource, origins);
+}
+
+static capsa_result ancestors_collect(struct capsa_km_call *call,
+                                      const Cm__CreateResultDataKeyRequest__Body *body,
+                                      const char *uuid, capsa_km_set *origins)
+{
+    CAPSA_REQUIRE(body->n_ancestor_uuids > 0, MALFORMED,
+                  "ancestor_uuids: a result comes from something; name at least one");
+    CAPSA_REQUIRE(body->n_ancestor_uuids <= CAPSA_LIMIT_ancestors, TOO_LARGE,
+                  "ancestor_uuids: over %d", CAPSA_LIMIT_ancestors);
+    for (size_t i = 0; i < body->n_ancestor_uuids; i++) {
+        CAPSA_REQUIRE(!capsa_streq(body->ancestor_uuids[i], uuid), MALFORMED,
+                      "ancestor_uuids[%zu]: \"%s\" cannot be its own ancestor", i, uuid);
+        CAPSA_TRY(ancestor_add(call, body->ancestor_uuids[i], origins));
+    }
+    CAPSA_REQUIRE(origins->count <= CAPSA_LIMIT_ancestors, TOO_LARGE,
+                  "the result comes from %zu originals, at most %d", origins->count,
+                  CAPSA_LIMIT_ancestors);
+    return CAPSA_OK;
+}
+
+/* A uuid that is taken is only good for the same key with the same originals. */
+static capsa_result may_register(const struct capsa_km_call *call, const char *uuid,
+                                 const Rec__Resource *found, const capsa_km_set *origins)
+{
+    CAPSA_REQUIRE(found->is_result, DENIED,
+                  "\"%s\" is original data; a result cannot take its place", uuid);
+    bool same =
+        capsa_streq(found->registrant, call->signer.spki) && found->n_origins == origins->count;
+    for (size_t i = 0; same && i < origins->count; i++) {
+        same = capsa_streq(found->origins[i], origins->items[i]);
+    }
+    CAPSA_REQUIRE(same, DENIED,
+                  "\"%s\" is a result already; only the same key with the same ancestors may "
+                  "register it again",
+                  uuid);
+    return CAPSA_OK;
+}
+
+static capsa_result result_put(struct capsa_km_call *call, const char *uuid,
+                               const Rec__Resource *found, const capsa_km_set *origins,
+                               const Cm__CreateResultDataKeyRequest__Body *body)
+{
+    Rec__Resource resource = REC__RESOURCE__INIT;
+    resource.is_result = true;
+    resource.incarnation = found == NULL ? 1 : found->incarnation + (found->is_deleted ? 1 : 0);
+    resource.created_at = found == NULL ? call->now : found->created_at;
+    resource.origins = origins->items;
+    resource.n_origins = origins->count;
+    resource.registrant = call->signer.spki;
+    CAPSA_AUTO(capsa_km_set) owners = {NULL, 0};
+    CAPSA_TRY(capsa_km_owners_find(call->txn, uuid, &resource, &owners));
+    const char *const *owner_list = (const char *const *)owners.items;
+    CAPSA_TRY(capsa_km_resource_put(call->txn, uuid, owner_list, &resource));
+    Rec__Key key = REC__KEY__INIT;
+    key.data_key_b64 = body->data_key_b64;
+    return capsa_km_key_put(call->txn, uuid, body->resource_uri, owner_list, &key);
+}
+
+CAPSA_RESULT capsa_km_create_result_data_key(struct capsa_km_call *call)
+{
+    const Cm__CreateResultDataKeyRequest *request =
+        (const Cm__CreateResultDataKeyRequest *)call->request;
+    const Cm__CreateResultDataKeyRequest__Body *body = request->body;
+    CAPSA_REQUIRE(body != NULL, MALFORMED, "body: missing");
+    CAPSA_TRY(capsa_km_report_check(request->attestation_report));
+    if (*body->owner_id != '\0') { /* programs leave it empty */
+        CAPSA_TRY(capsa_km_party_check(call, "owner_id", body->owner_id));
+    }
+    CAPSA_TRY(capsa_km_scope_check(body->scope));
+    CAPSA_TRY(capsa_km_data_key_check("data_key_b64", body->data_key_b64));
+    CAPSA_AUTO(capsa_buf) uuid_buf = capsa_buf_of(CAPSA_LIMIT_id_bytes);
+    const char *uuid;
+    CAPSA_TRY(capsa_km_uri_parse(body->resource_uri, &uuid_buf));
+    CAPSA_TRY(capsa_buf_cstr(&uuid_buf, &uuid));
+
+    CAPSA_AUTO(capsa_km_set) origins = {NULL, 0};
+    CAPSA_TRY(ancestors_collect(call, body, uuid, &origins));
+    CAPSA_AUTO_RECORD(Rec__Resource) found = NULL;
+    CAPSA_TRY(capsa_km_resource_find(call->txn, uuid, &found));
+    if (found != NULL) {
+        CAPSA_TRY(may_register(call, uuid, found, &origins));
+    }
+    return result_put(call, uuid, found, &origins, body);
+}

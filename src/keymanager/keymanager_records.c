@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Transactions and typed records (keymanager_records.h). The kinds and tuples of keys stand here
+ * and nowhere else.
+ */
+#include "keymanager/keymanager_records.h"
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "keymanager/keymanager_call.h"
+
+/* A record that this transaction read or wrote, as it would be after it. */
+struct touched {
+    capsa_buf key; /* canonical */
+    uint64_t version;
+    bool is_there;
+    capsa_buf value;
+};
+
+struct capsa_km_txn {
+    struct capsa_store *store;
+    struct capsa_batch *batch;
+    struct touched *touched;
+    size_t count, capacity;
+    bool has_changes;
+};
+
+CAPSA_RESULT capsa_km_txn_new(struct capsa_store *store, struct capsa_km_txn **ret_txn)
+{
+    struct capsa_km_txn *txn = CAPSA_NEW(struct capsa_km_txn);
+    CAPSA_REQUIRE_MEMORY(txn);
+    txn->store = store;
+    capsa_result result = capsa_batch_new(&txn->batch);
+    if (capsa_failed(result)) {
+        capsa_km_txn_free(txn);
+        return result;
+    }
+    *ret_txn = txn;
+    return CAPSA_OK;
+}
+
+void capsa_km_txn_free(struct capsa_km_txn *txn)
+{
+    if (txn == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < txn->count; i++) {
+        capsa_buf_drop(&txn->touched[i].key);
+        capsa_buf_drop(&txn->touched[i].value);
+    }
+    capsa_dealloc(txn->touched);
+    capsa_batch_free(txn->batch);
+    capsa_dealloc(txn);
+}
+
+bool capsa_km_txn_has_changes(const struct capsa_km_txn *txn)
+{
+    return txn->has_changes;
+}
+
+CAPSA_RESULT capsa_km_txn_commit(struct capsa_km_txn *txn, struct capsa_writer *writer)
+{
+    return capsa_writer_commit(writer, txn->batch);
+}
+
+static capsa_result touched_add(struct capsa_km_txn *txn, capsa_bytes key,
+                                struct touched **ret_touched)
+{
+    if (txn->count == txn->capacity) {
+        size_t capacity = txn->capacity == 0 ? 8 : txn->capacity * 2;
+        struct touched *grown = capsa_realloc(txn->touched, capacity * sizeof(*grown));
+        CAPSA_REQUIRE_MEMORY(grown);
+        txn->touched = grown;
+        txn->capacity = capacity;
+    }
+    struct touched *touched = &txn->touched[txn->count];
+    *touched = (struct touched){.key = capsa_buf_of(CAPSA_LIMIT_record_key),
+                                .value = capsa_buf_of(CAPSA_LIMIT_record_value)};
+    CAPSA_TRY(capsa_buf_append(&touched->key, key));
+    txn->count++;
+    *ret_touched = touched;
+    return CAPSA_OK;
+}
+
+/* The record as this transaction sees it; reads and checks its version the first time. */
+static capsa_result touch(struct capsa_km_txn *txn, const struct capsa_record_key *key,
+                          struct touched **ret_touched)
+{
+    CAPSA_AUTO(capsa_buf) canonical = capsa_buf_of(CAPSA_LIMIT_record_key);
+    CAPSA_TRY(capsa_record_key_write(key, &canonical));
+    for (size_t i = 0; i < txn->count; i++) {
+        if (capsa_bytes_equal(capsa_buf_bytes(&txn->touched[i].key), capsa_buf_bytes(&canonical))) {
+            *ret_touched = &txn->touched[i];
+            return CAPSA_OK;
+        }
+    }
+    CAPSA_AUTO(capsa_record) record = {0};
+    CAPSA_TRY(capsa_store_find(txn->store, key, &record));
+    CAPSA_TRY(capsa_batch_check(txn->batch, key, record.version));
+    struct touched *touched;
+    CAPSA_TRY(touched_add(txn, capsa_buf_bytes(&canonical), &touched));
+    touched->version = record.version;
+    touched->is_there = record.version != 0;
+    CAPSA_TRY(capsa_buf_append(&touched->value, capsa_buf_bytes(&record.value)));
+    *ret_touched = touched;
+    return CAPSA_OK;
+}
+
+static capsa_result find(struct capsa_km_txn *txn, const struct capsa_record_key *key,
+                         const ProtobufCMessageDescriptor *shape, void *ret_message)
+{
+    struct touched *touched;
+    CAPSA_TRY(touch(txn, key, &touched));
+    ProtobufCMessage *message = NULL;
+    if (touched->is_there) {
+        CAPSA_TRY_AT(capsa_protobuf_parse(shape, capsa_buf_bytes(&touched->value),
+                                          CAPSA_UNKNOWN_REFUSED, &message),
+                     "a stored %s", key->kind);
+    }
+    memcpy(ret_message, &message, sizeof(message)); /* a Rec__Something ** */
+    return CAPSA_OK;
+}
+
+static capsa_result put(struct capsa_km_txn *txn, const struct capsa_record_key *key,
+                        const char *const *owners, const ProtobufCMessage *message)
+{
+    struct touched *touched;
+    CAPSA_TRY(touch(txn, key, &touched));
+    CAPSA_AUTO(capsa_buf) value = capsa_buf_of(CAPSA_LIMIT_record_value);
+    CAPSA_TRY(capsa_protobuf_write(message, &value));
+    CAPSA_TRY(capsa_batch_put(txn->batch, key, touched->version, owners, capsa_buf_bytes(&value)));
+    txn->has_changes = true;
+    touched->version++;
+    touched->is_there = true;
+    capsa_buf_clear(&touched->value);
+    return capsa_buf_append(&touched->value, capsa_buf_bytes(&value));
+}
+
+static capsa_result drop(struct capsa_km_txn *txn, const struct capsa_record_key *key)
+{
+    struct touched *touched;
+    CAPSA_TRY(touch(txn, key, &touched));
+    if (!touched->is_there) {
+        return CAPSA_OK;
+    }
+    CAPSA_TRY(capsa_batch_remove(txn->batch, key, touched->version));
+    txn->has_changes = true;
+    touched->version = 0;
+    touched->is_there = false;
+    capsa_buf_clear(&touched->value);
+    return CAPSA_OK;
+}
+
+/* ---- the kinds ------------------------------------------------------------------------------- */
+
+static struct capsa_record_key resource_key(const char *uuid)
+{
+    return CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "resource", uuid);
+}
+
+static struct capsa_record_key key_key(const char *uuid, const char *resource_uri)
+{
+    return CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "key", uuid, resource_uri);
+}
+
+static struct capsa_record_key policy_key(const char *owner, const char *scope, const char *uuid)
+{
+    return CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "policy", owner, scope, uuid);
+}
+
+static struct capsa_record_key release_key(const char *spki, const char *uuid)
+{
+    return CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "release", spki, uuid);
+}
+
+static struct capsa_record_key certs_key(const char *party)
+{
+    return CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "cert", party);
+}
+
+static struct capsa_record_key identity_key(void)
+{
+    return CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "manager", NULL);
+}
+
+CAPSA_RESULT capsa_km_resource_find(struct capsa_km_txn *txn, const char *uuid,
+                                    Rec__Resource **ret_resource)
+{
+    const struct capsa_record_key key = resource_key(uuid);
+    return find(txn, &key, &rec__resource__descriptor, ret_resource);
+}
+
+CAPSA_RESULT capsa_km_key_find(struct capsa_km_txn *txn, const char *uuid, const char *resource_uri,
+                               Rec__Key **ret_key)
+{
+    const struct capsa_record_key key = key_key(uuid, resource_uri);
+    return find(txn, &key, &rec__key__descriptor, ret_key);
+}
+
+CAPSA_RESULT capsa_km_policy_find(struct capsa_km_txn *txn, const char *owner, const char *scope,
+                                  const char *uuid, Cm__Policy **ret_policy)
+{
+    const struct capsa_record_key key = policy_key(owner, scope, uuid);
+    return find(txn, &key, &cm__policy__descriptor, ret_policy);
+}
+
+CAPSA_RESULT capsa_km_release_find(struct capsa_km_txn *txn, const char *spki, const char *uuid,
+                                   Rec__Release **ret_release)
+{
+    const struct capsa_record_key key = release_key(spki, uuid);
+    return find(txn, &key, &rec__release__descriptor, ret_release);
+}
+
+CAPSA_RESULT capsa_km_certs_find(struct capsa_km_txn *txn, const char *party,
+                                 Rec__Certs **ret_certs)
+{
+    const struct capsa_record_key key = certs_key(party);
+    return find(txn, &key, &rec__certs__descriptor, ret_certs);
+}
+
+CAPSA_RESULT capsa_km_identity_find(struct capsa_km_txn *txn, Rec__Identity **ret_identity)
+{
+    const struct capsa_record_key key = identity_key();
+    return find(txn, &key, &rec__identity__descriptor, ret_identity);
+}
+
+CAPSA_RESULT capsa_km_resource_put(struct capsa_km_txn *txn, const char *uuid,
+                                   const char *const *owners, const Rec__Resource *resource)
+{
+    const struct capsa_record_key key = resource_key(uuid);
+    return put(txn, &key, owners, &resource->base);
+}
+
+CAPSA_RESULT capsa_km_key_put(struct capsa_km_txn *txn, const char *uuid, const char *resource_uri,
+                              const char *const *owners, const Rec__Key *data_key)
+{
+    const struct capsa_record_key key = key_key(uuid, resource_uri);
+    return put(txn, &key, owners, &data_key->base);
+}
+
+CAPSA_RESULT capsa_km_policy_put(struct capsa_km_txn *txn, const char *owner, const char *scope,
+                                 const char *uuid, const Cm__Policy *policy)
+{
+    const struct capsa_record_key key = policy_key(owner, scope, uuid);
+    return put(txn, &key, (const char *const[]){owner, NULL}, &policy->base);
+}
+
+CAPSA_RESULT capsa_km_release_put(struct capsa_km_txn *txn, const char *spki, const char *uuid,
+                                  const Rec__Release *release)
+{
+    const struct capsa_record_key key = release_key(spki, uuid);
+    return put(txn, &key, NULL, &release->base);
+}
+
+CAPSA_RESULT capsa_km_certs_put(struct capsa_km_txn *txn, const char *party,
+                                const Rec__Certs *certs)
+{
+    const struct capsa_record_key key = certs_key(party);
+    return put(txn, &key, (const char *const[]){party, NULL}, &certs->base);
+}
+
+CAPSA_RESULT capsa_km_identity_put(struct capsa_km_txn *txn, const Rec__Identity *identity)
+{
+    const struct capsa_record_key key = identity_key();
+    return put(txn, &key, NULL, &identity->base);
+}
+
+CAPSA_RESULT capsa_km_key_remove(struct capsa_km_txn *txn, const char *uuid,
+                                 const char *resource_uri)
+{
+    const struct capsa_record_key key = key_key(uuid, resource_uri);
+    return drop(txn, &key);
+}
+
+CAPSA_RESULT capsa_km_policy_remove(struct capsa_km_txn *txn, const char *owner, const char *scope,
+                                    const char *uuid)
+{
+    const struct capsa_record_key key = policy_key(owner, scope, uuid);
+    return drop(txn, &key);
+}
+
+/* ---- lists ----------------------------------------------------------------------------------- */
+
+struct other_key {
+    const char *resource_uri;
+    bool found;
+};
+
+static capsa_result see_key(void *context, const struct capsa_record_key *key,
+                            const capsa_record *record, bool *ret_stop)
+{
+    (void)record;
+    struct other_key *other = context;
+    other->found = !capsa_streq(key->parts[1], other->resource_uri);
+    *ret_stop = other->found;
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_km_key_has_other(struct capsa_km_txn *txn, const char *uuid,
+                                    const char *resource_uri, bool *ret_has)
+{
+    const struct capsa_record_key prefix = key_key(uuid, NULL);
+    struct other_key other = {resource_uri, false};
+    CAPSA_TRY(capsa_store_each(txn->store, &prefix, see_key, &other));
+    *ret_has = other.found;
+    return CAPSA_OK;
+}
+
+struct policy_walk {
+    capsa_km_policy_fn each;
+    void *context;
+};
+
+static capsa_result see_policy(void *context, const struct capsa_record_key *key,
+                               const capsa_record *record, bool *ret_stop)
+{
+    (void)key;
+    (void)ret_stop;
+    const struct policy_walk *walk = context;
+    CAPSA_AUTO_MESSAGE policy = NULL;
+    CAPSA_TRY(capsa_protobuf_parse(&cm__policy__descriptor, capsa_buf_bytes(&record->value),
+                                   CAPSA_UNKNOWN_REFUSED, &policy));
+    return walk->each(walk->context, (const Cm__Policy *)policy);
+}
+
+CAPSA_RESULT capsa_km_policy_each(struct capsa_km_txn *txn, const char *owner, const char *scope,
+                                  capsa_km_policy_fn each, void *context)
+{
+    const struct capsa_record_key prefix = policy_key(owner, scope, NULL);
+    struct policy_walk walk = {each, context};
+    return capsa_store_each(txn->store, &prefix, see_policy, &walk);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The manager's records (proto/records.proto) read and written within a transaction.
+ *
+ * A transaction remembers the version of everything it read and checks it again at the commit, so
+ * what was decided by one state of the store is never written into another. It sees its own writes.
+ * One thread.
+ */
+#pragma once
+
+#include "base/result.h"
+#include "codec/protobuf.h"
+#include "records.pb-c.h"
+#include "store/store.h"
+#include "store/store_writer.h"
+#include "wire/capsule_manager.pb-c.h"
+
+struct capsa_km_txn;
+CAPSA_RESULT capsa_km_txn_new(struct capsa_store *store, struct capsa_km_txn **ret_txn);
+void capsa_km_txn_free(struct capsa_km_txn *txn);
+CAPSA_DEFINE_AUTO_FREE(capsa_km_txn)
+/* True when there is something to commit beside checks of what was read. */
+bool capsa_km_txn_has_changes(const struct capsa_km_txn *txn);
+/* CONFLICT: begin again with a new transaction. */
+CAPSA_RESULT capsa_km_txn_commit(struct capsa_km_txn *txn, struct capsa_writer *writer);
+
+/* Reading: *ret is NULL when there is none. What is returned belongs to the caller
+ * (capsa_message_free, or CAPSA_AUTO_RECORD). */
+CAPSA_RESULT capsa_km_resource_find(struct capsa_km_txn *txn, const char *uuid,
+                                    Rec__Resource **ret_resource);
+CAPSA_RESULT capsa_km_key_find(struct capsa_km_txn *txn, const char *uuid, const char *resource_uri,
+                               Rec__Key **ret_key);
+CAPSA_RESULT capsa_km_policy_find(struct capsa_km_txn *txn, const char *owner, const char *scope,
+                                  const char *uuid, Cm__Policy **ret_policy);
+CAPSA_RESULT capsa_km_release_find(struct capsa_km_txn *txn, const char *spki, const char *uuid,
+                                   Rec__Release **ret_release);
+CAPSA_RESULT capsa_km_certs_find(struct capsa_km_txn *txn, const char *party,
+                                 Rec__Certs **ret_certs);
+CAPSA_RESULT capsa_km_identity_find(struct capsa_km_txn *txn, Rec__Identity **ret_identity);
+
+/* Writing. `owners`: whose record it is; NULL-ended. */
+CAPSA_RESULT capsa_km_resource_put(struct capsa_km_txn *txn, const char *uuid,
+                                   const char *const *owners, const Rec__Resource *resource);
+CAPSA_RESULT capsa_km_key_put(struct capsa_km_txn *txn, const char *uuid, const char *resource_uri,
+                              const char *const *owners, const Rec__Key *key);
+CAPSA_RESULT capsa_km_policy_put(struct capsa_km_txn *txn, const char *owner, const char *scope,
+                                 const char *uuid, const Cm__Policy *policy);
+CAPSA_RESULT capsa_km_release_put(struct capsa_km_txn *txn, const char *spki, const char *uuid,
+                                  const Rec__Release *release);
+CAPSA_RESULT capsa_km_certs_put(struct capsa_km_txn *txn, const char *party,
+                                const Rec__Certs *certs);
+CAPSA_RESULT capsa_km_identity_put(struct capsa_km_txn *txn, const Rec__Identity *identity);
+
+/* Removing what was found before in this transaction; nothing there is fine. */
+CAPSA_RESULT capsa_km_key_remove(struct capsa_km_txn *txn, const char *uuid,
+                                 const char *resource_uri);
+CAPSA_RESULT capsa_km_policy_remove(struct capsa_km_txn *txn, const char *owner, const char *scope,
+                                    const char *uuid);
+
+/* Whether the resource has a key other than that of `resource_uri`. Reads one committed state; the
+ * caller puts the resource too, so two such changes of one resource conflict. */
+CAPSA_RESULT capsa_km_key_has_other(struct capsa_km_txn *txn, const char *uuid,
+                                    const char *resource_uri, bool *ret_has);
+/* Every policy of (owner, scope), in the order of their uuids. Ends at the callback's failure. */
+typedef CAPSA_RESULT (*capsa_km_policy_fn)(void *context, const Cm__Policy *policy);
+CAPSA_RESULT capsa_km_policy_each(struct capsa_km_txn *txn, const char *owner, const char *scope,
+                                  capsa_km_policy_fn each, void *context);
+
+#define CAPSA_DEFINE_AUTO_RECORD(type)                                                             \
+    static inline void type##_free_message(type **at)                                              \
+    {                                                                                              \
+        if (*at != NULL) {                                                                         \
+            capsa_message_free(&(*at)->base);                                                      \
+        }                                                                                          \
+    }
+CAPSA_DEFINE_AUTO_RECORD(Rec__Resource)
+CAPSA_DEFINE_AUTO_RECORD(Rec__Key)
+CAPSA_DEFINE_AUTO_RECORD(Rec__Release)
+CAPSA_DEFINE_AUTO_RECORD(Rec__Certs)
+CAPSA_DEFINE_AUTO_RECORD(Rec__Identity)
+CAPSA_DEFINE_AUTO_RECORD(Cm__Policy)
+#define CAPSA_AUTO_RECORD(type) __attribute__((cleanup(type##_free_message))) type *

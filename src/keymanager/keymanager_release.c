@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * GetDataKeys: keys for a program that asks for the use of them. Every resource named must be
+ * granted, or nothing is given. That the keys were given is written in the same commit, before they
+ * leave. What does not exist and what is not granted look the same to who was granted nothing.
+ */
+#include "keymanager/keymanager_lineage.h"
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "keymanager/keymanager_identity.h"
+#include "policy/policy.h"
+
+/* ---- who asks -------------------------------------------------------------------------------- */
+
+/* `cert` is one certificate, of the key that signed the request: the answer is for no other. */
+static capsa_result check_cert(const struct capsa_km_call *call, const char *pem)
+{
+    CAPSA_AUTO_FREE(capsa_cert) cert = NULL;
+    CAPSA_REQUIRE(*pem != '\0', MALFORMED, "cert: missing");
+    CAPSA_TRY_AT(capsa_cert_parse_pem(capsa_bytes_str(pem), &cert), "cert");
+    CAPSA_REQUIRE(capsa_cert_same_key(cert, call->signer.cert), UNAUTHENTIC,
+                  "cert: holds another key than the one that signs the request");
+    return CAPSA_OK;
+}
+
+static capsa_result check_initiator(const struct capsa_km_call *call, const char *initiator)
+{
+    CAPSA_TRY(capsa_km_name_check("initiator_party_id", initiator));
+    CAPSA_REQUIRE(capsa_streq(initiator, call->signer.party) ||
+                      call->manager->options.insecure_claimed_initiator,
+                  DENIED,
+                  "initiator_party_id is %s, but %s signs the request; a mere claim counts only "
+                  "with insecure_claimed_initiator",
+                  initiator, call->signer.party);
+    return CAPSA_OK;
+}
+
+/* ---- r.env ----------------------------------------------------------------------------------- */
+
+static bool is_platform(const char *name)
+{
+    return name != NULL &&
+           (capsa_streq(name, "sgx") || capsa_streq(name, "tdx") || capsa_streq(name, "csv"));
+}
+
+/* What the client says of itself, as the original's simulation takes it: request_time and tee
+ * alone. A missing tee is null, which no constraint survives. */
+static capsa_result env_of_client(const char *text, struct capsa_json *env)
+{
+    CAPSA_AUTO_FREE(capsa_json) claimed = NULL;
+    CAPSA_TRY_AT(capsa_json_parse(capsa_bytes_str(text), &claimed), "env");
+    CAPSA_REQUIRE(capsa_json_kind_of(claimed) == CAPSA_JSON_OBJECT, MALFORMED,
+                  "env: an object wanted");
+    const struct capsa_json *tee = capsa_json_get(claimed, "tee");
+    const struct capsa_json *time = capsa_json_get(claimed, "request_time");
+    const char *time_text = time == NULL ? NULL : capsa_json_string(time);
+    if (tee != NULL && capsa_json_kind_of(tee) == CAPSA_JSON_OBJECT) {
+        const struct capsa_json *platform = capsa_json_get(tee, "platform");
+        CAPSA_REQUIRE(platform != NULL && is_platform(capsa_json_string(platform)), MALFORMED,
+                      "env: tee.platform must be sgx, tdx or csv");
+    }
+    CAPSA_TRY(capsa_json_set(env, "request_time",
+                             capsa_json_new_string(time_text == NULL ? "" : time_text)));
+    return capsa_json_set(env, "tee", tee == NULL ? capsa_json_new_null() : capsa_json_copy(tee));
+}
+
+static capsa_result env_make(const struct capsa_km_call *call, const char *claimed,
+                             struct capsa_json **ret_env)
+{
+    CAPSA_AUTO_FREE(capsa_json) env = capsa_json_new_object();
+    CAPSA_REQUIRE_MEMORY(env);
+    if (call->manager->options.insecure_client_env && *claimed != '\0') {
+        CAPSA_TRY(env_of_client(claimed, env));
+    } else {
+        char now[CAPSA_TIME_TEXT];
+        capsa_time_text(call->now, now);
+        CAPSA_TRY(capsa_json_set(env, "request_time", capsa_json_new_string(now)));
+    }
+    *ret_env = env;
+    env = NULL;
+    return CAPSA_OK;
+}
+
+/* ---- one resource ---------------------------------------------------------------------------- */
+
+struct asked {
+    struct capsa_km_call *call;
+    const Cm__ResourceRequest *request;
+    const struct capsa_json *env;
+};
+
+/* The policy of one original for this request. `owner` NULL: there is no such resource. */
+static capsa_result decide(const struct asked *asked, const Cm__ResourceRequest__Resource *wanted,
+                           const char *owner, const char *uuid, bool is_result)
+{
+    CAPSA_AUTO_RECORD(Cm__Policy) policy = NULL;
+    CAPSA_TRY(capsa_km_policy_find(asked->call->txn, owner == NULL ? "" : owner,
+                                   asked->request->scope, uuid, &policy));
+    const struct capsa_request request = {
+        .resource_uri = wanted->resource_uri,
+        .initiator_party_id = asked->request->initiator_party_id,
+        .scope = asked->request->scope,
+        .op_name = asked->request->op_name,
+        .attrs = wanted->attrs,
+        .columns = wanted->columns,
+        .columns_count = wanted->n_columns,
+        .env = asked->env,
+        .is_result = is_result,
+        .empty_columns_pass = asked->call->manager->options.insecure_empty_columns_pass,
+    };
+    struct capsa_decision decision;
+    CAPSA_TRY(capsa_policy_decide(owner == NULL ? NULL : policy, &request, &decision));
+    return capsa_decision_result(&decision);
+}
+
+/* Every original of the resource must allow it, as its policy stands now. */
+static capsa_result decide_all(const struct asked *asked,
+                               const Cm__ResourceRequest__Resource *wanted, const char *uuid,
+                               const Rec__Resource *resource)
+{
+    if (resource == NULL) {
+        return decide(asked, wanted, NULL, uuid, false);
+    }
+    CAPSA_AUTO(capsa_km_set) origins = {NULL, 0};
+    CAPSA_TRY(capsa_km_origins_add(uuid, resource, &origins));
+    CAPSA_REQUIRE(origins.count > 0, TAMPERED, "\"%s\" comes from nothing", uuid);
+    for (size_t i = 0; i < origins.count; i++) {
+        CAPSA_AUTO_RECORD(Rec__Resource) origin = NULL;
+        CAPSA_TRY(capsa_km_resource_find(asked->call->txn, origins.items[i], &origin));
+        CAPSA_TRY(decide(asked, wanted, origin == NULL ? NULL : origin->owner_party_id,
+                         origins.items[i], resource->is_result));
+    }
+    return CAPSA_OK;
+}
+
+/* Remember that this key was given this resource; nothing to write when that stands already. */
+static capsa_result record_release(const struct asked *asked, const char *uuid,
+                                   const Rec__Resource *resource)
+{
+    struct capsa_km_call *call = asked->call;
+    CAPSA_AUTO_RECORD(Rec__Release) found = NULL;
+    CAPSA_TRY(capsa_km_release_find(call->txn, call->signer.spki, uuid, &found));
+    if (found != NULL && found->incarnation == resource->incarnation) {
+        return CAPSA_OK;
+    }
+    Rec__Release release = REC__RELEASE__INIT;
+    release.incarnation = resource->incarnation;
+    release.released_at = call->now;
+    release.scope = asked->request->scope;
+    release.op_name = asked->request->op_name;
+    return capsa_km_release_put(call->txn, call->signer.spki, uuid, &release);
+}
+
+static capsa_result release_one(const struct asked *asked,
+                                const Cm__ResourceRequest__Resource *wanted, Rec__Key **ret_key)
+{
+    CAPSA_REQUIRE(wanted->n_columns <= CAPSA_LIMIT_columns, TOO_LARGE, "columns: over %d",
+                  CAPSA_LIMIT_columns);
+    CAPSA_AUTO(capsa_buf) uuid_buf = capsa_buf_of(CAPSA_LIMIT_id_bytes);
+    const char *uuid;
+    CAPSA_TRY(capsa_km_uri_parse(wanted->resource_uri, &uuid_buf));
+    CAPSA_TRY(capsa_buf_cstr(&uuid_buf, &uuid));
+    CAPSA_AUTO_RECORD(Rec__Resource) resource = NULL;
+    CAPSA_TRY(capsa_km_resource_find(asked->call->txn, uuid, &resource));
+    CAPSA_TRY(decide_all(asked, wanted, uuid, resource));
+    CAPSA_AUTO_RECORD(Rec__Key) key = NULL;
+    CAPSA_TRY(capsa_km_key_find(asked->call->txn, uuid, wanted->resource_uri, &key));
+    CAPSA_REQUIRE(key != NULL, NOT_FOUND, "\"%s\": there is no key of that name",
+                  wanted->resource_uri);
+    CAPSA_TRY(record_release(asked, uuid, resource));
+    *ret_key = key;
+    key = NULL;
+    return CAPSA_OK;
+}
+
+/* ---- all of them ----------------------------------------------------------------------------- */
+
+static capsa_result check_request(const Cm__ResourceRequest *request)
+{
+    CAPSA_TRY(capsa_km_scope_check(request->scope));
+    CAPSA_REQUIRE(strlen(request->op_name) <= CAPSA_LIMIT_id_bytes, TOO_LARGE,
+                  "op_name: over %d bytes", CAPSA_LIMIT_id_bytes);
+    CAPSA_REQUIRE(request->n_resources > 0, MALFORMED, "resources: must not be empty");
+    CAPSA_REQUIRE(request->n_resources <= CAPSA_LIMIT_resources, TOO_LARGE, "resources: over %d",
+                  CAPSA_LIMIT_resources);
+    for (size_t i = 0; i < request->n_resources; i++) {
+        for (size_t k = 0; k < i; k++) {
+            CAPSA_REQUIRE(!capsa_streq(request->resources[i]->resource_uri,
+                                       request->resources[k]->resource_uri),
+                          MALFORMED, "resources[%zu]: \"%s\" stands there twice", i,
+                          request->resources[i]->resource_uri);
+        }
+    }
+    return CAPSA_OK;
+}
+
+static capsa_result answer_write(const struct capsa_km_call *call,
+                                 const Cm__ResourceRequest *request, Rec__Key *const *keys)
+{
+    size_t count = request->n_resources;
+    Cm__DataKey *given = capsa_alloc_array(count, sizeof(*given));
+    Cm__DataKey **pointers = capsa_alloc_array(count, sizeof(*pointers));
+    capsa_result result = CAPSA_OK;
+    if (given == NULL || pointers == NULL) {
+        result = capsa_error_make(CAPSA_E_NOMEM, __FILE__, __LINE__, "out of memory");
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            cm__data_key__init(&given[i]);
+            given[i].resource_uri = request->resources[i]->resource_uri;
+            given[i].data_key_b64 = keys[i]->data_key_b64;
+            pointers[i] = &given[i];
+        }
+        CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(CAPSA_LIMIT_cert_pem);
+        const char *cert = NULL;
+        Cm__GetDataKeysResponse response = CM__GET_DATA_KEYS_RESPONSE__INIT;
+        response.data_keys = pointers;
+        response.n_data_keys = count;
+        result = capsa_km_identity_cert(call->manager->identity, &pem);
+        if (!capsa_failed(result)) {
+            result = capsa_buf_cstr(&pem, &cert);
+        }
+        if (!capsa_failed(result)) {
+            union {
+                const char *borrowed;
+                char *field; /* protobuf-c has no const; it is only read */
+            } text = {cert};
+            response.cert = text.field;
+            result = capsa_protojson_write(&response.base, CAPSA_PROTOJSON_ALL, call->answer);
+        }
+    }
+    capsa_dealloc(given);
+    capsa_dealloc(pointers);
+    return result;
+}
+
+static capsa_result release_all(const struct asked *asked, Rec__Key **keys)
+{
+    for (size_t i = 0; i < asked->request->n_resources; i++) {
+        CAPSA_TRY(release_one(asked, asked->request->resources[i], &keys[i]));
+    }
+    return answer_write(asked->call, asked->request, keys);
+}
+
+CAPSA_RESULT capsa_km_get_data_keys(struct capsa_km_call *call)
+{
+    const Cm__GetDataKeysRequest *message = (const Cm__GetDataKeysRequest *)call->request;
+    const Cm__ResourceRequest *request = message->resource_request;
+    CAPSA_TRY(capsa_km_report_check(message->attestation_report));
+    CAPSA_REQUIRE(request != NULL, MALFORMED, "resource_request: missing");
+    CAPSA_TRY(check_cert(call, message->cert));
+    CAPSA_TRY(check_initiator(call, request->initiator_party_id));
+    CAPSA_TRY(check_request(request));
+    CAPSA_AUTO_FREE(capsa_json) env = NULL;
+    CAPSA_TRY(env_make(call, request->env, &env));
+
+    const struct asked asked = {call, request, env};
+    Rec__Key **keys = capsa_alloc_array(request->n_resources, sizeof(Rec__Key *));
+    CAPSA_REQUIRE_MEMORY(keys);
+    capsa_result result = release_all(&asked, keys);
+    for (size_t i = 0; i < request->n_resources; i++) {
+        if (keys[i] != NULL) {
+            capsa_message_free(&keys[i]->base);
+        }
+    }
+    capsa_dealloc(keys);
+    return result;
+}

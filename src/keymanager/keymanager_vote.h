@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A vote result: a request to export one resource, signed by who asks, and signed votes on it.
+ * Pure: checks signatures and form; who has to vote is the caller's business.
+ */
+#pragma once
+
+#include "base/time.h"
+#include "crypto/crypto.h"
+
+struct capsa_km_vote {
+    char party[CAPSA_PARTY_ID];
+    bool approves;
+};
+
+typedef struct capsa_km_vote_result {
+    char requester[CAPSA_PARTY_ID];
+    char *resource_uri;
+    int64_t approved_threshold;
+    struct capsa_km_vote *votes; /* every one verified */
+    size_t count;
+} capsa_km_vote_result;
+
+/* Parse and verify the text. Each chain is checked link by link and for validity at `now`; each
+ * signature with its chain's first key; each vote over the very request it goes with. One that does
+ * not hold fails the whole, and the error names it ("vote_invite[1]: ..."). */
+CAPSA_RESULT capsa_km_vote_result_parse(capsa_bytes text, capsa_time now,
+                                        capsa_km_vote_result *ret_result);
+void capsa_km_vote_result_drop(capsa_km_vote_result *result);

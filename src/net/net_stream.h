@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The client's end of a byte stream, blocking with deadlines: connect (each address in turn), TLS,
+ * send, receive. For commands and tests; servers use net.h. One thread at a time. Raises no
+ * SIGPIPE. Deadlines are capsa_monotonic_us values; passing one is CAPSA_E_TIMEOUT.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "net/net_address.h"
+
+struct capsa_net_tls; /* net_tls.h */
+struct capsa_net_stream;
+
+/* tls NULL: plain. The certificate must be for `server_name` (NULL: for target->host), a DNS name
+ * or an IP address. Errors: NETWORK (not resolved, refused, reset, not speaking TLS), UNAUTHENTIC
+ * (either side refused the other's certificate), TIMEOUT; each names the target. */
+CAPSA_RESULT capsa_net_stream_open(const struct capsa_net_target *target, struct capsa_net_tls *tls,
+                                   const char *server_name, int64_t deadline_us,
+                                   struct capsa_net_stream **ret_stream);
+void capsa_net_stream_free(struct capsa_net_stream *stream); /* closes; NULL is fine */
+CAPSA_DEFINE_AUTO_FREE(capsa_net_stream)
+
+/* Sends everything or fails. */
+CAPSA_RESULT capsa_net_stream_send(struct capsa_net_stream *stream, capsa_bytes bytes,
+                                   int64_t deadline_us);
+/* Sends what is possible now, at least one byte once there is room; while waiting for room, returns
+ * early with *ret_sent 0 when there is something to receive. */
+CAPSA_RESULT capsa_net_stream_send_some(struct capsa_net_stream *stream, capsa_bytes bytes,
+                                        int64_t deadline_us, size_t *ret_sent);
+/* Waits for at least one byte; *ret_len 0: the peer closed. */
+CAPSA_RESULT capsa_net_stream_receive(struct capsa_net_stream *stream, uint8_t *room, size_t len,
+                                      int64_t deadline_us, size_t *ret_len);
+/* There is something to receive, the end of the stream included, without waiting. */
+bool capsa_net_stream_has_input(const struct capsa_net_stream *stream);

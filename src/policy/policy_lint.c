@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What in a policy is legal and most likely not what its owner meant. Two tables: what can be wrong
+ * with a rule as a whole, and with what a constraint reads. Nothing here refuses anything.
+ */
+#include "policy/policy.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "policy/policy_expression.h"
+#include "policy/policy_match.h"
+
+struct linter {
+    const Cm__Policy *policy;
+    capsa_lint_fn each;
+    void *context;
+    struct capsa_lint_finding place; /* of what is looked at now */
+};
+
+static const Cm__Rule *rule_of(const struct linter *linter)
+{
+    return linter->policy->rules[linter->place.rule];
+}
+
+static void write_where(const struct linter *linter, char *text, size_t size)
+{
+    const struct capsa_lint_finding *place = &linter->place;
+    struct capsa_rule_shown rule = capsa_show_rule(rule_of(linter), place->rule + 1);
+    if (place->clause == CAPSA_CLAUSE_OP_CONSTRAINT) {
+        (void)snprintf(text, size, "%s, op_constraints %zu, constraint %zu", rule.text,
+                       place->entry + 1, place->constraint + 1);
+    } else if (place->clause == CAPSA_CLAUSE_GLOBAL_CONSTRAINT) {
+        (void)snprintf(text, size, "%s, global constraint %zu", rule.text, place->constraint + 1);
+    } else {
+        (void)snprintf(text, size, "%s", rule.text);
+    }
+    capsa_one_line(text, size);
+}
+
+static CAPSA_RESULT found(struct linter *linter, enum capsa_lint_level level, const char *name,
+                          const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static CAPSA_RESULT found(struct linter *linter, enum capsa_lint_level level, const char *name,
+                          const char *format, ...)
+{
+    struct capsa_lint_finding finding = linter->place;
+    finding.level = level;
+    finding.name = name;
+    write_where(linter, finding.where, sizeof(finding.where));
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(finding.message, sizeof(finding.message), format, arguments);
+    va_end(arguments);
+    capsa_one_line(finding.message, sizeof(finding.message));
+    return linter->each(linter->context, &finding);
+}
+
+/* ---- What a constraint reads -------------------------------------------------------------- */
+
+/* Everything that r can have. */
+static const char *const known_paths[] = {
+    "resource_uri",
+    "initiator_party_id",
+    "scope",
+    "op_name",
+    "attrs",
+    "columns",
+    "env",
+    "env.request_time",
+    "env.tee",
+    "env.tee.platform",
+    "env.tee.sgx",
+    "env.tee.sgx.mr_enclave",
+    "env.tee.sgx.mr_signer",
+    "env.tee.sgx.isv_prod_id",
+    "env.tee.sgx.isv_svn",
+    "env.tee.tdx",
+    "env.tee.tdx.mr_plat",
+    "env.tee.tdx.mr_boot",
+    "env.tee.tdx.mr_ta",
+    "env.tee.tdx.mr_td",
+    "env.tee.csv",
+    "env.tee.csv.mr_boot",
+    "env.tee.snp",
+    "env.tee.snp.measurement",
+    NULL,
+};
+
+/* What people look for and where it is. A name stands for all that begins with it and a dot. */
+static const struct {
+    const char *name, *advice;
+} missing_paths[] = {
+    {"attrs", "r.attrs is one text and has no parts"},
+    {"global_attrs", "there is no r.global_attrs; constraints see r.attrs of their resource"},
+    {"op", "there is no r.op; the operation is r.op_name"},
+    {"execution_time", "there is no r.execution_time; the time of a request with evidence is "
+                       "r.env.request_time"},
+    {"columns", "r.columns is a list and has no parts but r.columns[0] and so on"},
+};
+
+static bool is_known(const char *path)
+{
+    for (const char *const *known = known_paths; *known != NULL; known++) {
+        if (capsa_streq(*known, path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_within(const char *path, const char *name)
+{
+    size_t len = strlen(name);
+    return strncmp(path, name, len) == 0 && (path[len] == '.' || path[len] == '\0');
+}
+
+static CAPSA_RESULT lint_unknown(struct linter *linter, const struct capsa_constraint_use *use)
+{
+    for (size_t i = 0; i < sizeof(missing_paths) / sizeof(missing_paths[0]); i++) {
+        if (is_within(use->path, missing_paths[i].name)) {
+            return found(linter, CAPSA_LINT_WARNING, "unknown-path", "line %zu, column %zu: %s",
+                         use->line, use->column, missing_paths[i].advice);
+        }
+    }
+    const char *nearest = capsa_nearest_name(use->path, known_paths);
+    return found(linter, CAPSA_LINT_WARNING, "unknown-path",
+                 "line %zu, column %zu: requests have no r.%s%s%s", use->line, use->column,
+                 use->path, nearest == NULL ? "" : "; did you mean r.",
+                 nearest == NULL ? "" : nearest);
+}
+
+static CAPSA_RESULT lint_measurement(struct linter *linter, const struct capsa_constraint_use *use)
+{
+    if (use->compare == NULL || use->literal == NULL) {
+        return CAPSA_OK;
+    }
+    if (capsa_streq(use->compare, "!=")) {
+        return found(linter, CAPSA_LINT_WARNING, "measurement-not-equal",
+                     "line %zu, column %zu: r.%s != lets in every program but one; list those that "
+                     "may ask",
+                     use->line, use->column, use->path);
+    }
+    bool equates = capsa_streq(use->compare, "==") || capsa_streq(use->compare, "in");
+    if (equates && !capsa_measurement_is_possible(use->path, use->literal)) {
+        return found(linter, CAPSA_LINT_ERROR, "measurement-form",
+                     "line %zu, column %zu: r.%s never equals this; it is %zu lower-case hex "
+                     "digits, not all zero",
+                     use->line, use->column, use->path, capsa_measurement_digits(use->path));
+    }
+    return CAPSA_OK;
+}
+
+static CAPSA_RESULT lint_use(void *context, const struct capsa_constraint_use *use)
+{
+    struct linter *linter = context;
+    if (*use->path != '\0' && !is_known(use->path)) {
+        return lint_unknown(linter, use);
+    }
+    return use->whole && capsa_measurement_digits(use->path) > 0 ? lint_measurement(linter, use)
+                                                                 : CAPSA_OK;
+}
+
+/* ---- Constraints -------------------------------------------------------------------------- */
+
+/* It does not read the request, so an empty one will do. */
+static CAPSA_RESULT lint_constant(struct linter *linter, const struct capsa_constraint *constraint)
+{
+    CAPSA_AUTO_FREE(capsa_json) nothing = capsa_json_new_object();
+    CAPSA_REQUIRE_MEMORY(nothing);
+    bool truth = false;
+    capsa_result result = capsa_constraint_eval(constraint, nothing, &truth);
+    if (capsa_code_of(result) == CAPSA_E_NOMEM) {
+        return result;
+    }
+    if (capsa_failed(result)) {
+        return found(linter, CAPSA_LINT_ERROR, "always-fails", "it fails for every request: %s",
+                     capsa_text_of(result));
+    }
+    return truth ? found(linter, CAPSA_LINT_WARNING, "always-true", "it is true for every request")
+                 : found(linter, CAPSA_LINT_ERROR, "always-false", "it is false for every request");
+}
+
+static CAPSA_RESULT lint_blank(struct linter *linter)
+{
+    return linter->place.clause == CAPSA_CLAUSE_OP_CONSTRAINT
+               ? found(linter, CAPSA_LINT_WARNING, "blank", "it is blank and skipped")
+               : found(linter, CAPSA_LINT_ERROR, "blank", "it is blank, which never holds");
+}
+
+static CAPSA_RESULT lint_constraint(struct linter *linter, const char *text)
+{
+    if (capsa_is_blank(capsa_rule_text(text))) {
+        return lint_blank(linter);
+    }
+    CAPSA_AUTO_FREE(capsa_constraint) constraint = NULL;
+    capsa_result result = capsa_constraint_compile(text, &constraint);
+    if (capsa_code_of(result) == CAPSA_E_NOMEM) {
+        return result;
+    }
+    if (capsa_failed(result)) {
+        return found(linter, CAPSA_LINT_ERROR, "does-not-compile", "%s", capsa_text_of(result));
+    }
+    if (capsa_constraint_is_constant(constraint)) {
+        return lint_constant(linter, constraint);
+    }
+    return capsa_constraint_uses(constraint, lint_use, linter);
+}
+
+static CAPSA_RESULT lint_constraints(struct linter *linter)
+{
+    const Cm__Rule *rule = rule_of(linter);
+    linter->place.clause = CAPSA_CLAUSE_OP_CONSTRAINT;
+    for (size_t i = 0; i < rule->n_op_constraints; i++) {
+        linter->place.entry = i;
+        for (size_t j = 0; j < rule->op_constraints[i]->n_constraints; j++) {
+            linter->place.constraint = j;
+            CAPSA_TRY(lint_constraint(linter, rule->op_constraints[i]->constraints[j]));
+        }
+    }
+    linter->place.clause = CAPSA_CLAUSE_GLOBAL_CONSTRAINT;
+    linter->place.entry = 0;
+    for (size_t i = 0; i < rule->n_global_constraints; i++) {
+        linter->place.constraint = i;
+        CAPSA_TRY(lint_constraint(linter, rule->global_constraints[i]));
+    }
+    linter->place.clause = CAPSA_CLAUSE_NONE;
+    linter->place.constraint = 0;
+    return CAPSA_OK;
+}
+
+/* ---- Rules -------------------------------------------------------------------------------- */
+
+static bool has_no_grantees(const Cm__Rule *rule)
+{
+    return rule->n_grantee_party_ids == 0;
+}
+
+static bool has_wildcard_grantee(const Cm__Rule *rule)
+{
+    return capsa_list_has(rule->grantee_party_ids, rule->n_grantee_party_ids, "*");
+}
+
+static bool has_no_operations(const Cm__Rule *rule)
+{
+    return rule->n_op_constraints == 0;
+}
+
+static bool has_no_columns(const Cm__Rule *rule)
+{
+    return rule->n_columns == 0;
+}
+
+static bool grants_everything(const Cm__Rule *rule)
+{
+    bool any_operation = false;
+    for (size_t i = 0; i < rule->n_op_constraints; i++) {
+        any_operation = any_operation || capsa_entry_covers(rule->op_constraints[i], NULL);
+    }
+    return any_operation && capsa_list_has(rule->columns, rule->n_columns, "*");
+}
+
+/* Of the operations, the one whose constraints say least. */
+static unsigned weakest_pins(const Cm__Rule *rule)
+{
+    unsigned weakest = capsa_rule_pins(rule, NULL);
+    for (size_t i = 0; i < rule->n_op_constraints; i++) {
+        unsigned pins = capsa_rule_pins(rule, capsa_rule_text(rule->op_constraints[i]->op_name));
+        weakest = i == 0 || !capsa_pins_are_code(pins) ? pins : weakest;
+        if (!capsa_pins_are_code(pins)) {
+            break;
+        }
+    }
+    return weakest;
+}
+
+static bool pins_nothing(const Cm__Rule *rule)
+{
+    return weakest_pins(rule) == 0;
+}
+
+static bool pins_signer_alone(const Cm__Rule *rule)
+{
+    unsigned pins = weakest_pins(rule);
+    return (pins & CAPSA_PINS_MR_SIGNER) != 0 && !capsa_pins_are_code(pins);
+}
+
+static bool pins_half(const Cm__Rule *rule)
+{
+    unsigned pins = weakest_pins(rule);
+    return pins != 0 && (pins & CAPSA_PINS_MR_SIGNER) == 0 && !capsa_pins_are_code(pins);
+}
+
+static const struct {
+    const char *name;
+    enum capsa_lint_level level;
+    bool (*applies)(const Cm__Rule *rule);
+    const char *message;
+} rule_lints[] = {
+    {"no-grantees", CAPSA_LINT_ERROR, has_no_grantees, "it has no grantees, so it grants nothing"},
+    {"wildcard-grantee", CAPSA_LINT_WARNING, has_wildcard_grantee,
+     "a grantee \"*\" is nobody; every grantee is named by its party id"},
+    {"no-operations", CAPSA_LINT_ERROR, has_no_operations,
+     "it has no op_constraints, so it grants nothing"},
+    {"no-columns", CAPSA_LINT_WARNING, has_no_columns,
+     "it lists no columns, so it grants only results made of the resource"},
+    {"grants-everything", CAPSA_LINT_WARNING, grants_everything,
+     "it grants every column (\"*\") to every operation (\"*\")"},
+    {"pins-nothing", CAPSA_LINT_WARNING, pins_nothing,
+     "no constraint says which code may ask, so any program of a grantee may; compare "
+     "r.env.tee.sgx.mr_enclave (or its like) with =="},
+    {"signer-alone", CAPSA_LINT_WARNING, pins_signer_alone,
+     "mr_signer alone lets in every program of that signer, later and older ones too; add "
+     "isv_prod_id and a minimum isv_svn, or mr_enclave"},
+    {"pins-half", CAPSA_LINT_WARNING, pins_half,
+     "its constraints do not say which code may ask: of SGX that takes mr_enclave, of TDX mr_plat "
+     "(or mr_td) and mr_boot, of CSV mr_boot"},
+};
+
+/* ---- Rules beside each other -------------------------------------------------------------- */
+
+static bool lists_equal(char *const *a, size_t count_a, char *const *b, size_t count_b)
+{
+    bool equal = count_a == count_b;
+    for (size_t i = 0; equal && i < count_a; i++) {
+        equal = capsa_streq(capsa_rule_text(a[i]), capsa_rule_text(b[i]));
+    }
+    return equal;
+}
+
+static bool entries_equal(const Cm__Rule *a, const Cm__Rule *b)
+{
+    bool equal = a->n_op_constraints == b->n_op_constraints;
+    for (size_t i = 0; equal && i < a->n_op_constraints; i++) {
+        const Cm__Rule__OpConstraint *of_a = a->op_constraints[i], *of_b = b->op_constraints[i];
+        equal = capsa_streq(capsa_rule_text(of_a->op_name), capsa_rule_text(of_b->op_name)) &&
+                lists_equal(of_a->constraints, of_a->n_constraints, of_b->constraints,
+                            of_b->n_constraints);
+    }
+    return equal;
+}
+
+static bool rules_equal(const Cm__Rule *a, const Cm__Rule *b)
+{
+    return lists_equal(a->grantee_party_ids, a->n_grantee_party_ids, b->grantee_party_ids,
+                       b->n_grantee_party_ids) &&
+           lists_equal(a->columns, a->n_columns, b->columns, b->n_columns) &&
+           lists_equal(a->global_constraints, a->n_global_constraints, b->global_constraints,
+                       b->n_global_constraints) &&
+           entries_equal(a, b);
+}
+
+static CAPSA_RESULT lint_earlier(struct linter *linter)
+{
+    const Cm__Rule *rule = rule_of(linter);
+    const char *id = capsa_rule_text(rule->rule_id);
+    for (size_t i = 0; i < linter->place.rule; i++) {
+        const Cm__Rule *earlier = linter->policy->rules[i];
+        if (*id != '\0' && capsa_streq(id, capsa_rule_text(earlier->rule_id))) {
+            CAPSA_TRY(found(linter, CAPSA_LINT_WARNING, "same-id",
+                            "rule %zu has the same id; deleting it deletes both", i + 1));
+        }
+        if (rules_equal(earlier, rule)) {
+            return found(linter, CAPSA_LINT_WARNING, "unreachable",
+                         "it grants what rule %zu grants already", i + 1);
+        }
+    }
+    return CAPSA_OK;
+}
+
+static CAPSA_RESULT lint_rule(struct linter *linter)
+{
+    for (size_t i = 0; i < sizeof(rule_lints) / sizeof(rule_lints[0]); i++) {
+        if (rule_lints[i].applies(rule_of(linter))) {
+            CAPSA_TRY(found(linter, rule_lints[i].level, rule_lints[i].name, "%s",
+                            rule_lints[i].message));
+        }
+    }
+    CAPSA_TRY(lint_earlier(linter));
+    return lint_constraints(linter);
+}
+
+CAPSA_RESULT capsa_policy_lint(const Cm__Policy *policy, capsa_lint_fn each, void *context)
+{
+    struct linter linter = {.policy = policy, .each = each, .context = context};
+    for (size_t i = 0; i < policy->n_rules; i++) {
+        linter.place = (struct capsa_lint_finding){.rule = i};
+        CAPSA_TRY(lint_rule(&linter));
+    }
+    return CAPSA_OK;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Facts in the nodes of a constraint, without evaluating it: which claims it pins, and which parts
+ * of the request it reads and compares with what. Used by the rule that evidence vouches for an
+ * initiator only under a rule that pins code, and by lint.
+ */
+#include <stdio.h>
+
+#include "policy/policy_expression.h"
+
+#define PATH_TEXT 256
+
+struct path {
+    char text[PATH_TEXT]; /* "env.tee.sgx.mr_enclave" */
+    bool whole;
+};
+
+/* What there is not is node 0, of kind NONE, which has neither. */
+static const struct node *next_of(const struct capsa_constraint *constraint,
+                                  const struct node *node)
+{
+    return capsa_node(constraint, node->next);
+}
+
+static const struct node *first_of(const struct capsa_constraint *constraint,
+                                   const struct node *node)
+{
+    return capsa_node(constraint, node->first);
+}
+
+/* Names may stand behind a dot or, as text, in brackets; a text with '.' in it ends the path. */
+static bool append_name(struct path *path, capsa_bytes name)
+{
+    size_t len = strlen(path->text);
+    if (capsa_bytes_find(name, '.') < name.len || capsa_bytes_find(name, '\0') < name.len ||
+        len + name.len + 2 > sizeof(path->text)) {
+        return false;
+    }
+    (void)snprintf(path->text + len, sizeof(path->text) - len, "%s%.*s", len == 0 ? "" : ".",
+                   (int)name.len, (const char *)name.data);
+    return true;
+}
+
+/* Is the node a path on `r`, and which? */
+static bool path_of(const struct capsa_constraint *constraint, const struct node *node,
+                    struct path *ret_path)
+{
+    *ret_path = (struct path){.whole = true};
+    if (node->kind == NODE_REQUEST) {
+        return true;
+    }
+    if (node->kind != NODE_PATH || first_of(constraint, node)->kind != NODE_REQUEST) {
+        return false;
+    }
+    const struct node *access = next_of(constraint, first_of(constraint, node));
+    for (; access->kind != NODE_NONE && ret_path->whole; access = next_of(constraint, access)) {
+        ret_path->whole = access->kind == NODE_STRING &&
+                          append_name(ret_path, capsa_node_text(constraint, access));
+    }
+    return true;
+}
+
+/* ---- Pins --------------------------------------------------------------------------------- */
+
+/* A measurement as evidence gives it: lower-case hex of one of its lengths, not all zeros. Anything
+ * else equals no program's measurement, or every program's that has none. */
+static bool is_measurement(capsa_bytes text, const size_t *lengths)
+{
+    bool fits = false, zero = true;
+    for (; *lengths != 0; lengths++) {
+        fits = fits || text.len == *lengths;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        char c = (char)text.data[i];
+        zero = zero && c == '0';
+        fits = fits && ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
+    }
+    return fits && !zero;
+}
+
+/* Hex digits: 32 and 48 bytes; TDX joins registers: two RTMRs, and the six that make mr_plat. */
+static const size_t digits_64[] = {64, 0};
+static const size_t digits_96[] = {96, 0};
+static const size_t digits_192[] = {192, 0};
+static const size_t digits_576[] = {576, 0};
+
+static const struct claim {
+    const char *path;
+    unsigned pin;
+    const size_t *lengths; /* NULL: an integer */
+} claims[] = {
+    {"env.tee.sgx.mr_enclave", CAPSA_PINS_MR_ENCLAVE, digits_64},
+    {"env.tee.sgx.mr_signer", CAPSA_PINS_MR_SIGNER, digits_64},
+    {"env.tee.sgx.isv_prod_id", CAPSA_PINS_ISV_PROD_ID, NULL},
+    {"env.tee.sgx.isv_svn", CAPSA_PINS_ISV_SVN, NULL},
+    {"env.tee.tdx.mr_plat", CAPSA_PINS_TDX_MR_PLAT, digits_576},
+    {"env.tee.tdx.mr_td", CAPSA_PINS_TDX_MR_TD, digits_96},
+    {"env.tee.tdx.mr_boot", CAPSA_PINS_TDX_MR_BOOT, digits_192},
+    {"env.tee.tdx.mr_ta", 0, digits_192},
+    {"env.tee.csv.mr_boot", CAPSA_PINS_CSV_MR_BOOT, digits_64},
+    {"env.tee.snp.measurement", CAPSA_PINS_SNP_MEASUREMENT, digits_96},
+};
+
+static const struct claim *claim_by_path(const char *path)
+{
+    for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+        if (capsa_streq(path, claims[i].path)) {
+            return &claims[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct claim *claim_of(const struct capsa_constraint *constraint,
+                                    const struct node *node)
+{
+    struct path path;
+    return path_of(constraint, node, &path) && path.whole ? claim_by_path(path.text) : NULL;
+}
+
+size_t capsa_measurement_digits(const char *path)
+{
+    const struct claim *claim = claim_by_path(path);
+    return claim == NULL || claim->lengths == NULL ? 0 : claim->lengths[0];
+}
+
+bool capsa_measurement_is_possible(const char *path, const char *literal)
+{
+    const struct claim *claim = claim_by_path(path);
+    return claim == NULL || claim->lengths == NULL ||
+           is_measurement(capsa_bytes_str(literal), claim->lengths);
+}
+
+static bool literal_pins(const struct capsa_constraint *constraint, const struct claim *claim,
+                         const struct node *literal)
+{
+    return claim->lengths == NULL
+               ? literal->kind == NODE_INT && literal->number >= 0
+               : literal->kind == NODE_STRING &&
+                     is_measurement(capsa_node_text(constraint, literal), claim->lengths);
+}
+
+static bool list_pins(const struct capsa_constraint *constraint, const struct claim *claim,
+                      const struct node *list)
+{
+    bool pins = list->kind == NODE_LIST && list->first != 0;
+    const struct node *element = first_of(constraint, list);
+    for (; element->kind != NODE_NONE; element = next_of(constraint, element)) {
+        pins = pins && literal_pins(constraint, claim, element);
+    }
+    return pins;
+}
+
+/* `claim op other`, or, for a comparison that was turned round, the same in that order. */
+static bool comparison_pins(const struct capsa_constraint *constraint, const struct claim *claim,
+                            enum token op, const struct node *other)
+{
+    switch (op) {
+    case TOKEN_EQUAL:
+        return literal_pins(constraint, claim, other);
+    case TOKEN_IN:
+        return list_pins(constraint, claim, other);
+    case TOKEN_GREATER:
+    case TOKEN_GREATER_EQUAL:
+        return claim->pin == CAPSA_PINS_ISV_SVN && literal_pins(constraint, claim, other);
+    default:
+        return false;
+    }
+}
+
+static enum token turned(enum token op)
+{
+    switch (op) {
+    case TOKEN_EQUAL:
+        return TOKEN_EQUAL;
+    case TOKEN_LESS:
+        return TOKEN_GREATER;
+    case TOKEN_LESS_EQUAL:
+        return TOKEN_GREATER_EQUAL;
+    default:
+        return TOKEN_END; /* `in` cannot be turned */
+    }
+}
+
+static unsigned pins_of_comparison(const struct capsa_constraint *constraint,
+                                   const struct node *left, const struct node *right)
+{
+    const struct claim *claim = claim_of(constraint, left);
+    if (claim != NULL) {
+        return comparison_pins(constraint, claim, right->op, right) ? claim->pin : 0;
+    }
+    claim = claim_of(constraint, right);
+    return claim != NULL && comparison_pins(constraint, claim, turned(right->op), left) ? claim->pin
+                                                                                        : 0;
+}
+
+bool capsa_pins_are_code(unsigned pins)
+{
+    static const unsigned enough[] = {
+        CAPSA_PINS_CODE,
+        CAPSA_PINS_MR_ENCLAVE,
+        CAPSA_PINS_MR_SIGNER | CAPSA_PINS_ISV_PROD_ID | CAPSA_PINS_ISV_SVN,
+        CAPSA_PINS_TDX_MR_PLAT | CAPSA_PINS_TDX_MR_BOOT,
+        CAPSA_PINS_TDX_MR_TD | CAPSA_PINS_TDX_MR_BOOT,
+        CAPSA_PINS_CSV_MR_BOOT,
+        CAPSA_PINS_SNP_MEASUREMENT,
+    };
+    for (size_t i = 0; i < sizeof(enough) / sizeof(enough[0]); i++) {
+        if ((pins & enough[i]) == enough[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static unsigned with_code(unsigned pins)
+{
+    return capsa_pins_are_code(pins) ? pins | CAPSA_PINS_CODE : pins;
+}
+
+static unsigned pins_of(const struct capsa_constraint *constraint, const struct node *node);
+
+/* Of `a && b` both hold; of `a || b` what both say; nothing is known of `a ^ b`. */
+static unsigned pins_of_operands(const struct capsa_constraint *constraint,
+                                 const struct node *first)
+{
+    unsigned pins = pins_of(constraint, first);
+    const struct node *operand = next_of(constraint, first);
+    for (; operand->kind != NODE_NONE; operand = next_of(constraint, operand)) {
+        unsigned more = operand->op == TOKEN_BIT_XOR ? 0 : pins_of(constraint, operand);
+        bool both = operand->op == TOKEN_AND || operand->op == TOKEN_BIT_AND;
+        pins = both ? with_code(pins | more) : pins & more;
+    }
+    return pins;
+}
+
+static unsigned pins_of(const struct capsa_constraint *constraint, const struct node *node)
+{
+    if (node->kind != NODE_CHAIN) {
+        return 0;
+    }
+    const struct node *first = first_of(constraint, node);
+    const struct node *second = next_of(constraint, first);
+    if (capsa_operator_level(second->op) <= capsa_operator_level(TOKEN_AND)) {
+        return pins_of_operands(constraint, first);
+    }
+    return second->next != 0 ? 0 : with_code(pins_of_comparison(constraint, first, second));
+}
+
+unsigned capsa_constraint_pins(const struct capsa_constraint *constraint)
+{
+    return pins_of(constraint, capsa_node(constraint, constraint->root));
+}
+
+/* ---- Uses --------------------------------------------------------------------------------- */
+
+struct walk {
+    const struct capsa_constraint *constraint;
+    capsa_constraint_use_fn each;
+    void *context;
+};
+
+static CAPSA_RESULT report(const struct walk *walk, const struct node *node,
+                           const struct path *path, const char *compare, const struct node *literal)
+{
+    struct capsa_constraint_use use = {
+        .path = path->text,
+        .whole = path->whole,
+        .compare = compare,
+    };
+    if (literal != NULL && literal->kind == NODE_STRING) {
+        capsa_bytes text = capsa_node_text(walk->constraint, literal); /* a NUL follows it */
+        use.literal = capsa_bytes_find(text, '\0') < text.len ? NULL : (const char *)text.data;
+    }
+    capsa_place_of(walk->constraint->text, node->at, &use.line, &use.column);
+    return walk->each(walk->context, &use);
+}
+
+static CAPSA_RESULT report_list(const struct walk *walk, const struct node *node,
+                                const struct path *path, const struct node *list)
+{
+    const struct node *element = first_of(walk->constraint, list);
+    if (element->kind == NODE_NONE) {
+        return report(walk, node, path, "in", NULL);
+    }
+    for (; element->kind != NODE_NONE; element = next_of(walk->constraint, element)) {
+        CAPSA_TRY(report(walk, node, path, "in", element));
+    }
+    return CAPSA_OK;
+}
+
+/* A path with what it is compared with: `op` stands between it and `other`, or there is none. */
+static CAPSA_RESULT report_path(const struct walk *walk, const struct node *node, enum token op,
+                                const struct node *other)
+{
+    struct path path;
+    if (!path_of(walk->constraint, node, &path)) {
+        return CAPSA_OK;
+    }
+    if (other != NULL && other->kind == NODE_LIST) {
+        return report_list(walk, node, &path, other);
+    }
+    bool compared = other != NULL &&
+                    capsa_operator_level(op) >= capsa_operator_level(TOKEN_EQUAL) &&
+                    capsa_operator_level(op) <= capsa_operator_level(TOKEN_LESS);
+    return report(walk, node, &path, compared ? capsa_operator_text(op) : NULL,
+                  compared ? other : NULL);
+}
+
+static CAPSA_RESULT walk_operand(const struct walk *walk, const struct node *node, enum token op,
+                                 const struct node *other);
+
+static CAPSA_RESULT walk_each(const struct walk *walk, const struct node *node)
+{
+    for (; node->kind != NODE_NONE; node = next_of(walk->constraint, node)) {
+        CAPSA_TRY(walk_operand(walk, node, TOKEN_END, NULL));
+    }
+    return CAPSA_OK;
+}
+
+/* Two operands are reported each with the other; more of them say nothing about each other. */
+static CAPSA_RESULT walk_chain(const struct walk *walk, const struct node *chain)
+{
+    const struct node *first = first_of(walk->constraint, chain);
+    const struct node *second = next_of(walk->constraint, first);
+    if (second->next != 0) {
+        return walk_each(walk, first);
+    }
+    CAPSA_TRY(walk_operand(walk, first, second->op, second));
+    return walk_operand(walk, second, second->op, first);
+}
+
+static CAPSA_RESULT walk_operand(const struct walk *walk, const struct node *node, enum token op,
+                                 const struct node *other)
+{
+    if (node->kind == NODE_CHAIN) {
+        return walk_chain(walk, node);
+    }
+    CAPSA_TRY(report_path(walk, node, op, other));
+    const struct node *child = first_of(walk->constraint, node);
+    bool on_request = node->kind == NODE_PATH && child->kind == NODE_REQUEST;
+    return walk_each(walk, on_request ? next_of(walk->constraint, child) : child);
+}
+
+CAPSA_RESULT capsa_constraint_uses(const struct capsa_constraint *constraint,
+                                   capsa_constraint_use_fn each, void *context)
+{
+    struct walk walk = {.constraint = constraint, .each = each, .context = context};
+    return walk_operand(&walk, capsa_node(constraint, constraint->root), TOKEN_END, NULL);
+}

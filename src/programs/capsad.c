@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * capsad, the server: reads its configuration, opens the store, and serves the key manager over
+ * gRPC until it is told to stop. What it serves is in keymanager/; this file only puts parts
+ * together.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "keymanager/keymanager.h"
+#include "net/net.h"
+#include "net/net_http.h"
+#include "net/net_tls.h"
+#include "programs/capsad_admin.h"
+#include "programs/capsad_config.h"
+#include "programs/capsad_version.h"
+#include "rpc/rpc_health.h"
+#include "rpc/rpc_server.h"
+#include "store/store_sealed.h"
+#include "store/store_writer.h"
+
+#define LOG_ROLL_AT      MIB(10)
+#define RENEW_EVERY_US   (INT64_C(3600) * 1000000)
+#define TROUBLE_EVERY_US INT64_C(1000000)
+
+/* The parts, in the order in which they are made; freed the other way round. */
+struct capsad {
+    capsad_config config;
+    struct capsa_log *log;
+    struct capsa_log *monitor;
+    struct capsa_store *store;
+    struct capsa_writer *writer;
+    capsa_buf injected_key;
+    capsa_buf injected_cert;
+    struct capsa_keymanager *manager;
+    struct capsa_net_loop *loop;
+    struct capsa_net_tls *tls;
+    struct capsa_rpc_health *health;
+    struct capsa_rpc_method *methods;
+    struct capsa_rpc_server *server;
+    struct capsad_admin *admin;
+    struct capsa_net_signal *signals[3];
+    struct capsa_net_timer *renewal;
+    int64_t trouble_after_us; /* log no connection trouble before */
+    uint64_t trouble_count;
+};
+typedef struct capsad capsad;
+
+static void capsad_drop(capsad *daemon)
+{
+    for (size_t i = 0; i < sizeof(daemon->signals) / sizeof(daemon->signals[0]); i++) {
+        capsa_net_signal_free(daemon->signals[i]);
+    }
+    capsa_net_timer_free(daemon->renewal);
+    capsad_admin_free(daemon->admin);
+    capsa_rpc_server_free(daemon->server);
+    capsa_dealloc(daemon->methods);
+    capsa_rpc_health_free(daemon->health);
+    capsa_net_tls_free(daemon->tls);
+    capsa_net_loop_free(daemon->loop);
+    capsa_keymanager_free(daemon->manager);
+    capsa_buf_drop(&daemon->injected_cert);
+    capsa_buf_drop(&daemon->injected_key);
+    capsa_writer_free(daemon->writer);
+    capsa_store_free(daemon->store);
+    capsa_log_close(daemon->monitor);
+    capsa_log_close(daemon->log);
+    capsad_config_drop(&daemon->config);
+}
+
+/* ---- what the configuration means ------------------------------------------------------------ */
+
+static capsa_result check_mode(const struct capsad_config *config)
+{
+    CAPSA_REQUIRE(
+        *config->mode != '\0', USAGE,
+        "no mode: say --mode simulation (nothing is attested; for trying out and tests) or "
+        "--mode production");
+    CAPSA_REQUIRE(!capsa_streq(config->mode, "production"), UNSUPPORTED,
+                  "mode production: this build has no platform whose evidence it could make or "
+                  "verify, so it would protect nothing; only --mode simulation starts");
+    CAPSA_REQUIRE(capsa_streq(config->mode, "simulation"), MALFORMED,
+                  "mode \"%s\": simulation or production", config->mode);
+    return CAPSA_OK;
+}
+
+static capsa_result check_numbers(const struct capsad_config *config)
+{
+    CAPSA_REQUIRE(config->port >= 0 && config->port <= 65535, MALFORMED,
+                  "port %lld: 0 (any free one) to 65535", (long long)config->port);
+    CAPSA_REQUIRE(config->workers >= 0 && config->workers <= 1024, MALFORMED,
+                  "workers %lld: 0 to 1024", (long long)config->workers);
+    CAPSA_REQUIRE(config->rsa_bits == 2048 || config->rsa_bits == 3072 || config->rsa_bits == 4096,
+                  MALFORMED, "rsa_bits %lld: 2048, 3072 or 4096", (long long)config->rsa_bits);
+    CAPSA_REQUIRE(config->stop_grace_seconds >= 0 && config->stop_grace_seconds <= 3600, MALFORMED,
+                  "stop_grace_seconds %lld: 0 to 3600", (long long)config->stop_grace_seconds);
+    return CAPSA_OK;
+}
+
+static capsa_result check_words(const struct capsad_config *config)
+{
+    CAPSA_REQUIRE(capsa_streq(config->scheme, "RSA"), UNSUPPORTED,
+                  "scheme \"%s\": only RSA (SM2 was never implemented in the original either)",
+                  config->scheme);
+    CAPSA_REQUIRE(
+        capsa_streq(config->client_auth, "required") || capsa_streq(config->client_auth, "none"),
+        MALFORMED, "tls_config.client_auth \"%s\": required or none", config->client_auth);
+    CAPSA_REQUIRE(*config->db_password == '\0', UNSUPPORTED,
+                  "storage_config.password: neither sqlite nor memory has one");
+    return CAPSA_OK;
+}
+
+static capsa_result check_config(const struct capsad_config *config)
+{
+    CAPSA_TRY(check_mode(config));
+    CAPSA_TRY(check_numbers(config));
+    return check_words(config);
+}
+
+/* storage_backend and db_url to the location that the store opens. */
+static capsa_result store_location(const struct capsad_config *config, capsa_buf *ret_location)
+{
+    const char *backend = config->storage_backend;
+    if (capsa_streq(backend, "memory") || capsa_streq(backend, "inmemory")) {
+        return capsa_buf_str(ret_location, "memory:");
+    }
+    CAPSA_REQUIRE(capsa_streq(backend, "sqlite"), UNSUPPORTED,
+                  "storage_config.storage_backend \"%s\" is not supported; use sqlite (the "
+                  "default, keeps everything in data_dir) or memory",
+                  backend);
+    if (*config->db_url == '\0') {
+        return capsa_buf_format(ret_location, "sqlite:%s/capsa.db", config->data_dir);
+    }
+    const char *scheme = strstr(config->db_url, "://");
+    CAPSA_REQUIRE(scheme == NULL, UNSUPPORTED,
+                  "storage_config.db_url \"%.*s://...\": sqlite wants the path of a file",
+                  (int)(scheme - config->db_url), config->db_url);
+    bool has_scheme = strncmp(config->db_url, "sqlite:", 7) == 0;
+    return capsa_buf_format(ret_location, "%s%s", has_scheme ? "" : "sqlite:", config->db_url);
+}
+
+/* ---- opening the parts ----------------------------------------------------------------------- */
+
+static capsa_result open_logs(capsad *daemon)
+{
+    const struct capsad_config *config = &daemon->config;
+    struct capsa_log_options options = {
+        .console = config->enable_console_logger,
+        .directory = *config->log_dir == '\0' ? NULL : config->log_dir,
+        .file_name = "capsule_manager.log",
+        .roll_at = LOG_ROLL_AT,
+        .clock = &capsa_clock_system,
+    };
+    CAPSA_TRY_AT(capsa_log_level_parse(config->log_level, &options.level), "log_config.log_level");
+    CAPSA_TRY(capsa_log_open(&options, &daemon->log));
+    if (options.directory == NULL) {
+        return CAPSA_OK;
+    }
+    options.console = false;
+    options.file_name = "monitor.log";
+    return capsa_log_open(&options, &daemon->monitor);
+}
+
+static capsa_result open_store(capsad *daemon)
+{
+    CAPSA_AUTO(capsa_buf) location_buf = capsa_buf_of(KIB(8));
+    CAPSA_AUTO(capsa_buf) root_buf = capsa_buf_of(KIB(8));
+    const char *location, *root_path;
+    CAPSA_TRY(store_location(&daemon->config, &location_buf));
+    CAPSA_TRY(capsa_buf_cstr(&location_buf, &location));
+    if (*daemon->config.root_key_file != '\0') {
+        CAPSA_TRY(capsa_buf_str(&root_buf, daemon->config.root_key_file));
+    } else {
+        CAPSA_TRY(capsa_buf_format(&root_buf, "%s/root.key", daemon->config.data_dir));
+    }
+    CAPSA_TRY(capsa_buf_cstr(&root_buf, &root_path));
+    bool in_memory = capsa_streq(location, "memory:");
+    CAPSA_TRY(capsa_store_open_sealed(location, in_memory ? NULL : root_path, &daemon->store));
+    return capsa_writer_new(daemon->store, NULL, &daemon->writer);
+}
+
+static capsa_result open_manager(capsad *daemon)
+{
+    const struct capsad_config *config = &daemon->config;
+    if (config->enable_inject_cm_key) {
+        CAPSA_TRY_AT(capsa_file_read(config->cm_private_key_path, &daemon->injected_key),
+                     "cm_private_key_path");
+        CAPSA_TRY_AT(capsa_file_read(config->cm_cert_path, &daemon->injected_cert), "cm_cert_path");
+        CAPSA_REQUIRE(daemon->injected_key.len > 0, MALFORMED, "cm_private_key_path: %s is empty",
+                      config->cm_private_key_path);
+    }
+    const struct capsa_keymanager_options options = {
+        .store = daemon->store,
+        .writer = daemon->writer,
+        .clock = &capsa_clock_system,
+        .log = daemon->log,
+        .monitor = daemon->monitor,
+        .rsa_bits = (unsigned)config->rsa_bits,
+        .injected_key = capsa_buf_bytes(&daemon->injected_key),
+        .injected_cert = capsa_buf_bytes(&daemon->injected_cert),
+        .insecure_empty_columns_pass = config->insecure_empty_columns_pass,
+        .insecure_claimed_initiator = config->insecure_claimed_initiator,
+        .insecure_client_env = config->insecure_client_env,
+    };
+    return capsa_keymanager_new(&options, &daemon->manager);
+}
+
+static capsa_result open_tls(capsad *daemon)
+{
+    const struct capsad_config *config = &daemon->config;
+    if (!config->enable_tls) {
+        return CAPSA_OK;
+    }
+    const struct capsa_net_tls_server_options options = {
+        .cert_path = config->server_cert_path,
+        .key_path = config->server_private_key_path,
+        .client_ca_path =
+            capsa_streq(config->client_auth, "none") ? NULL : config->client_ca_cert_path,
+    };
+    capsa_result result = capsa_net_tls_server_new(&options, &daemon->tls);
+    if (capsa_failed(result)) {
+        CAPSA_FAIL(USAGE, "TLS is on (tls_config.enable_tls), but %s", capsa_text_of(result));
+    }
+    return CAPSA_OK;
+}
+
+/* A hostile peer must not fill the disk with log lines: one a second, with a count. */
+static void on_trouble(void *context, const char *peer, const char *text)
+{
+    capsad *daemon = context;
+    daemon->trouble_count++;
+    int64_t now = capsa_monotonic_us();
+    if (now < daemon->trouble_after_us) {
+        return;
+    }
+    capsa_log_event(daemon->log, CAPSA_LOG_WARN, "connection", CAPSA_LOG_STR("peer", peer),
+                    CAPSA_LOG_STR("why", text), CAPSA_LOG_INT("so_far", daemon->trouble_count));
+    daemon->trouble_after_us = now + TROUBLE_EVERY_US;
+}
+
+static unsigned worker_count(const struct capsad_config *config)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned automatic = cores < 4 ? 16 : (unsigned)cores * 4;
+    return config->workers == 0 ? automatic : (unsigned)config->workers;
+}
+
+static capsa_result open_server(capsad *daemon)
+{
+    static const char *const names[] = {CAPSA_KEYMANAGER_SERVICE};
+    CAPSA_TRY(capsa_rpc_health_new(names, 1, &daemon->health));
+    size_t own = capsa_keymanager_method_count();
+    daemon->methods = capsa_alloc_array(own + CAPSA_RPC_HEALTH_METHODS, sizeof(*daemon->methods));
+    CAPSA_REQUIRE_MEMORY(daemon->methods);
+    capsa_keymanager_methods(daemon->manager, daemon->methods);
+    capsa_rpc_health_methods(daemon->health, daemon->methods + own);
+    const struct capsa_rpc_server_options options = {
+        .loop = daemon->loop,
+        .address = daemon->config.listen,
+        .port = (unsigned)daemon->config.port,
+        .tls = daemon->tls,
+        .methods = daemon->methods,
+        .method_count = own + CAPSA_RPC_HEALTH_METHODS,
+        .workers = worker_count(&daemon->config),
+        .grace_us = daemon->config.stop_grace_seconds * 1000000 + 1,
+        .on_trouble = on_trouble,
+        .context = daemon,
+    };
+    return capsa_rpc_server_new(&options, &daemon->server);
+}
+
+static capsa_result open_admin(capsad *daemon)
+{
+    if (*daemon->config.admin_listen == '\0') {
+        return CAPSA_OK;
+    }
+    const struct capsad_admin_parts parts = {daemon->loop, daemon->server, daemon->writer,
+                                             daemon->manager, daemon->config.mode};
+    CAPSA_TRY_AT(capsad_admin_new(&parts, daemon->config.admin_listen, &daemon->admin),
+                 "admin_listen");
+    return CAPSA_OK;
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static void on_stop(void *context)
+{
+    capsad *daemon = context;
+    capsa_log_event(daemon->log, CAPSA_LOG_INFO, "stopping",
+                    CAPSA_LOG_INT("grace_seconds", daemon->config.stop_grace_seconds));
+    capsa_rpc_health_set(daemon->health, NULL, CAPSA_RPC_HEALTH_NOT_SERVING);
+    capsad_admin_stopping(daemon->admin);
+    capsa_rpc_server_stop(daemon->server);
+}
+
+static void on_reload(void *context)
+{
+    capsad *daemon = context;
+    if (daemon->tls == NULL) {
+        capsa_log_event(daemon->log, CAPSA_LOG_INFO, "reload",
+                        CAPSA_LOG_STR("what", "nothing: TLS is off"));
+        return;
+    }
+    capsa_result result = capsa_net_tls_reload(daemon->tls);
+    capsa_log_event(daemon->log, capsa_failed(result) ? CAPSA_LOG_ERROR : CAPSA_LOG_INFO, "reload",
+                    CAPSA_LOG_STR("what", "TLS certificates"), CAPSA_LOG_CODE("result", result));
+}
+
+static void on_renewal(void *context)
+{
+    capsad *daemon = context;
+    capsa_result result = capsa_keymanager_renew(daemon->manager);
+    if (capsa_failed(result)) {
+        capsa_log_event(daemon->log, CAPSA_LOG_ERROR, "renewal", CAPSA_LOG_CODE("why", result));
+    }
+    capsa_ignore(capsa_net_timer_set(daemon->renewal, RENEW_EVERY_US), "tried again at a restart");
+}
+
+static capsa_result watch_events(capsad *daemon)
+{
+    static const struct {
+        int number;
+        capsa_net_callback callback;
+    } signals[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}};
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        CAPSA_TRY(capsa_net_signal_new(daemon->loop, signals[i].number, signals[i].callback, daemon,
+                                       &daemon->signals[i]));
+    }
+    CAPSA_TRY(capsa_net_timer_new(daemon->loop, on_renewal, daemon, &daemon->renewal));
+    return capsa_net_timer_set(daemon->renewal, RENEW_EVERY_US);
+}
+
+/* ---- the banner ------------------------------------------------------------------------------ */
+
+static void announce_insecure(void *context, const char *name, const char *help)
+{
+    const capsad *daemon = context;
+    (void)fprintf(stderr, "  INSECURE  %s: %s\n", name, help);
+    capsa_log_event(daemon->log, CAPSA_LOG_WARN, "insecure", CAPSA_LOG_STR("option", name));
+}
+
+static const char *tls_word(const capsad *daemon)
+{
+    if (daemon->tls == NULL) {
+        return "off";
+    }
+    return capsa_net_tls_is_mutual(daemon->tls) ? "mutual" : "server";
+}
+
+static void banner(capsad *daemon)
+{
+    char party[CAPSA_PARTY_ID] = "?";
+    capsa_ignore(capsa_keymanager_fingerprint(daemon->manager, party), "only shown");
+    const char *listen = daemon->config.listen;
+    unsigned port = capsa_rpc_server_port(daemon->server);
+    bool in_memory = capsa_streq(capsa_store_scheme(daemon->store), "memory");
+    (void)fprintf(stderr, "capsad %s\n  mode      %s%s\n  store     %s%s%s\n", CAPSA_VERSION,
+                  daemon->config.mode, ": nothing is attested; do not trust it with real data",
+                  capsa_store_scheme(daemon->store), in_memory ? " (gone when it stops)" : " in ",
+                  in_memory ? "" : daemon->config.data_dir);
+    (void)fprintf(stderr, "  grpc      %s:%u, TLS %s\n  admin     %s\n  manager   %s\n", listen,
+                  port, tls_word(daemon),
+                  daemon->admin == NULL ? "off" : capsad_admin_address(daemon->admin), party);
+    capsad_config_each_insecure(&daemon->config, announce_insecure, daemon);
+    if (capsa_secret_lock_failed()) {
+        (void)fprintf(stderr, "  WARNING   secrets could not be locked in memory (ulimit -l)\n");
+    }
+    capsa_log_event(daemon->log, CAPSA_LOG_INFO, "started", CAPSA_LOG_STR("version", CAPSA_VERSION),
+                    CAPSA_LOG_STR("mode", daemon->config.mode),
+                    CAPSA_LOG_STR("store", capsa_store_scheme(daemon->store)),
+                    CAPSA_LOG_STR("listen", listen), CAPSA_LOG_INT("port", port),
+                    CAPSA_LOG_STR("tls", tls_word(daemon)), CAPSA_LOG_STR("manager", party));
+    (void)printf("capsad: ready: grpc %s:%u tls=%s admin %s\n",
+                 capsa_streq(listen, "0.0.0.0") ? "127.0.0.1" : listen, port, tls_word(daemon),
+                 daemon->admin == NULL ? "off" : capsad_admin_address(daemon->admin));
+    (void)fflush(stdout);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static capsa_result start(capsad *daemon)
+{
+    CAPSA_TRY(check_config(&daemon->config));
+    CAPSA_TRY(open_logs(daemon));
+    CAPSA_TRY(open_tls(daemon));
+    CAPSA_TRY(open_store(daemon));
+    CAPSA_TRY(open_manager(daemon));
+    CAPSA_TRY(capsa_net_loop_new(&daemon->loop));
+    CAPSA_TRY(open_server(daemon));
+    CAPSA_TRY(open_admin(daemon));
+    return watch_events(daemon);
+}
+
+static capsa_result serve(int argc, char *const *argv, enum capsad_command *command)
+{
+    CAPSA_AUTO(capsad) daemon = {.log = NULL};
+    daemon.injected_key = capsa_buf_of(KIB(64));
+    daemon.injected_cert = capsa_buf_of(CAPSA_LIMIT_cert_pem);
+    CAPSA_TRY(capsad_config_load(argc, argv, &daemon.config, command));
+    if (*command != CAPSAD_SERVE) {
+        return CAPSA_OK;
+    }
+    (void)umask(077); /* whatever is made here is the operator's alone */
+    CAPSA_TRY(start(&daemon));
+    capsa_rpc_health_set(daemon.health, NULL, CAPSA_RPC_HEALTH_SERVING);
+    banner(&daemon);
+    CAPSA_TRY(capsa_rpc_server_run(daemon.server));
+    capsa_log_event(daemon.log, CAPSA_LOG_INFO, "stopped", CAPSA_LOG_STR("why", "asked to"));
+    return CAPSA_OK;
+}
+
+static capsa_result print(CAPSA_RESULT (*write)(capsa_buf *text))
+{
+    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(KIB(64));
+    CAPSA_TRY(write(&text));
+    CAPSA_REQUIRE(fwrite(text.data, 1, text.len, stdout) == text.len && fflush(stdout) == 0, IO,
+                  "cannot write to standard output");
+    return CAPSA_OK;
+}
+
+static capsa_result write_version(capsa_buf *text)
+{
+    return capsa_buf_str(text, "capsad " CAPSA_VERSION "\n");
+}
+
+int main(int argc, char **argv)
+{
+    enum capsad_command command = CAPSAD_SERVE;
+    capsa_result result = serve(argc, argv, &command);
+    if (!capsa_failed(result) && command == CAPSAD_HELP) {
+        result = print(capsad_config_help);
+    } else if (!capsa_failed(result) && command == CAPSAD_KEYS) {
+        result = print(capsad_config_reference);
+    } else if (!capsa_failed(result) && command == CAPSAD_VERSION) {
+        result = print(write_version);
+    }
+    if (capsa_failed(result)) {
+        (void)fprintf(stderr, "capsad: %s\n", capsa_text_of(result));
+        return capsa_code_exit(capsa_code_of(result));
+    }
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Threads, one lock, two lists: what waits, and what is done.
+ */
+#include "rpc/rpc_pool.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/alloc.h"
+#include "base/time.h"
+
+struct work_list {
+    struct capsa_rpc_work *first;
+    struct capsa_rpc_work *last;
+    size_t count;
+};
+
+struct capsa_rpc_pool {
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    struct work_list waiting;
+    struct work_list done;
+    size_t queue_max;
+    bool stopping;
+    struct capsa_net_wake *wake;
+    unsigned running; /* threads started */
+    pthread_t threads[];
+};
+
+static void list_append(struct work_list *list, struct capsa_rpc_work *work)
+{
+    work->before = list->last;
+    work->after = NULL;
+    if (list->last != NULL) {
+        list->last->after = work;
+    } else {
+        list->first = work;
+    }
+    list->last = work;
+    list->count++;
+}
+
+static void list_remove(struct work_list *list, struct capsa_rpc_work *work)
+{
+    if (work->before != NULL) {
+        work->before->after = work->after;
+    } else {
+        list->first = work->after;
+    }
+    if (work->after != NULL) {
+        work->after->before = work->before;
+    } else {
+        list->last = work->before;
+    }
+    list->count--;
+}
+
+static CAPSA_RESULT run_handler(struct capsa_rpc_work *work)
+{
+    CAPSA_REQUIRE(!atomic_load(&work->abandoned), CANCELLED, "the call was cancelled");
+    CAPSA_REQUIRE(capsa_monotonic_us() < work->call.deadline_us, TIMEOUT,
+                  "the deadline passed while the call was waiting");
+    return work->method->handler(work->method->context, &work->call, &work->answer);
+}
+
+/* The next piece of work, or NULL when the pool stops. */
+static struct capsa_rpc_work *wait_for_work(struct capsa_rpc_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    while (pool->waiting.first == NULL && !pool->stopping) {
+        (void)pthread_cond_wait(&pool->more, &pool->lock);
+    }
+    struct capsa_rpc_work *work = pool->stopping ? NULL : pool->waiting.first;
+    if (work != NULL) {
+        list_remove(&pool->waiting, work);
+        work->queued = false;
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    return work;
+}
+
+static void *work_on(void *context)
+{
+    struct capsa_rpc_pool *pool = context;
+    for (struct capsa_rpc_work *work = wait_for_work(pool); work != NULL;
+         work = wait_for_work(pool)) {
+        capsa_rpc_work_keep(work, run_handler(work));
+        (void)pthread_mutex_lock(&pool->lock);
+        list_append(&pool->done, work);
+        (void)pthread_mutex_unlock(&pool->lock);
+        capsa_net_wake_up(pool->wake);
+    }
+    return NULL;
+}
+
+/* Signals are for the main thread. */
+static bool start_threads(struct capsa_rpc_pool *pool, unsigned threads)
+{
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (pool->running < threads &&
+           pthread_create(&pool->threads[pool->running], NULL, work_on, pool) == 0) {
+        pool->running++;
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return pool->running == threads;
+}
+
+CAPSA_RESULT capsa_rpc_pool_new(unsigned threads, size_t queue_max, struct capsa_net_wake *done,
+                                struct capsa_rpc_pool **ret_pool)
+{
+    CAPSA_AUTO_FREE(capsa_rpc_pool)
+    pool = capsa_alloc(sizeof(struct capsa_rpc_pool) + threads * sizeof(pthread_t));
+    CAPSA_REQUIRE_MEMORY(pool);
+    pool->queue_max = queue_max;
+    pool->wake = done;
+    CAPSA_REQUIRE(pthread_mutex_init(&pool->lock, NULL) == 0 &&
+                      pthread_cond_init(&pool->more, NULL) == 0,
+                  NOMEM, "out of memory");
+    CAPSA_REQUIRE(start_threads(pool, threads), IO, "cannot start %u worker threads", threads);
+    *ret_pool = pool;
+    pool = NULL;
+    return CAPSA_OK;
+}
+
+void capsa_rpc_pool_stop(struct capsa_rpc_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->stopping = true;
+    (void)pthread_cond_broadcast(&pool->more);
+    (void)pthread_mutex_unlock(&pool->lock);
+    for (; pool->running > 0; pool->running--) {
+        (void)pthread_join(pool->threads[pool->running - 1], NULL);
+    }
+    /* What never began is done in its way. */
+    while (pool->waiting.first != NULL) {
+        struct capsa_rpc_work *work = pool->waiting.first;
+        list_remove(&pool->waiting, work);
+        work->queued = false;
+        list_append(&pool->done, work);
+    }
+}
+
+void capsa_rpc_pool_free(struct capsa_rpc_pool *pool)
+{
+    if (pool == NULL) {
+        return;
+    }
+    capsa_rpc_pool_stop(pool);
+    (void)pthread_cond_destroy(&pool->more);
+    (void)pthread_mutex_destroy(&pool->lock);
+    capsa_dealloc(pool);
+}
+
+CAPSA_RESULT capsa_rpc_pool_submit(struct capsa_rpc_pool *pool, struct capsa_rpc_work *work)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    const bool room = pool->waiting.count < pool->queue_max && !pool->stopping;
+    if (room) {
+        work->queued = true;
+        list_append(&pool->waiting, work);
+        (void)pthread_cond_signal(&pool->more);
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    CAPSA_REQUIRE(room, BUSY, "the server has too many waiting requests");
+    return CAPSA_OK;
+}
+
+bool capsa_rpc_pool_withdraw(struct capsa_rpc_pool *pool, struct capsa_rpc_work *work)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    const bool queued = work->queued;
+    if (queued) {
+        list_remove(&pool->waiting, work);
+        work->queued = false;
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    return queued;
+}
+
+struct capsa_rpc_work *capsa_rpc_pool_take_done(struct capsa_rpc_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    struct capsa_rpc_work *first = pool->done.first;
+    pool->done = (struct work_list){NULL, NULL, 0};
+    (void)pthread_mutex_unlock(&pool->lock);
+    return first;
+}
+
+size_t capsa_rpc_pool_queued(struct capsa_rpc_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    const size_t count = pool->waiting.count;
+    (void)pthread_mutex_unlock(&pool->lock);
+    return count;
+}

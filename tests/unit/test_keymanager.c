@@ -1,0 +1,809 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * keymanager: who may do what, asked through the RPC handlers with real envelopes, over a sealed
+ * memory store. The wire itself is tested in test_rpc.c and tests/interop.
+ */
+#include "unit.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "codec/json.h"
+#include "codec/protobuf.h"
+#include "codec/text.h"
+#include "crypto/crypto.h"
+#include "envelope/envelope_jwe.h"
+#include "envelope/envelope_jws.h"
+#include "keymanager/keymanager.h"
+#include "keymanager/keymanager_vote.h"
+#include "rpc/rpc_method.h"
+#include "store/store_sealed.h"
+#include "wire/capsule_manager.pb-c.h"
+
+#define NOW      1780000000
+#define KEY_B64  "AAECAwQFBgcICQoLDA0ODw=="
+#define KEY2_B64 "EBESExQVFhcYGRobHB0eHw=="
+
+struct party {
+    struct capsa_private_key *key;
+    capsa_chain chain;
+    char id[CAPSA_PARTY_ID];
+    char *pem;
+};
+
+/* Keys take long to make: one set for all tests. */
+static struct party alice, bob, carol, mallory;
+static struct capsa_clock test_clock;
+
+struct house {
+    struct capsa_store *store;
+    struct capsa_writer *writer;
+    struct capsa_keymanager *manager;
+    struct capsa_rpc_method *methods;
+    struct capsa_cert *cert;
+};
+
+static void party_make(struct party *party)
+{
+    assert_ok(capsa_private_key_new_rsa(2048, &party->key));
+    const struct capsa_cert_request request = {.not_before = NOW - 100, .not_after = NOW + 100000};
+    struct capsa_cert *cert;
+    assert_ok(capsa_cert_self_sign(party->key, &request, &cert));
+    party->chain.certs[0] = cert;
+    party->chain.count = 1;
+    assert_ok(capsa_cert_party_id(cert, party->id));
+    CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(KIB(64));
+    assert_ok(capsa_cert_write_pem(cert, &pem));
+    assert_ok(capsa_buf_take_str(&pem, &party->pem));
+}
+
+static void party_free(struct party *party)
+{
+    capsa_private_key_free(party->key);
+    capsa_chain_drop(&party->chain);
+    capsa_dealloc(party->pem);
+}
+
+static void house_open_on(struct house *house, struct capsa_keymanager_options options)
+{
+    assert_ok(capsa_writer_new(house->store, NULL, &house->writer));
+    options.store = house->store;
+    options.writer = house->writer;
+    options.clock = &test_clock;
+    options.rsa_bits = 2048;
+    assert_ok(capsa_keymanager_new(&options, &house->manager));
+    house->methods = capsa_alloc_array(capsa_keymanager_method_count(), sizeof(*house->methods));
+    assert_non_null(house->methods);
+    capsa_keymanager_methods(house->manager, house->methods);
+}
+
+static const struct capsa_rpc_method *method_find(const struct house *house, const char *name)
+{
+    for (size_t i = 0; i < capsa_keymanager_method_count(); i++) {
+        if (capsa_streq(house->methods[i].path + sizeof("/" CAPSA_KEYMANAGER_SERVICE), name)) {
+            return &house->methods[i];
+        }
+    }
+    fail_msg("no method %s", name);
+    abort();
+}
+
+static void ask(const struct house *house, const char *name, capsa_bytes request, capsa_buf *answer)
+{
+    const struct capsa_rpc_method *method = method_find(house, name);
+    const struct capsa_rpc_call call = {.method = method->path,
+                                        .request = request,
+                                        .peer = "test",
+                                        .deadline_us = CAPSA_RPC_NO_DEADLINE};
+    assert_ok(method->handler(method->context, &call, answer));
+}
+
+static void house_learn_cert(struct house *house)
+{
+    CAPSA_AUTO(capsa_buf) answer = capsa_buf_of(MIB(1));
+    ask(house, "GetRaCert", CAPSA_BYTES_LITERAL(""), &answer);
+    CAPSA_AUTO_MESSAGE message = NULL;
+    assert_ok(capsa_protobuf_parse(&cm__get_ra_cert_response__descriptor, capsa_buf_bytes(&answer),
+                                   CAPSA_UNKNOWN_REFUSED, &message));
+    const Cm__GetRaCertResponse *response = (const Cm__GetRaCertResponse *)message;
+    assert_int_equal(response->status->code, 0);
+    assert_ok(capsa_cert_parse_pem(capsa_bytes_str(response->cert), &house->cert));
+}
+
+static void house_open(struct house *house, struct capsa_keymanager_options options)
+{
+    *house = (struct house){.store = NULL};
+    assert_ok(capsa_store_open_sealed("memory:", NULL, &house->store));
+    house_open_on(house, options);
+    house_learn_cert(house);
+}
+
+static void house_stop(struct house *house)
+{
+    capsa_keymanager_free(house->manager);
+    capsa_writer_free(house->writer);
+    capsa_dealloc(house->methods);
+    capsa_cert_free(house->cert);
+    house->cert = NULL;
+}
+
+static void house_close(struct house *house)
+{
+    house_stop(house);
+    capsa_store_free(house->store);
+}
+
+/* ---- a client -------------------------------------------------------------------------------- */
+
+static void wrap(const struct house *house, const struct party *signer, bool with_x5c,
+                 const char *json, capsa_buf *ret_request)
+{
+    CAPSA_AUTO(capsa_buf) jws = capsa_buf_of(MIB(4));
+    assert_ok(
+        capsa_jws_make(signer->key, with_x5c ? &signer->chain : NULL, capsa_bytes_str(json), &jws));
+    CAPSA_AUTO(capsa_jwe_out) jwe = {.iv = NULL};
+    assert_ok(capsa_jwe_seal(capsa_cert_key(house->cert), CAPSA_JWE_RSA_OAEP, CAPSA_JWE_A128GCM,
+                             capsa_buf_bytes(&jws), &jwe));
+    Cm__Jwe inner = CM__JWE__INIT;
+    inner.protected_header = jwe.protected_header;
+    inner.encrypted_key = jwe.encrypted_key;
+    inner.iv = jwe.iv;
+    inner.ciphertext = jwe.ciphertext;
+    inner.tag = jwe.tag;
+    inner.aad = jwe.aad;
+    Cm__EncryptedRequest request = CM__ENCRYPTED_REQUEST__INIT;
+    request.message = &inner;
+    request.has_signature = true;
+    assert_ok(capsa_protobuf_write(&request.base, ret_request));
+}
+
+/* The in-band status; the answer's JSON in `ret_json` (may be NULL), its text in `status_text`. */
+static char status_text[CAPSA_ERROR_TEXT];
+
+static int call_signed(const struct house *house, const char *name, const struct party *signer,
+                       bool with_x5c, const char *json, struct capsa_json **ret_json)
+{
+    CAPSA_AUTO(capsa_buf) request = capsa_buf_of(MIB(4));
+    CAPSA_AUTO(capsa_buf) answer = capsa_buf_of(MIB(4));
+    wrap(house, signer, with_x5c, json, &request);
+    ask(house, name, capsa_buf_bytes(&request), &answer);
+    CAPSA_AUTO_MESSAGE message = NULL;
+    assert_ok(capsa_protobuf_parse(&cm__encrypted_response__descriptor, capsa_buf_bytes(&answer),
+                                   CAPSA_UNKNOWN_REFUSED, &message));
+    const Cm__EncryptedResponse *response = (const Cm__EncryptedResponse *)message;
+    (void)snprintf(status_text, sizeof(status_text), "%s", response->status->message);
+    if (response->message != NULL && ret_json != NULL) {
+        const struct capsa_jwe jwe = {response->message->protected_header,
+                                      response->message->encrypted_key,
+                                      response->message->iv,
+                                      response->message->ciphertext,
+                                      response->message->tag,
+                                      response->message->aad};
+        CAPSA_AUTO(capsa_jwe_parsed) parsed = {.iv = {NULL, 0, 0, 0}};
+        CAPSA_AUTO(capsa_buf) text = capsa_buf_of(MIB(4));
+        assert_ok(capsa_jwe_parse(&jwe, &parsed));
+        assert_ok(capsa_jwe_open(&parsed, signer->key, &text));
+        assert_ok(capsa_json_parse(capsa_buf_bytes(&text), ret_json));
+    }
+    return response->status->code;
+}
+
+static int call(const struct house *house, const char *name, const struct party *signer,
+                const char *json)
+{
+    return call_signed(house, name, signer, true, json, NULL);
+}
+
+static const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Formatted text, good until four more were made. */
+static const char *text(const char *format, ...)
+{
+    static char texts[4][16384];
+    static unsigned next;
+    char *room = texts[next++ % 4];
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(room, sizeof(texts[0]), format, arguments);
+    va_end(arguments);
+    assert_true(len > 0 && (size_t)len < sizeof(texts[0]));
+    return room;
+}
+
+static int register_key(const struct house *house, const struct party *owner, const char *uri,
+                        const char *key)
+{
+    return call(house, "CreateDataKeys", owner,
+                text("{\"owner_party_id\":\"%s\",\"data_keys\":[{\"resource_uri\":\"%s\","
+                     "\"data_key_b64\":\"%s\"}]}",
+                     owner->id, uri, key));
+}
+
+static int grant(const struct house *house, const struct party *owner, const char *uuid,
+                 const struct party *grantee, const char *op, const char *columns)
+{
+    return call(house, "CreateDataPolicy", owner,
+                text("{\"owner_party_id\":\"%s\",\"scope\":\"default\",\"policy\":{\"data_uuid\":"
+                     "\"%s\",\"rules\":[{\"rule_id\":\"r1\",\"grantee_party_ids\":[\"%s\"],"
+                     "\"columns\":%s,\"op_constraints\":[{\"op_name\":\"%s\"}]}]}}",
+                     owner->id, uuid, grantee->id, columns, op));
+}
+
+static int get_keys(const struct house *house, const struct party *job, const char *op,
+                    const char *resources, struct capsa_json **ret_json)
+{
+    CAPSA_AUTO_FREE(capsa_json) request = capsa_json_new_object();
+    CAPSA_AUTO_FREE(capsa_json) list = NULL;
+    assert_ok(capsa_json_parse(capsa_bytes_str(resources), &list));
+    struct capsa_json *inner = capsa_json_new_object();
+    assert_ok(capsa_json_set(inner, "initiator_party_id", capsa_json_new_string(job->id)));
+    assert_ok(capsa_json_set(inner, "scope", capsa_json_new_string("default")));
+    assert_ok(capsa_json_set(inner, "op_name", capsa_json_new_string(op)));
+    assert_ok(capsa_json_set(inner, "resources", capsa_json_copy(list)));
+    assert_ok(capsa_json_set(request, "cert", capsa_json_new_string(job->pem)));
+    assert_ok(capsa_json_set(request, "resource_request", inner));
+    CAPSA_AUTO(capsa_buf) json = capsa_buf_of(MIB(1));
+    const char *json_text;
+    assert_ok(capsa_json_write(request, CAPSA_JSON_COMPACT, &json));
+    assert_ok(capsa_buf_cstr(&json, &json_text));
+    return call_signed(house, "GetDataKeys", job, true, json_text, ret_json);
+}
+
+static int register_result(const struct house *house, const struct party *job, const char *uri,
+                           const char *ancestors)
+{
+    return call(house, "CreateResultDataKey", job,
+                text("{\"body\":{\"owner_id\":\"\",\"resource_uri\":\"%s\",\"scope\":\"default\","
+                     "\"data_key_b64\":\"" KEY2_B64 "\",\"ancestor_uuids\":%s}}",
+                     uri, ancestors));
+}
+
+#define BOTH                                                                                       \
+    "[{\"resource_uri\":\"a\",\"columns\":[\"x\"]},{\"resource_uri\":\"b\",\"columns\":[\"y\"]}]"
+
+/* Alice's "a" and Bob's "b", both granted to Carol for "join". */
+static void furnish(const struct house *house)
+{
+    assert_int_equal(register_key(house, &alice, "a", KEY_B64), 0);
+    assert_int_equal(register_key(house, &bob, "b", KEY2_B64), 0);
+    assert_int_equal(grant(house, &alice, "a", &carol, "join", "[\"x\"]"), 0);
+    assert_int_equal(grant(house, &bob, "b", &carol, "join", "[\"y\"]"), 0);
+}
+
+/* ---- votes ----------------------------------------------------------------------------------- */
+
+static struct capsa_json *chain_json(const struct party *const *links, size_t count)
+{
+    struct capsa_json *chain = capsa_json_new_array();
+    for (size_t i = 0; i < count; i++) {
+        assert_ok(capsa_json_push(chain, capsa_json_new_string(links[i]->pem)));
+    }
+    return chain;
+}
+
+/* {"cert_chain", "body", SIGNATURE_NAME}: body and body || suffix signed by `signer`. */
+static struct capsa_json *statement(const struct party *signer, const struct party *const *links,
+                                    size_t count, const char *body, const char *suffix,
+                                    const char *signature_name)
+{
+    CAPSA_AUTO(capsa_buf) b64 = capsa_buf_of(KIB(16));
+    CAPSA_AUTO(capsa_buf) input = capsa_buf_of(KIB(16));
+    CAPSA_AUTO(capsa_buf) raw = capsa_buf_of(KIB(16));
+    CAPSA_AUTO(capsa_buf) signature = capsa_buf_of(KIB(16));
+    const char *b64_text, *signature_text;
+    assert_ok(capsa_base64_write(capsa_bytes_str(body), CAPSA_BASE64_STD, &b64));
+    assert_ok(capsa_buf_append(&input, capsa_buf_bytes(&b64)));
+    assert_ok(capsa_buf_str(&input, suffix));
+    assert_ok(capsa_sign(signer->key, CAPSA_RS256, capsa_buf_bytes(&input), &raw));
+    assert_ok(capsa_base64_write(capsa_buf_bytes(&raw), CAPSA_BASE64_STD, &signature));
+    assert_ok(capsa_buf_cstr(&b64, &b64_text));
+    assert_ok(capsa_buf_cstr(&signature, &signature_text));
+    struct capsa_json *value = capsa_json_new_object();
+    assert_ok(capsa_json_set(value, "cert_chain", chain_json(links, count)));
+    assert_ok(capsa_json_set(value, "body", capsa_json_new_string(b64_text)));
+    assert_ok(capsa_json_set(value, signature_name, capsa_json_new_string(signature_text)));
+    return value;
+}
+
+struct ballot {
+    const struct party *signer;
+    const struct party *links[2];
+    size_t count;
+    const char *action;
+};
+
+static int export(const struct house *house, const struct party *requester, const char *uri,
+                  const char *voted_uri, int threshold, const struct ballot *ballots, size_t count,
+                  struct capsa_json **ret_json)
+{
+    const struct party *own[] = {requester};
+    CAPSA_AUTO_FREE(capsa_json) votes = capsa_json_new_object();
+    struct capsa_json *asked =
+        statement(requester, own, 1,
+                  text("{\"type\": \"TEE_DOWNLOAD\", \"approved_threshold\": %d, "
+                       "\"approved_action\": \"tee/download,%s\"}",
+                       threshold, voted_uri),
+                  "", "vote_request_signature");
+    CAPSA_AUTO(capsa_buf) suffix = capsa_buf_of(KIB(8));
+    const char *suffix_text;
+    assert_ok(
+        capsa_buf_str(&suffix, capsa_json_string(capsa_json_get(asked, "vote_request_signature"))));
+    assert_ok(capsa_buf_cstr(&suffix, &suffix_text));
+    struct capsa_json *invites = capsa_json_new_array();
+    for (size_t i = 0; i < count; i++) {
+        assert_ok(capsa_json_push(invites,
+                                  statement(ballots[i].signer, ballots[i].links, ballots[i].count,
+                                            text("{\"action\": \"%s\"}", ballots[i].action),
+                                            suffix_text, "voter_signature")));
+    }
+    assert_ok(capsa_json_set(votes, "vote_request", asked));
+    assert_ok(capsa_json_set(votes, "vote_invite", invites));
+    CAPSA_AUTO(capsa_buf) votes_json = capsa_buf_of(KIB(64));
+    const char *votes_text;
+    assert_ok(capsa_json_write(votes, CAPSA_JSON_COMPACT, &votes_json));
+    assert_ok(capsa_buf_cstr(&votes_json, &votes_text));
+    CAPSA_AUTO_FREE(capsa_json) request = capsa_json_new_object();
+    assert_ok(capsa_json_set(request, "request_party_id", capsa_json_new_string(requester->id)));
+    assert_ok(capsa_json_set(request, "resource_uri", capsa_json_new_string(uri)));
+    assert_ok(
+        capsa_json_set(request, "data_export_certificate", capsa_json_new_string(votes_text)));
+    CAPSA_AUTO(capsa_buf) json = capsa_buf_of(KIB(256));
+    const char *json_text;
+    assert_ok(capsa_json_write(request, CAPSA_JSON_COMPACT, &json));
+    assert_ok(capsa_buf_cstr(&json, &json_text));
+    return call_signed(house, "GetExportDataKey", requester, true, json_text, ret_json);
+}
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
+static void a_granted_job_gets_the_keys_in_order(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    furnish(&house);
+    CAPSA_AUTO_FREE(capsa_json) answer = NULL;
+    assert_int_equal(get_keys(&house, &carol, "join", BOTH, &answer), 0);
+    const struct capsa_json *keys = capsa_json_get(answer, "data_keys");
+    assert_int_equal(capsa_json_count(keys), 2);
+    assert_string_equal(capsa_json_string(capsa_json_get(capsa_json_at(keys, 0), "data_key_b64")),
+                        KEY_B64);
+    assert_string_equal(capsa_json_string(capsa_json_get(capsa_json_at(keys, 1), "data_key_b64")),
+                        KEY2_B64);
+    assert_string_equal(capsa_json_string(capsa_json_get(capsa_json_at(keys, 1), "resource_uri")),
+                        "b");
+    house_close(&house);
+}
+
+static void what_is_not_granted_is_refused_whole_and_plainly(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    furnish(&house);
+    CAPSA_AUTO_FREE(capsa_json) answer = NULL;
+    assert_int_equal(get_keys(&house, &carol, "train", BOTH, &answer), 7);
+    assert_non_null(strstr(status_text, "train"));
+    assert_int_equal(get_keys(&house, &carol, "join",
+                              "[{\"resource_uri\":\"a\",\"columns\":[\"x\",\"z\"]}]", &answer),
+                     7);
+    assert_non_null(strstr(status_text, "\"z\""));
+    assert_int_equal(get_keys(&house, &carol, "join", "[{\"resource_uri\":\"a\"}]", &answer), 7);
+    assert_non_null(strstr(status_text, "insecure_empty_columns_pass"));
+    /* one of two is not enough for either */
+    assert_int_equal(get_keys(&house, &carol, "join",
+                              "[{\"resource_uri\":\"a\",\"columns\":[\"x\"]},"
+                              "{\"resource_uri\":\"c\",\"columns\":[\"x\"]}]",
+                              &answer),
+                     7);
+    assert_null(answer);
+    house_close(&house);
+}
+
+static void absence_and_denial_look_the_same_to_a_stranger(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    furnish(&house);
+    char denied[CAPSA_ERROR_TEXT];
+    int code =
+        get_keys(&house, &mallory, "join", "[{\"resource_uri\":\"a\",\"columns\":[\"x\"]}]", NULL);
+    (void)snprintf(denied, sizeof(denied), "%s", status_text);
+    assert_int_equal(code, get_keys(&house, &mallory, "join",
+                                    "[{\"resource_uri\":\"q\",\"columns\":[\"x\"]}]", NULL));
+    *strstr(status_text, "\"q\"") = '"';
+    status_text[strstr(status_text, "\"q\"") - status_text + 1] = 'a';
+    assert_string_equal(denied, status_text);
+    house_close(&house);
+}
+
+static void S6_an_initiator_is_not_merely_claimed(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    furnish(&house);
+    struct party liar = mallory;
+    memcpy(liar.id, carol.id, sizeof(liar.id));
+    assert_int_equal(get_keys(&house, &liar, "join", BOTH, NULL), 7);
+    assert_non_null(strstr(status_text, "insecure_claimed_initiator"));
+    /* nor can the answer go to a key that did not sign */
+    struct party thief = carol;
+    thief.key = mallory.key;
+    thief.chain = mallory.chain;
+    memcpy(thief.id, mallory.id, sizeof(thief.id));
+    assert_int_equal(get_keys(&house, &thief, "join", BOTH, NULL), 16);
+    house_close(&house);
+    house_open(&house, (struct capsa_keymanager_options){.insecure_claimed_initiator = true});
+    furnish(&house);
+    assert_int_equal(get_keys(&house, &liar, "join", BOTH, NULL), 0);
+    house_close(&house);
+}
+
+static void nobody_touches_what_is_anothers(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    furnish(&house);
+    assert_int_equal(register_key(&house, &mallory, "a", KEY2_B64), 7);
+    assert_int_equal(register_key(&house, &mallory, "a/part", KEY2_B64), 7);
+    assert_int_equal(grant(&house, &mallory, "a", &mallory, "join", "[\"*\"]"), 7);
+    const char *rule = text("{\"owner_party_id\":\"%s\",\"scope\":\"default\",\"data_uuid\":\"a\","
+                            "\"rule\":{\"rule_id\":\"x\"}}",
+                            mallory.id);
+    assert_int_equal(call(&house, "AddDataRule", &mallory, rule), 7);
+    assert_int_equal(call(&house, "DeleteDataRule", &mallory,
+                          text("{\"owner_party_id\":\"%s\",\"scope\":\"default\",\"data_uuid\":"
+                               "\"a\",\"rule_id\":\"r1\"}",
+                               mallory.id)),
+                     7);
+    assert_int_equal(call(&house, "DeleteDataPolicy", &mallory,
+                          text("{\"owner_party_id\":\"%s\",\"scope\":\"default\",\"data_uuid\":"
+                               "\"a\"}",
+                               mallory.id)),
+                     7);
+    assert_int_equal(call(&house, "DeleteDataKey", &mallory,
+                          text("{\"owner_party_id\":\"%s\",\"resource_uri\":\"a\"}", mallory.id)),
+                     5);
+    assert_int_equal(get_keys(&house, &carol, "join", BOTH, NULL), 0);
+    house_close(&house);
+}
+
+static void a_policy_written_first_does_not_bind_the_later_owner(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    assert_int_equal(grant(&house, &mallory, "a", &mallory, "join", "[\"*\"]"), 0);
+    assert_int_equal(grant(&house, &alice, "a", &carol, "join", "[\"x\"]"), 0);
+    assert_int_equal(register_key(&house, &alice, "a", KEY_B64), 0);
+    const char *a = "[{\"resource_uri\":\"a\",\"columns\":[\"x\"]}]";
+    assert_int_equal(get_keys(&house, &mallory, "join", a, NULL), 7);
+    assert_int_equal(get_keys(&house, &carol, "join", a, NULL), 0);
+    house_close(&house);
+}
+
+static void a_batch_of_keys_is_everything_or_nothing(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    furnish(&house);
+    assert_int_equal(call(&house, "CreateDataKeys", &alice,
+                          text("{\"owner_party_id\":\"%s\",\"data_keys\":["
+                               "{\"resource_uri\":\"new\",\"data_key_b64\":\"" KEY_B64 "\"},"
+                               "{\"resource_uri\":\"b\",\"data_key_b64\":\"" KEY_B64 "\"}]}",
+                               alice.id)),
+                     7);
+    assert_non_null(strstr(status_text, "data_keys[1]"));
+    /* "new" is still free: somebody else may have it */
+    assert_int_equal(register_key(&house, &mallory, "new", KEY_B64), 0);
+    assert_int_equal(register_key(&house, &mallory, "new/p/1/x", KEY_B64), 3);
+    assert_int_equal(register_key(&house, &mallory, "new2", "AAEC="), 3);
+    house_close(&house);
+}
+
+static void a_deleted_uuid_stays_its_owners(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    furnish(&house);
+    const char *gone = text("{\"owner_party_id\":\"%s\",\"resource_uri\":\"a\"}", alice.id);
+    const char *a = "[{\"resource_uri\":\"a\",\"columns\":[\"x\"]}]";
+    assert_int_equal(get_keys(&house, &carol, "join", BOTH, NULL), 0);
+    assert_int_equal(call(&house, "DeleteDataKey", &alice, gone), 0);
+    assert_int_equal(get_keys(&house, &carol, "join", a, NULL), 5);
+    assert_int_equal(register_key(&house, &mallory, "a", KEY_B64), 7);
+    assert_int_equal(register_key(&house, &alice, "a", KEY2_B64), 0);
+    /* what was released was another incarnation */
+    assert_int_equal(register_result(&house, &carol, "r", "[\"a\",\"b\"]"), 7);
+    assert_int_equal(get_keys(&house, &carol, "join", a, NULL), 0);
+    assert_int_equal(register_result(&house, &carol, "r", "[\"a\",\"b\"]"), 0);
+    house_close(&house);
+}
+
+static void lineage_follows_every_original_as_it_stands_now(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    furnish(&house);
+    assert_int_equal(register_result(&house, &carol, "r", "[\"a\",\"b\"]"), 7); /* not released */
+    assert_int_equal(get_keys(&house, &carol, "join", BOTH, NULL), 0);
+    assert_int_equal(register_result(&house, &mallory, "r", "[\"a\",\"b\"]"), 7);
+    assert_int_equal(register_result(&house, &carol, "r", "[]"), 3);
+    assert_int_equal(register_result(&house, &carol, "r", "[\"a\",\"r\"]"), 3);
+    assert_int_equal(register_result(&house, &carol, "b", "[\"a\"]"), 7); /* an original's name */
+    assert_int_equal(register_result(&house, &carol, "r", "[\"a\",\"b\"]"), 0);
+    assert_int_equal(register_result(&house, &carol, "r", "[\"b\",\"a\",\"a\"]"), 0); /* again */
+    assert_int_equal(register_result(&house, &carol, "r", "[\"a\"]"), 7);
+    assert_int_equal(grant(&house, &carol, "r", &mallory, "join", "[\"*\"]"), 7);
+
+    const char *r = "[{\"resource_uri\":\"r\"}]";
+    assert_int_equal(get_keys(&house, &carol, "join", r, NULL), 0); /* columns are not checked */
+    assert_int_equal(get_keys(&house, &carol, "train", r, NULL), 7);
+    /* a result of a result comes from the originals */
+    assert_int_equal(register_result(&house, &carol, "rr", "[\"r\"]"), 0);
+    const char *rr = "[{\"resource_uri\":\"rr\"}]";
+    assert_int_equal(get_keys(&house, &carol, "join", rr, NULL), 0);
+    assert_int_equal(call(&house, "DeleteDataPolicy", &bob,
+                          text("{\"owner_party_id\":\"%s\",\"scope\":\"default\",\"data_uuid\":"
+                               "\"b\"}",
+                               bob.id)),
+                     0);
+    assert_int_equal(get_keys(&house, &carol, "join", rr, NULL), 7);
+    assert_int_equal(get_keys(&house, &carol, "join", r, NULL), 7);
+    house_close(&house);
+}
+
+static void what_was_released_is_known_after_a_restart(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    furnish(&house);
+    assert_int_equal(get_keys(&house, &carol, "join", BOTH, NULL), 0);
+    CAPSA_AUTO(capsa_buf) before = capsa_buf_of(KIB(16));
+    assert_ok(capsa_cert_write_pem(house.cert, &before));
+    house_stop(&house);
+    house_open_on(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    house_learn_cert(&house);
+    CAPSA_AUTO(capsa_buf) after = capsa_buf_of(KIB(16));
+    assert_ok(capsa_cert_write_pem(house.cert, &after));
+    assert_true(capsa_bytes_equal(capsa_buf_bytes(&before), capsa_buf_bytes(&after)));
+    assert_int_equal(register_result(&house, &carol, "r", "[\"a\",\"b\"]"), 0);
+    house_close(&house);
+}
+
+static void an_export_takes_every_owner_once(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    furnish(&house);
+    assert_int_equal(get_keys(&house, &carol, "join", BOTH, NULL), 0);
+    assert_int_equal(register_result(&house, &carol, "r", "[\"a\",\"b\"]"), 0);
+    const struct ballot yes = {&bob, {&bob}, 1, "APPROVE"};
+    const struct ballot no = {&bob, {&bob}, 1, "REJECT"};
+    const struct ballot carols = {&carol, {&carol}, 1, "APPROVE"};
+    const struct ballot own = {&alice, {&alice}, 1, "APPROVE"};
+    const struct ballot S1_forged = {&mallory, {&mallory, &bob}, 2, "APPROVE"};
+    const struct ballot stolen = {&mallory, {&bob}, 1, "APPROVE"};
+    CAPSA_AUTO_FREE(capsa_json) answer = NULL;
+
+    assert_int_equal(export(&house, &alice, "r", "r", 1, NULL, 0, NULL), 7);
+    assert_int_equal(export(&house, &alice, "r", "r", 0, &no, 1, NULL), 7);
+    assert_int_equal(export(&house, &alice, "r", "r", 0, &carols, 1, NULL), 7);
+    assert_int_equal(export(&house, &alice, "r", "r", 0, &own, 1, NULL), 7);
+    assert_true(export(&house, &alice, "r", "r", 0, &S1_forged, 1, NULL) != 0);
+    assert_true(export(&house, &alice, "r", "r", 0, &stolen, 1, NULL) != 0);
+    assert_int_equal(export(&house, &alice, "r", "a", 0, &yes, 1, NULL), 7);
+    assert_int_equal(export(&house, &carol, "r", "r", 0, (struct ballot[]){yes, yes}, 2, NULL),
+                     7); /* S2: twice is once */
+    assert_int_equal(export(&house, &alice, "r", "r", 2, (struct ballot[]){yes, yes}, 2, NULL), 7);
+    assert_int_equal(export(&house, &alice, "nothing", "nothing", 0, &yes, 1, NULL), 7);
+    assert_int_equal(export(&house, &alice, "r", "r", 1, &yes, 1, &answer), 0);
+    const struct capsa_json *key = capsa_json_get(answer, "data_key");
+    assert_string_equal(capsa_json_string(capsa_json_get(key, "data_key_b64")), KEY2_B64);
+    assert_int_equal(export(&house, &carol, "r", "r", 0, (struct ballot[]){yes, own}, 2, NULL), 0);
+    /* a sole owner needs nobody */
+    assert_int_equal(export(&house, &alice, "a", "a", 0, NULL, 0, NULL), 0);
+    house_close(&house);
+}
+
+static void signatures_are_needed_and_belong_to_the_party(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    const char *json = text("{\"owner_party_id\":\"%s\",\"data_keys\":[{\"resource_uri\":\"a\","
+                            "\"data_key_b64\":\"" KEY_B64 "\"}]}",
+                            alice.id);
+    assert_int_equal(call_signed(&house, "CreateDataKeys", &alice, false, json, NULL), 16);
+    assert_int_equal(call(&house, "CreateDataKeys", &mallory, json), 16);
+    /* RegisterCert's JWS has no x5c; and changes nothing for the others */
+    const char *certs =
+        text("{\"owner_party_id\":\"%s\",\"certs\":[\"%s\"],\"scheme\":\"RSA\"}", alice.id, "PEM");
+    CAPSA_AUTO_FREE(capsa_json) request = NULL;
+    assert_ok(capsa_json_parse(capsa_bytes_str(certs), &request));
+    struct capsa_json *list = capsa_json_new_array();
+    assert_ok(capsa_json_push(list, capsa_json_new_string(alice.pem)));
+    assert_ok(capsa_json_set(request, "certs", list));
+    CAPSA_AUTO(capsa_buf) body = capsa_buf_of(KIB(64));
+    const char *body_text;
+    assert_ok(capsa_json_write(request, CAPSA_JSON_COMPACT, &body));
+    assert_ok(capsa_buf_cstr(&body, &body_text));
+    assert_true(call_signed(&house, "RegisterCert", &mallory, false, body_text, NULL) != 0);
+    assert_int_equal(call_signed(&house, "RegisterCert", &alice, false, body_text, NULL), 0);
+    assert_int_equal(call_signed(&house, "RegisterCert", &alice, false, body_text, NULL), 0);
+    assert_int_equal(call_signed(&house, "CreateDataKeys", &alice, false, json, NULL), 16);
+    assert_int_equal(call(&house, "CreateDataKeys", &alice, json), 0);
+    house_close(&house);
+}
+
+static void a_request_for_one_method_is_none_for_another(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    furnish(&house);
+    const char *add = text("{\"owner_party_id\":\"%s\",\"scope\":\"default\",\"data_uuid\":\"a\","
+                           "\"rule\":{\"rule_id\":\"x\"}}",
+                           alice.id);
+    assert_int_equal(call(&house, "DeleteDataPolicy", &alice, add), 3);
+    assert_non_null(strstr(status_text, "rule"));
+    assert_int_equal(get_keys(&house, &carol, "join", BOTH, NULL), 0);
+    house_close(&house);
+}
+
+static void the_certificate_renews_under_the_same_key(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    struct capsa_cert *first = house.cert;
+    test_clock.fixed = NOW + 330 * 86400;
+    assert_ok(capsa_keymanager_renew(house.manager));
+    house_learn_cert(&house); /* not yet due */
+    capsa_time before, after;
+    capsa_cert_validity(house.cert, &before, &after);
+    assert_true(after < NOW + 366 * INT64_C(86400));
+    capsa_cert_free(house.cert);
+    test_clock.fixed = NOW + 340 * 86400;
+    assert_ok(capsa_keymanager_renew(house.manager));
+    house_learn_cert(&house);
+    capsa_cert_validity(house.cert, &before, &after);
+    assert_true(after > NOW + 700 * INT64_C(86400));
+    assert_true(capsa_cert_same_key(first, house.cert));
+    capsa_cert_free(first);
+    test_clock.fixed = NOW;
+    house_close(&house);
+}
+
+static void malformed_requests_are_told_and_change_nothing(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    static const char *const bodies[] = {
+        "",
+        "[]",
+        "{",
+        "{\"owner_party_id\":\"\"}",
+        "{\"owner_party_id\":1}",
+        "{\"owner_party_id\":null}",
+        "{\"owner_party_id\":\"x\",\"owner_party_id\":\"x\"}",
+        "{\"ownerPartyId\":\"x\"}",
+    };
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        for (size_t m = 1; m < capsa_keymanager_method_count(); m++) {
+            const char *name = strrchr(house.methods[m].path, '/') + 1;
+            assert_true(call(&house, name, &alice, bodies[i]) != 0);
+            assert_true(strlen(status_text) > 3);
+        }
+    }
+    static const char garbage[] = "\x12\xff\xff\xff\xff\x7f";
+    CAPSA_AUTO(capsa_buf) answer = capsa_buf_of(MIB(1));
+    for (size_t m = 1; m < capsa_keymanager_method_count(); m++) {
+        ask(&house, strrchr(house.methods[m].path, '/') + 1,
+            capsa_bytes_of(garbage, sizeof(garbage) - 1), &answer);
+        ask(&house, strrchr(house.methods[m].path, '/') + 1, CAPSA_BYTES_LITERAL(""), &answer);
+    }
+    house_close(&house);
+}
+
+struct racer {
+    const struct house *house;
+    const struct party *party;
+    int won;
+};
+
+static void *race(void *context)
+{
+    struct racer *racer = context;
+    CAPSA_AUTO(capsa_buf) request = capsa_buf_of(MIB(1));
+    CAPSA_AUTO(capsa_buf) answer = capsa_buf_of(MIB(1));
+    for (int i = 0; i < 20; i++) {
+        char json[512];
+        (void)snprintf(json, sizeof(json),
+                       "{\"owner_party_id\":\"%s\",\"data_keys\":[{\"resource_uri\":\"race%d\","
+                       "\"data_key_b64\":\"" KEY_B64 "\"}]}",
+                       racer->party->id, i);
+        capsa_buf_clear(&request);
+        capsa_buf_clear(&answer);
+        wrap(racer->house, racer->party, true, json, &request);
+        ask(racer->house, "CreateDataKeys", capsa_buf_bytes(&request), &answer);
+        CAPSA_AUTO_MESSAGE message = NULL;
+        assert_ok(capsa_protobuf_parse(&cm__encrypted_response__descriptor,
+                                       capsa_buf_bytes(&answer), CAPSA_UNKNOWN_REFUSED, &message));
+        racer->won += ((const Cm__EncryptedResponse *)message)->status->code == 0;
+    }
+    return NULL;
+}
+
+static void of_two_who_claim_a_uuid_one_gets_it(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    struct racer racers[] = {{&house, &alice, 0}, {&house, &bob, 0}, {&house, &mallory, 0}};
+    pthread_t threads[3];
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
+    }
+    int won = 0;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        won += racers[i].won;
+    }
+    assert_int_equal(won, 20);
+    house_close(&house);
+}
+
+static int parties_make(void **state)
+{
+    (void)state;
+    test_clock = capsa_clock_at(NOW);
+    party_make(&alice);
+    party_make(&bob);
+    party_make(&carol);
+    party_make(&mallory);
+    return 0;
+}
+
+static int parties_free(void **state)
+{
+    (void)state;
+    party_free(&alice);
+    party_free(&bob);
+    party_free(&carol);
+    party_free(&mallory);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_granted_job_gets_the_keys_in_order),
+        cmocka_unit_test(what_is_not_granted_is_refused_whole_and_plainly),
+        cmocka_unit_test(absence_and_denial_look_the_same_to_a_stranger),
+        cmocka_unit_test(S6_an_initiator_is_not_merely_claimed),
+        cmocka_unit_test(nobody_touches_what_is_anothers),
+        cmocka_unit_test(a_policy_written_first_does_not_bind_the_later_owner),
+        cmocka_unit_test(a_batch_of_keys_is_everything_or_nothing),
+        cmocka_unit_test(a_deleted_uuid_stays_its_owners),
+        cmocka_unit_test(lineage_follows_every_original_as_it_stands_now),
+        cmocka_unit_test(what_was_released_is_known_after_a_restart),
+        cmocka_unit_test(an_export_takes_every_owner_once),
+        cmocka_unit_test(signatures_are_needed_and_belong_to_the_party),
+        cmocka_unit_test(a_request_for_one_method_is_none_for_another),
+        cmocka_unit_test(the_certificate_renews_under_the_same_key),
+        cmocka_unit_test(malformed_requests_are_told_and_change_nothing),
+        cmocka_unit_test(of_two_who_claim_a_uuid_one_gets_it),
+    };
+    return cmocka_run_group_tests_name("keymanager", tests, parties_make, parties_free);
+}
