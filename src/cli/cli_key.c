@@ -87,9 +87,7 @@ static capsa_result name_keys(struct capsa_cli *cli, const struct capsa_json *ke
         capsa_cli_say(cli, "registered the key of %s\n", uri);
         CAPSA_TRY(capsa_json_push(uris, capsa_json_new_string(uri)));
     }
-    struct capsa_json *handed = uris;
-    uris = NULL;
-    return capsa_cli_set(cli, "registered", handed);
+    return capsa_cli_set(cli, "registered", capsa_cli_hand(&uris));
 }
 
 static capsa_result run_register(struct capsa_cli *cli)
@@ -128,6 +126,7 @@ static capsa_result write_exported(struct capsa_cli *cli, const char *uri,
 static capsa_result run_export(struct capsa_cli *cli)
 {
     const char *uri = cli->words[0];
+    CAPSA_TRY(capsa_cli_check_absent(cli, capsa_cli_option(cli, "out")));
     CAPSA_AUTO_FREE(capsa_json) votes = NULL;
     CAPSA_TRY(capsa_cli_read_document(capsa_cli_option(cli, "votes"), &votes));
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(MIB(4));

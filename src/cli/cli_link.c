@@ -50,12 +50,29 @@ static capsa_result choose_all(const struct capsa_cli *cli, const char *option, 
 
 /* ---- the party ------------------------------------------------------------------------------- */
 
+/* --as NAME is short for --cert NAME.crt --key NAME.key. Files that hold the names' texts. */
+static capsa_result name_file(const struct capsa_cli *cli, const char *ending, capsa_buf *name,
+                              const char **ret_path)
+{
+    const char *as = capsa_cli_option(cli, "as");
+    *ret_path = NULL;
+    if (as == NULL) {
+        return CAPSA_OK;
+    }
+    CAPSA_REQUIRE(capsa_cli_option(cli, "cert") == NULL && capsa_cli_option(cli, "key") == NULL,
+                  USAGE, "--as %s names certificate and key; --cert and --key do not go with it",
+                  as);
+    CAPSA_TRY(capsa_buf_format(name, "%s%s", as, ending));
+    return capsa_buf_cstr(name, ret_path);
+}
+
 /* A config file that says who the party is must mean this one. */
 static capsa_result check_party_id(const struct capsa_cli *cli, const capsa_party *party)
 {
     const char *claimed = NULL;
     CAPSA_TRY(capsa_cli_config_text(cli, "common.party_id", &claimed));
-    bool from_config = capsa_cli_option(cli, "cert") == NULL && cli->places->cert == NULL;
+    bool from_config = capsa_cli_option(cli, "cert") == NULL &&
+                       capsa_cli_option(cli, "as") == NULL && cli->places->cert == NULL;
     CAPSA_REQUIRE(!from_config || claimed == NULL || *claimed == '\0' ||
                       capsa_streq(claimed, party->id),
                   USAGE, "%s: common.party_id is %s, but the certificates are those of %s",
@@ -66,18 +83,26 @@ static capsa_result check_party_id(const struct capsa_cli *cli, const capsa_part
 CAPSA_RESULT capsa_cli_party(struct capsa_cli *cli, bool with_key, capsa_party *party)
 {
     CAPSA_TRY(capsa_cli_config_load(cli, NULL));
+    CAPSA_AUTO(capsa_buf) cert_name = capsa_buf_of(KIB(8));
+    CAPSA_AUTO(capsa_buf) key_name = capsa_buf_of(KIB(8));
+    const char *cert;
+    const char *key;
+    CAPSA_TRY(name_file(cli, ".crt", &cert_name, &cert));
+    CAPSA_TRY(name_file(cli, ".key", &key_name, &key));
     CAPSA_AUTO(capsa_texts) certs = {NULL, 0};
-    CAPSA_TRY(choose_all(cli, "cert", cli->places->cert, "common.cert_pems_file", &certs));
+    CAPSA_TRY(choose_all(cli, "cert", cert == NULL ? cli->places->cert : cert,
+                         "common.cert_pems_file", &certs));
     CAPSA_REQUIRE(certs.count > 0, USAGE,
-                  "who is it? name a certificate: --cert FILE, CAPSA_CERT, or "
-                  "common.cert_pems_file in the config file");
+                  "who is it? --as NAME, or --cert FILE and --key FILE, CAPSA_CERT and CAPSA_KEY, "
+                  "or common in the config file");
     CAPSA_TRY(capsa_party_load_chain(party, certs.items));
     CAPSA_TRY(check_party_id(cli, party));
     if (!with_key) {
         return CAPSA_OK;
     }
-    const char *key = NULL;
-    CAPSA_TRY(choose(cli, "key", cli->places->key, "common.private_key_file", &key));
+    if (key == NULL) {
+        CAPSA_TRY(choose(cli, "key", cli->places->key, "common.private_key_file", &key));
+    }
     CAPSA_REQUIRE(key != NULL, USAGE,
                   "the certificate's private key is needed: --key FILE, CAPSA_KEY, or "
                   "common.private_key_file in the config file");

@@ -2,8 +2,6 @@
  *
  * capsa party: make an identity, and say whose a certificate is.
  */
-#include <unistd.h>
-
 #include "base/time.h"
 #include "cli/cli_link.h"
 #include "cli/cli_nouns.h"
@@ -24,13 +22,6 @@ static capsa_result check_name(const char *name)
     return CAPSA_OK;
 }
 
-static capsa_result check_absent(struct capsa_cli *cli, const char *path)
-{
-    CAPSA_REQUIRE(capsa_cli_flag(cli, "force") || access(path, F_OK) != 0, EXISTS,
-                  "%s exists already; --force replaces it", path);
-    return CAPSA_OK;
-}
-
 static capsa_result sign_self(const struct capsa_private_key *key, const char *name, int64_t days,
                               struct capsa_cert **ret_cert)
 {
@@ -48,8 +39,8 @@ static capsa_result write_party(struct capsa_cli *cli, const struct capsa_privat
                                 const struct capsa_cert *cert, const char *key_path,
                                 const char *cert_path)
 {
-    CAPSA_TRY(check_absent(cli, key_path));
-    CAPSA_TRY(check_absent(cli, cert_path));
+    CAPSA_TRY(capsa_cli_check_absent(cli, key_path));
+    CAPSA_TRY(capsa_cli_check_absent(cli, cert_path));
     CAPSA_AUTO(capsa_buf) key_pem = capsa_buf_of(KIB(64));
     CAPSA_TRY(capsa_private_key_write(key, &key_pem));
     CAPSA_AUTO(capsa_buf) cert_pem = capsa_buf_of(KIB(64));
@@ -62,6 +53,8 @@ static capsa_result run_new(struct capsa_cli *cli)
 {
     const char *name = capsa_cli_option(cli, "name");
     const char *dir = capsa_cli_option(cli, "dir");
+    const char *slash = dir == NULL ? "" : "/";
+    dir = dir == NULL ? "" : dir;
     int64_t days;
     CAPSA_TRY(check_name(name));
     CAPSA_TRY(capsa_cli_number(cli, "days", 1, DAYS_MAX, DAYS, &days));
@@ -69,8 +62,8 @@ static capsa_result run_new(struct capsa_cli *cli)
     CAPSA_AUTO(capsa_buf) cert_name = capsa_buf_of(KIB(8));
     const char *key_path;
     const char *cert_path;
-    CAPSA_TRY(capsa_buf_format(&key_name, "%s/%s.key", dir == NULL ? "." : dir, name));
-    CAPSA_TRY(capsa_buf_format(&cert_name, "%s/%s.crt", dir == NULL ? "." : dir, name));
+    CAPSA_TRY(capsa_buf_format(&key_name, "%s%s%s.key", dir, slash, name));
+    CAPSA_TRY(capsa_buf_format(&cert_name, "%s%s%s.crt", dir, slash, name));
     CAPSA_TRY(capsa_buf_cstr(&key_name, &key_path));
     CAPSA_TRY(capsa_buf_cstr(&cert_name, &cert_path));
     CAPSA_AUTO_FREE(capsa_private_key) key = NULL;

@@ -5,6 +5,7 @@
 #include "cli/cli_print.h"
 
 #include <stdarg.h>
+#include <unistd.h>
 
 #include "base/file.h"
 
@@ -53,6 +54,13 @@ CAPSA_RESULT capsa_cli_set_text(struct capsa_cli *cli, const char *name, const c
     return capsa_cli_set(cli, name, capsa_json_new_string(text));
 }
 
+CAPSA_RESULT capsa_cli_check_absent(const struct capsa_cli *cli, const char *path)
+{
+    CAPSA_REQUIRE(capsa_streq(path, "-") || capsa_cli_flag(cli, "force") || access(path, F_OK) != 0,
+                  EXISTS, "%s exists already; --force replaces it", path);
+    return CAPSA_OK;
+}
+
 static capsa_result write_file(struct capsa_cli *cli, const char *path, capsa_bytes content,
                                unsigned mode)
 {
@@ -60,10 +68,8 @@ static capsa_result write_file(struct capsa_cli *cli, const char *path, capsa_by
         capsa_cli_print(cli, content);
         return CAPSA_OK;
     }
-    capsa_result result = capsa_file_write(path, content, mode, capsa_cli_flag(cli, "force"));
-    CAPSA_REQUIRE(capsa_code_of(result) != CAPSA_E_EXISTS, EXISTS,
-                  "%s exists already; --force replaces it", path);
-    return result;
+    CAPSA_TRY(capsa_cli_check_absent(cli, path));
+    return capsa_file_write(path, content, mode, capsa_cli_flag(cli, "force"));
 }
 
 CAPSA_RESULT capsa_cli_write_secret(struct capsa_cli *cli, const char *path, capsa_bytes content)

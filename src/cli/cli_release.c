@@ -58,9 +58,7 @@ static capsa_result request_of_words(const struct capsa_cli *cli, const char *pa
     for (size_t i = 0; i < cli->words_count; i++) {
         CAPSA_TRY(push_resource(cli, resources, i));
     }
-    struct capsa_json *handed = resources;
-    resources = NULL;
-    CAPSA_TRY(capsa_json_set(request, "resources", handed));
+    CAPSA_TRY(capsa_json_set(request, "resources", capsa_cli_hand(&resources)));
     *ret_request = request;
     request = NULL;
     return CAPSA_OK;
@@ -154,9 +152,7 @@ static capsa_result write_keys(struct capsa_cli *cli, const Cm__GetDataKeysRespo
         }
         CAPSA_TRY(capsa_json_set(files, key->resource_uri, capsa_json_new_string(path)));
     }
-    struct capsa_json *handed = files;
-    files = NULL;
-    return capsa_cli_set(cli, "key_files", handed);
+    return capsa_cli_set(cli, "key_files", capsa_cli_hand(&files));
 }
 
 /* What came must be what was asked for: a key put into another one's file would seal or open the
@@ -186,9 +182,7 @@ static capsa_result ask(capsa_cli_link *link, const struct capsa_json *resource_
     CAPSA_TRY(
         capsa_cli_object((const struct capsa_cli_pair[]){{"cert", cert}, {NULL, NULL}}, &request));
     CAPSA_TRY(capsa_json_set(request, "resource_request", capsa_json_copy(resource_request)));
-    struct capsa_json *handed = request;
-    request = NULL;
-    return capsa_cli_call(link, CAPSA_CLIENT_GET_DATA_KEYS, handed, ret_answer);
+    return capsa_cli_call(link, CAPSA_CLIENT_GET_DATA_KEYS, capsa_cli_hand(&request), ret_answer);
 }
 
 capsa_result capsa_cli_run_key_get(struct capsa_cli *cli)

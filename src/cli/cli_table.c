@@ -14,6 +14,7 @@ const struct capsa_cli_noun *const capsa_cli_nouns[] = {
 };
 
 static const struct capsa_cli_option cert_options[] = {
+    {"as", "NAME", "the party of NAME.crt and NAME.key, as capsa party new writes them", 0},
     {"cert", "FILE", "the party's certificates: leaf, intermediates, root; or one file with all",
      CAPSA_CLI_REPEAT},
     {.name = NULL},

@@ -138,7 +138,7 @@ static struct decimal shortest(double magnitude)
             break;
         }
     }
-    struct decimal decimal = {.exponent = atoi(strchr(text, 'e') + 1)};
+    struct decimal decimal = {.exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10)};
     size_t len = 0;
     for (const char *at = text; *at != 'e'; at++) {
         if (*at >= '0' && *at <= '9') {

@@ -170,7 +170,7 @@ static capsa_result check_value(struct walk *walk, const ProtobufCFieldDescripto
     if (rule->wire != PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED) {
         return check_scalar(reader, rule);
     }
-    capsa_bytes bytes;
+    capsa_bytes bytes = {NULL, 0};
     CAPSA_TRY(read_length_delimited(reader, &bytes));
     switch (field->type) {
     case PROTOBUF_C_TYPE_STRING:

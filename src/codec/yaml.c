@@ -14,6 +14,10 @@
 #include "codec/text.h"
 #include "codec/yaml_scalar.h"
 
+enum {
+    TAG_DIRECTIVES_MAX = 16,
+};
+
 struct yaml_source {
     yaml_parser_t parser;
     size_t nodes;
@@ -236,6 +240,19 @@ static capsa_result parse_node(struct yaml_source *source, const yaml_event_t *e
     }
 }
 
+/* libyaml compares each %TAG directive with all before it: a text full of them takes minutes. Tags
+ * are refused anyhow, so it does not matter that some of what is counted may stand in a string. */
+static capsa_result check_directives(capsa_bytes text)
+{
+    static const char directive[] = "%TAG";
+    size_t count = 0;
+    for (size_t at = 0; at + sizeof(directive) <= text.len; at++) {
+        count += memcmp(text.data + at, directive, sizeof(directive) - 1) == 0;
+    }
+    CAPSA_REQUIRE(count <= TAG_DIRECTIVES_MAX, MALFORMED, "YAML: tags are not supported");
+    return CAPSA_OK;
+}
+
 /* ---- The document --------------------------------------------------------------------------- */
 
 static capsa_result parse_document(struct yaml_source *source, struct capsa_json **ret_value)
@@ -266,6 +283,7 @@ CAPSA_RESULT capsa_yaml_parse(capsa_bytes text, struct capsa_json **ret_value)
     CAPSA_REQUIRE(text.len <= CAPSA_LIMIT_yaml_bytes, TOO_LARGE, "YAML text over %d bytes",
                   CAPSA_LIMIT_yaml_bytes);
     CAPSA_TRY_AT(capsa_utf8_check(text), "YAML");
+    CAPSA_TRY(check_directives(text));
     struct yaml_source source = {.nodes = 0};
     CAPSA_REQUIRE(yaml_parser_initialize(&source.parser) != 0, NOMEM, "out of memory");
     static const uint8_t nothing[1];

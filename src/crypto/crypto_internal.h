@@ -39,8 +39,9 @@ struct capsa_public_key {
 
 /* CAPSA_E_MALFORMED unless the modulus and the public exponent are within limits. */
 CAPSA_RESULT capsa_crypto_rsa_check(const EVP_PKEY *pkey);
-/* Takes a DER SubjectPublicKeyInfo that came with a certificate. */
-CAPSA_RESULT capsa_crypto_public_key(capsa_bytes spki, struct capsa_public_key **ret_key);
+/* `pkey` is what OpenSSL made of `spki`, or NULL; shared, not taken over. */
+CAPSA_RESULT capsa_crypto_public_key(EVP_PKEY *pkey, capsa_bytes spki,
+                                     struct capsa_public_key **ret_key);
 
 /* An error for an OpenSSL call that should not have failed. Empties OpenSSL's queue of errors, and
  * takes from it only whether memory ran out. */

@@ -197,39 +197,42 @@ size_t capsa_private_key_rsa_size(const struct capsa_private_key *key)
 
 /* ---- public keys ----------------------------------------------------------------------------- */
 
-/* A key that OpenSSL can read is written anew, so that it has one form and one party id however its
- * certificate spelled it; one that it cannot read keeps the form it came in. */
-CAPSA_RESULT capsa_crypto_public_key(capsa_bytes spki, struct capsa_public_key **ret_key)
+/* The SubjectPublicKeyInfo stays as it came: it is what a party id is made of, and OpenSSL 3 takes
+ * longer to write one than to check a signature. */
+CAPSA_RESULT capsa_crypto_public_key(EVP_PKEY *pkey, capsa_bytes spki,
+                                     struct capsa_public_key **ret_key)
 {
     CAPSA_REQUIRE(spki.len > 0 && spki.len <= LONG_MAX, MALFORMED, "an empty public key");
     CAPSA_AUTO_FREE(capsa_public_key) key = CAPSA_NEW(struct capsa_public_key);
     CAPSA_REQUIRE_MEMORY(key);
-    const unsigned char *at = spki.data;
-    key->pkey = d2i_PUBKEY(NULL, &at, (long)spki.len);
-    key->kind = key->pkey == NULL ? CAPSA_KEY_OTHER : key_kind(key->pkey);
-    unsigned char *der = NULL;
-    int len = key->pkey == NULL ? 0 : i2d_PUBKEY(key->pkey, &der);
-    ERR_clear_error();
-    capsa_bytes form = len > 0 ? capsa_bytes_of(der, (size_t)len) : spki;
-    key->spki = capsa_alloc(form.len);
-    if (key->spki != NULL) {
-        memcpy(key->spki, form.data, form.len);
-        key->spki_len = form.len;
-    }
-    OPENSSL_free(der);
+    key->spki = capsa_alloc(spki.len);
     CAPSA_REQUIRE_MEMORY(key->spki);
+    memcpy(key->spki, spki.data, spki.len);
+    key->spki_len = spki.len;
+    key->kind = CAPSA_KEY_OTHER;
+    if (pkey != NULL) {
+        CRYPTO_REQUIRE(EVP_PKEY_up_ref(pkey) == 1, "share a public key");
+        key->pkey = pkey;
+        key->kind = key_kind(pkey);
+    }
     *ret_key = key;
     key = NULL;
     return CAPSA_OK;
 }
 
+/* By way of its DER form, so that the object holds nothing of the private key. */
 CAPSA_RESULT capsa_public_key_of(const struct capsa_private_key *key,
                                  struct capsa_public_key **ret_key)
 {
     unsigned char *der = NULL;
     int len = i2d_PUBKEY(key->pkey, &der);
     CRYPTO_REQUIRE(len > 0, "write a public key");
-    capsa_result made = capsa_crypto_public_key(capsa_bytes_of(der, (size_t)len), ret_key);
+    const unsigned char *at = der;
+    CRYPTO_AUTO(EVP_PKEY) pkey = d2i_PUBKEY(NULL, &at, len);
+    ERR_clear_error();
+    capsa_result made =
+        pkey == NULL ? capsa_crypto_failed(__FILE__, __LINE__, "read its own public key")
+                     : capsa_crypto_public_key(pkey, capsa_bytes_of(der, (size_t)len), ret_key);
     OPENSSL_free(der);
     return made;
 }

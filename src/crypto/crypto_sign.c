@@ -11,26 +11,24 @@
 #include <openssl/rsa.h>
 
 #define ES256_HALF 32
-#define ES256_SIZE (2 * ES256_HALF)
+#define ES256_SIZE 64 /* r and s */
 #define ES256_DER  80 /* the longest DER form has 72 bytes */
 
 struct scheme {
     const char *name;
     enum capsa_key_kind kind;
-    size_t digest; /* offset in struct crypto_algorithms */
+    unsigned bits; /* of its SHA-2 */
     bool pss;
 };
 
-#define DIGEST(name) offsetof(struct crypto_algorithms, name)
-
 static const struct scheme schemes[] = {
-    [CAPSA_RS256] = {"RS256", CAPSA_KEY_RSA, DIGEST(sha256), false},
-    [CAPSA_RS384] = {"RS384", CAPSA_KEY_RSA, DIGEST(sha384), false},
-    [CAPSA_RS512] = {"RS512", CAPSA_KEY_RSA, DIGEST(sha512), false},
-    [CAPSA_PS256] = {"PS256", CAPSA_KEY_RSA, DIGEST(sha256), true},
-    [CAPSA_PS384] = {"PS384", CAPSA_KEY_RSA, DIGEST(sha384), true},
-    [CAPSA_PS512] = {"PS512", CAPSA_KEY_RSA, DIGEST(sha512), true},
-    [CAPSA_ES256] = {"ES256", CAPSA_KEY_P256, DIGEST(sha256), false},
+    [CAPSA_RS256] = {"RS256", CAPSA_KEY_RSA, 256, false},
+    [CAPSA_RS384] = {"RS384", CAPSA_KEY_RSA, 384, false},
+    [CAPSA_RS512] = {"RS512", CAPSA_KEY_RSA, 512, false},
+    [CAPSA_PS256] = {"PS256", CAPSA_KEY_RSA, 256, true},
+    [CAPSA_PS384] = {"PS384", CAPSA_KEY_RSA, 384, true},
+    [CAPSA_PS512] = {"PS512", CAPSA_KEY_RSA, 512, true},
+    [CAPSA_ES256] = {"ES256", CAPSA_KEY_P256, 256, false},
 };
 #define SCHEMES (sizeof(schemes) / sizeof(schemes[0]))
 
@@ -63,9 +61,15 @@ CAPSA_RESULT capsa_scheme_for_kind(enum capsa_key_kind kind, enum capsa_scheme *
 
 static const EVP_MD *scheme_digest(const struct scheme *scheme)
 {
-    const EVP_MD *digest = NULL;
-    memcpy(&digest, (const uint8_t *)capsa_crypto_algorithms() + scheme->digest, sizeof(digest));
-    return digest;
+    const struct crypto_algorithms *algorithms = capsa_crypto_algorithms();
+    switch (scheme->bits) {
+    case 384:
+        return algorithms->sha384;
+    case 512:
+        return algorithms->sha512;
+    default:
+        return algorithms->sha256;
+    }
 }
 
 static capsa_result scheme_check_key(enum capsa_scheme scheme, enum capsa_key_kind kind,

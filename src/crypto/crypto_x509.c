@@ -28,9 +28,10 @@ static capsa_result cert_key_of(X509 *x509, struct capsa_public_key **ret_key)
 {
     unsigned char *spki = NULL;
     int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &spki);
+    EVP_PKEY *pkey = X509_get0_pubkey(x509); /* NULL for types that OpenSSL does not know */
     ERR_clear_error();
     CAPSA_REQUIRE(len > 0, MALFORMED, "the certificate has no public key");
-    capsa_result made = capsa_crypto_public_key(capsa_bytes_of(spki, (size_t)len), ret_key);
+    capsa_result made = capsa_crypto_public_key(pkey, capsa_bytes_of(spki, (size_t)len), ret_key);
     OPENSSL_free(spki);
     return made;
 }

@@ -76,10 +76,9 @@ CAPSA_RESULT capsa_file_grown(const struct capsa_file_codec *codec, uint64_t pla
 {
     uint64_t records = capsa_file_count(plain_size, codec->plain_record);
     CAPSA_REQUIRE(records <= RECORDS_MAX, TOO_LARGE, "the file has more than 2^32 pieces");
-    uint64_t more = records * capsa_file_overhead(codec) + codec->header_len;
-    CAPSA_REQUIRE(plain_size <= (uint64_t)INT64_MAX - more, TOO_LARGE, "the file is too large");
     *ret_records = records;
-    *ret_sealed_size = plain_size + more;
+    /* far below 2^63: a record has at most CAPSA_FILE_CHUNK_MAX bytes */
+    *ret_sealed_size = codec->header_len + plain_size + records * capsa_file_overhead(codec);
     return CAPSA_OK;
 }
 

@@ -129,11 +129,12 @@ static capsa_result field_read(struct capsa_reader *reader, uint64_t number, con
 static capsa_result place_check(const struct capsa_file_codec *codec, uint64_t number, bool last,
                                 size_t len)
 {
-    CAPSA_REQUIRE(len >= BLOCK_HEADER && (!last || number + 1 >= codec->records), TRUNCATED,
+    uint64_t left = number < codec->records ? codec->records - number : 0; /* with this one */
+    CAPSA_REQUIRE(left > 1 || (left == 1 && last), MALFORMED,
+                  "bytes follow the %ju blocks that the header counts", (uintmax_t)codec->records);
+    CAPSA_REQUIRE(len >= BLOCK_HEADER && (left == 1 || !last), TRUNCATED,
                   "the end of the file is missing: it stops in block %ju of %ju", (uintmax_t)number,
                   (uintmax_t)codec->records);
-    CAPSA_REQUIRE(last ? number + 1 == codec->records : number + 1 < codec->records, MALFORMED,
-                  "bytes follow the %ju blocks that the header counts", (uintmax_t)codec->records);
     CAPSA_REQUIRE(!codec->empty_form || len == BLOCK_HEADER, MALFORMED,
                   "the header counts no blocks, and yet there is data");
     return CAPSA_OK;

@@ -88,6 +88,7 @@ struct asked {
     struct capsa_km_call *call;
     const Cm__ResourceRequest *request;
     const struct capsa_json *env;
+    size_t *steps_left; /* of constraints, for all resources together */
 };
 
 /* The policy of one original for this request. `owner` NULL: there is no such resource. */
@@ -107,6 +108,7 @@ static capsa_result decide(const struct asked *asked, const Cm__ResourceRequest_
         .columns_count = wanted->n_columns,
         .env = asked->env,
         .is_result = is_result,
+        .steps_left = asked->steps_left,
         .empty_columns_pass = asked->call->manager->options.insecure_empty_columns_pass,
     };
     struct capsa_decision decision;
@@ -254,7 +256,8 @@ CAPSA_RESULT capsa_km_get_data_keys(struct capsa_km_call *call)
     CAPSA_AUTO_FREE(capsa_json) env = NULL;
     CAPSA_TRY(env_make(call, request->env, &env));
 
-    const struct asked asked = {call, request, env};
+    size_t steps_left = CAPSA_LIMIT_policy_steps;
+    const struct asked asked = {call, request, env, &steps_left};
     Rec__Key **keys = capsa_alloc_array(request->n_resources, sizeof(Rec__Key *));
     CAPSA_REQUIRE_MEMORY(keys);
     capsa_result result = release_all(&asked, keys);

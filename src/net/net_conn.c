@@ -21,6 +21,7 @@
 /* The owner is asked for more once less than this waits to be sent. */
 #define LOW_MARK    (32 * 1024)
 #define BEV_OPTIONS (BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS)
+#define LINGER_MAX  (256 * 1024) /* last words longer than this are a flood */
 #define CLOSED_TEXT 160
 
 enum conn_state {
@@ -43,6 +44,7 @@ struct capsa_net_conn {
     struct capsa_net_conn *before;
     struct capsa_net_conn *after;
     enum conn_state state;
+    size_t thrown_away; /* since it lost its owner */
     struct capsa_net_peer peer;
 };
 
@@ -176,7 +178,11 @@ static void on_readable(struct bufferevent *stream, void *context)
         (void)evbuffer_drain(input, piece.iov_len);
     }
     if (conn->state != CONN_OPEN) {
+        conn->thrown_away += evbuffer_get_length(input);
         (void)evbuffer_drain(input, evbuffer_get_length(input));
+    }
+    if (conn->state >= CONN_FLUSHING && conn->thrown_away > LINGER_MAX) {
+        die(conn);
     }
 }
 

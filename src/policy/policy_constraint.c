@@ -85,9 +85,10 @@ static CAPSA_RESULT check_value(const struct capsa_json *value, unsigned depth);
 
 static CAPSA_RESULT check_object(const struct capsa_json *object, unsigned depth)
 {
+    struct capsa_json_walk walk = {NULL, false};
     const char *name;
     const struct capsa_json *value;
-    for (size_t i = 0; capsa_json_member(object, i, &name, &value); i++) {
+    while (capsa_json_next(object, &walk, &name, &value)) {
         CAPSA_TRY(check_string(name));
         CAPSA_TRY(check_value(value, depth + 1));
     }

@@ -117,9 +117,6 @@ static int order_of_texts(capsa_bytes a, capsa_bytes b)
 
 static int order_of(const struct value *left, const struct value *right)
 {
-    if (left->kind == VALUE_BOOL) {
-        return (int)left->truth - (int)right->truth;
-    }
     return left->kind == VALUE_INT ? (left->number > right->number) - (left->number < right->number)
                                    : order_of_texts(left->text, right->text);
 }
@@ -142,15 +139,21 @@ static bool truth_of_order(enum token op, int order)
     }
 }
 
+/* What has no order is never less, greater, or "less or equal", not even to itself. */
+static bool truth_of_equality(enum token op, bool equal)
+{
+    return op == TOKEN_EQUAL ? equal : op == TOKEN_NOT_EQUAL && !equal;
+}
+
 static CAPSA_RESULT compare(struct run *run, enum token op, size_t at, const struct value *left,
                             const struct value *right, struct value *ret_value)
 {
     bool same = left->kind == right->kind || (is_text(left) && is_text(right));
     bool truth;
-    if (!same) {
-        truth = op == TOKEN_NOT_EQUAL;
-    } else if (left->kind == VALUE_UNIT) {
-        truth = op == TOKEN_EQUAL;
+    if (!same || left->kind == VALUE_UNIT) {
+        truth = truth_of_equality(op, same);
+    } else if (left->kind == VALUE_BOOL) {
+        truth = truth_of_equality(op, left->truth == right->truth);
     } else {
         CAPSA_REQUIRE_AT(left->kind != VALUE_ARRAY && left->kind != VALUE_MAP, TEXT(run), at,
                          "'%s' cannot compare %s with %s", capsa_operator_text(op),

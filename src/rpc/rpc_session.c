@@ -143,19 +143,6 @@ static int on_frame_recv(nghttp2_session *http2, const nghttp2_frame *frame, voi
     }
 }
 
-/* An answer that ends before its request did (it was refused): tell the peer to stop sending. */
-static int on_frame_send(nghttp2_session *http2, const nghttp2_frame *frame, void *user_data)
-{
-    (void)user_data;
-    const bool ends = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
-                      (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    if (!ends || nghttp2_session_get_stream_remote_close(http2, frame->hd.stream_id) != 0) {
-        return 0;
-    }
-    return nghttp2_submit_rst_stream(http2, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                     NGHTTP2_NO_ERROR);
-}
-
 static int on_stream_close(nghttp2_session *http2, int32_t id, uint32_t error_code, void *user_data)
 {
     (void)error_code;
@@ -190,7 +177,6 @@ static nghttp2_session_callbacks *new_callbacks(void)
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
-    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     return callbacks;

@@ -14,6 +14,7 @@
 
 #define SECONDS(n)       ((int64_t)(n)*1000000)
 #define WATCH_PERIOD_US  SECONDS(1)
+#define THROWN_AWAY_MAX  KIB(64)
 #define MESSAGE_TEXT_MAX (CAPSA_ERROR_TEXT * 3) /* every byte as %XX */
 
 /* ---- memory ---- */
@@ -377,10 +378,27 @@ CAPSA_RESULT capsa_rpc_stream_head_done(struct capsa_rpc_stream *stream)
     return CAPSA_OK;
 }
 
+static CAPSA_RESULT submit_reset(const struct capsa_rpc_stream *stream, uint32_t code)
+{
+    return check_http2(
+        nghttp2_submit_rst_stream(stream->session->http2, NGHTTP2_FLAG_NONE, stream->id, code),
+        "reset");
+}
+
+/* The call was refused while its request still comes. A little more of it is let pass, because some
+ * clients lose an answer that a reset follows at once; then the peer is told to stop. */
+static CAPSA_RESULT throw_away(struct capsa_rpc_stream *stream, size_t len)
+{
+    const bool was_over = stream->thrown_away > THROWN_AWAY_MAX;
+    stream->thrown_away += len;
+    const bool is_over = stream->thrown_away > THROWN_AWAY_MAX;
+    return is_over && !was_over ? submit_reset(stream, NGHTTP2_NO_ERROR) : CAPSA_OK;
+}
+
 CAPSA_RESULT capsa_rpc_stream_data(struct capsa_rpc_stream *stream, capsa_bytes bytes)
 {
     if (stream->state != CAPSA_RPC_STREAM_RECEIVING || stream->work == NULL) {
-        return CAPSA_OK; /* answered already; the rest does not matter */
+        return throw_away(stream, bytes.len);
     }
     struct capsa_rpc_refusal refusal = {.http = 200};
     capsa_rpc_body_feed(&stream->body, bytes, &stream->work->request, &refusal);
@@ -464,9 +482,7 @@ int64_t capsa_rpc_stream_wake_at(const struct capsa_rpc_stream *stream)
 static CAPSA_RESULT reset(struct capsa_rpc_stream *stream)
 {
     stream->progress_us = stream->session->now_us;
-    return check_http2(nghttp2_submit_rst_stream(stream->session->http2, NGHTTP2_FLAG_NONE,
-                                                 stream->id, NGHTTP2_CANCEL),
-                       "reset");
+    return submit_reset(stream, NGHTTP2_CANCEL);
 }
 
 CAPSA_RESULT capsa_rpc_stream_tick(struct capsa_rpc_stream *stream)

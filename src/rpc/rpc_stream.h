@@ -36,6 +36,7 @@ struct capsa_rpc_stream {
     bool message;      /* `prefix` and the work's answer are to be sent */
     uint8_t prefix[CAPSA_RPC_PREFIX];
     size_t sent;
+    size_t thrown_away;  /* of a request that was refused */
     int64_t progress_us; /* when the peer last took something */
     int status;          /* once ANSWERED */
     char text[CAPSA_ERROR_TEXT];

@@ -55,14 +55,15 @@ void capsa_record_key_text(capsa_bytes bytes, char ret_text[CAPSA_RECORD_KEY_TEX
 /* ---- Owners ---------------------------------------------------------------------------------- */
 
 /* A set of owners is written as its ids in byte order, each once, behind their be32 lengths: one
- * form for one set. An empty set authorises nobody. At most CAPSA_LIMIT_record_owners ids. */
+ * form for one set. An empty set authorises nobody, and an empty id is refused (USAGE). At most
+ * CAPSA_LIMIT_record_owners ids. */
 CAPSA_RESULT capsa_owners_write(const char *const *ids /* NULL-ended, or NULL */,
                                 capsa_buf *ret_owners);
 size_t capsa_owners_count(capsa_bytes owners);
 bool capsa_owners_has(capsa_bytes owners, const char *id);
 /* The index-th id (not NUL-ended), or len 0 and data NULL behind the last. */
 capsa_bytes capsa_owners_at(capsa_bytes owners, size_t index);
-CAPSA_RESULT capsa_owners_check(capsa_bytes owners); /* canonical, or MALFORMED */
+CAPSA_RESULT capsa_owners_check(capsa_bytes owners); /* holds when it is that one form */
 
 /* ---- Records --------------------------------------------------------------------------------- */
 

@@ -133,6 +133,7 @@ CAPSA_RESULT capsa_owners_write(const char *const *ids, capsa_buf *ret_owners)
     while (ids[count] != NULL) {
         CAPSA_REQUIRE(count < CAPSA_LIMIT_record_owners, TOO_LARGE, "more than %d owners",
                       CAPSA_LIMIT_record_owners);
+        CAPSA_REQUIRE(ids[count][0] != '\0', USAGE, "an empty owner");
         CAPSA_REQUIRE(strlen(ids[count]) <= CAPSA_LIMIT_id_bytes, TOO_LARGE,
                       "an owner of more than %d bytes", CAPSA_LIMIT_id_bytes);
         count++;
@@ -152,6 +153,7 @@ CAPSA_RESULT capsa_owners_check(capsa_bytes owners)
         CAPSA_REQUIRE(count < CAPSA_LIMIT_record_owners, MALFORMED, "more than %d owners",
                       CAPSA_LIMIT_record_owners);
         CAPSA_TRY(capsa_read_field(&reader, CAPSA_LIMIT_id_bytes, &id));
+        CAPSA_REQUIRE(id.len > 0, MALFORMED, "an empty owner");
         CAPSA_REQUIRE(capsa_bytes_find(id, 0) == id.len, MALFORMED, "a NUL in an owner");
         CAPSA_REQUIRE(count == 0 || compare_bytes(last, id) < 0, MALFORMED,
                       "owners that are not in order, each once");

@@ -307,6 +307,17 @@ static capsa_result take_group(struct memory_store *store, const struct capsa_gr
 
 /* ---- The slots ------------------------------------------------------------------------------- */
 
+/* A waiting writer goes before new readers: many of them would otherwise keep it out for good. */
+static bool lock_init(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t attributes;
+    (void)pthread_rwlockattr_init(&attributes);
+    (void)pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    int made = pthread_rwlock_init(lock, &attributes);
+    (void)pthread_rwlockattr_destroy(&attributes);
+    return made == 0;
+}
+
 static capsa_result memory_open(const char *where, struct capsa_store **ret_store)
 {
     CAPSA_REQUIRE(where[0] == '\0', USAGE,
@@ -315,7 +326,7 @@ static capsa_result memory_open(const char *where, struct capsa_store **ret_stor
                   where);
     struct memory_store *store = CAPSA_NEW(struct memory_store);
     CAPSA_REQUIRE_MEMORY(store);
-    if (pthread_rwlock_init(&store->lock, NULL) != 0) {
+    if (!lock_init(&store->lock)) {
         capsa_dealloc(store);
         CAPSA_FAIL(NOMEM, "cannot make a lock");
     }

@@ -337,6 +337,8 @@ static capsa_result restore_locked(const char *path, const char *from_path)
     CAPSA_TRY(capsa_sqlite_touch(path));
     CAPSA_AUTO(capsa_sqlite) to = {0};
     CAPSA_TRY(capsa_sqlite_connect(path, CAPSA_SQLITE_WRITE, &to));
+    int64_t format = 0; /* any of ours may be replaced, and an empty file; nobody else's */
+    CAPSA_TRY_AT(check_format(&to, &format), "what is to be replaced (move it away if it is lost)");
     CAPSA_TRY(capsa_sqlite_make_durable(&to));
     CAPSA_TRY(copy_pages(&from, &to));
     return capsa_sqlite_check(&to);

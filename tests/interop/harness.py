@@ -91,6 +91,9 @@ class Suite:
 
     def main(self):
         words = sys.argv[1:]
+        if not os.path.exists(CAPSAD):
+            print("FAIL: there is no %s; build first, or set CAPSA_BIN\n0 passed, 1 failed" % CAPSAD)
+            sys.exit(1)
         chosen = [t for t in self.tests if not words or any(w in t[0].__name__ for w in words)]
         counts = {"ok": 0, "FAIL": 0, "skipped": 0}
         for function, needs_packages in chosen:
@@ -185,13 +188,15 @@ READY = re.compile(r"capsad: ready: grpc (\S+):(\d+) tls=(off|server|mutual) adm
 class Server:
     """One capsad with a folder of its own: folder/data, folder/log, folder/stderr.N."""
 
-    def __init__(self, folder=None, start=True, **flags):
-        """Flags with dots are written with two underscores: tls_config__enable_tls="true"."""
+    def __init__(self, folder=None, start=True, before=None, **flags):
+        """Flags with dots are written with two underscores: tls_config__enable_tls="true". `before`
+        is called in the new process before it becomes capsad."""
         self.folder = folder or temporary_folder("capsad")
         self.flags = dict(FLAGS)
         self.flags["data_dir"] = os.path.join(self.folder, "data")
         self.flags["log_config.log_dir"] = os.path.join(self.folder, "log")
         self.flags.update({name.replace("__", "."): value for name, value in flags.items()})
+        self.before = before
         self.process = None
         self.starts = 0
         if start:
@@ -209,7 +214,7 @@ class Server:
         with open(self.stderr_path, "wb") as errors:
             self.process = subprocess.Popen([CAPSAD, *self.arguments()], cwd=self.folder,
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                            stderr=errors)
+                                            stderr=errors, preexec_fn=self.before)
         atexit.register(self.kill)
         found = READY.fullmatch(self._read_line())
         if not found:

@@ -49,11 +49,11 @@ _pool = None
 
 
 def descriptors():
-    """The descriptors of proto/, compiled by protoc."""
+    """The descriptors of proto/, compiled by the compiler that the build uses."""
     out = os.path.join(temporary_folder("proto"), "descriptors")
     proto = os.path.join(ROOT, "proto")
     files = sorted(name for name in os.listdir(os.path.join(proto, "wire")) if name.endswith(".proto"))
-    subprocess.run(["protoc", "-I", proto, "--descriptor_set_out=" + out, "--include_imports",
+    subprocess.run(["protoc-c", "-I", proto, "--descriptor_set_out=" + out, "--include_imports",
                     *("wire/" + name for name in files)], check=True)
     with open(out, "rb") as file:
         return descriptor_pb2.FileDescriptorSet.FromString(file.read())
@@ -140,7 +140,7 @@ def sign(payload, party, pretty=True, jws_alg=None, signed_alg=None, x5c=_OWN, j
     in the header, None for none; the party's own by default. jws_header: further members, or the
     whole header as text. tamper_jws(members): change the three members before they are written.
     """
-    said = jws_alg or natural_alg(party.key)
+    said = natural_alg(party.key) if jws_alg is None else jws_alg
     header = {"alg": said}
     if x5c is _OWN:
         header["x5c"] = party.x5c

@@ -314,6 +314,10 @@ def offline_samples_policy_needs_the_option():
 # ---- 10. Constraints --------------------------------------------------------------------------
 
 
+# Where integers wrap in the original, they are errors here.
+STRICTER = ("2**-1==0", "2147483647+1<0", "1 << 33 == 2", "1 << -1 == 0")
+
+
 def recorded_constraints():
     path = os.path.join(VECTORS, "capsule-manager", "constraints.txt")
     if not os.path.exists(path):
@@ -342,15 +346,15 @@ def recorded_constraints_give_the_same_verdict_or_deny():
         code = asked.get_keys(bob(), {"d1": ["f1", "f2"]}, op="xgb", initiator="P1", env=env).code
         holds(code in (0, DENIED), "%s: code %d" % (text, code))
         if code == 0 and outcome != "true":
-            # What the original documents and does not do.
-            holds(" in [" in text, "%s is true here and %s in the original" % (text, outcome))
+            # The original documents `in`, and no form of it works there.
+            holds(" in " in text, "%s is true here and %s in the original" % (text, outcome))
         elif (code == 0) == (outcome == "true"):
             counts["same"] += 1
         else:
             counts["stricter"] += 1
+            holds(text in STRICTER, "%s: accepted and then denied, unlike in the original" % text)
     print("  constraints: %s" % counts)
     holds(counts["same"] > 100, "few constraints were compared: %s" % counts)
-    equal(counts["stricter"], 0, "constraints that are accepted and then denied, unlike the original")
 
 
 @suite.test

@@ -30,6 +30,10 @@ static const struct capsa_file_options *const formats[] = {&own, &sdc1};
 static inline int folder_make(void **state)
 {
     (void)state;
+    (void)snprintf(folder, sizeof(folder), "/dev/shm/" FOLDER); /* in memory, if there is such */
+    if (mkdtemp(folder) != NULL) {
+        return 0;
+    }
     (void)snprintf(folder, sizeof(folder), "/tmp/" FOLDER);
     return mkdtemp(folder) == NULL ? -1 : 0;
 }
@@ -58,7 +62,12 @@ static inline bool is_there(const char *name)
 
 static inline void put(const char *name, capsa_bytes content)
 {
-    assert_ok(capsa_file_write(at(name), content, 0600, true));
+    FILE *file = fopen(at(name), "we"); /* not capsa_file_write: no test waits for the disk */
+    assert_non_null(file);
+    if (content.len > 0) {
+        assert_int_equal(fwrite(content.data, 1, content.len, file), content.len);
+    }
+    assert_int_equal(fclose(file), 0);
 }
 
 static inline void get(const char *name, capsa_buf *content)

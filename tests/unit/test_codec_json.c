@@ -143,6 +143,19 @@ static void depth_is_limited(void **state)
     assert_fails(capsa_json_parse(capsa_buf_bytes(&text), &bomb), TOO_LARGE);
 }
 
+static void containers_side_by_side_are_not_depth(void **state)
+{
+    (void)state;
+    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(KIB(4));
+    assert_ok(capsa_buf_str(&text, "[0"));
+    for (size_t i = 0; i < 2 * CAPSA_LIMIT_json_depth; i++) {
+        assert_ok(capsa_buf_str(&text, ",[],{}"));
+    }
+    assert_ok(capsa_buf_str(&text, "]"));
+    CAPSA_AUTO_FREE(capsa_json) value = NULL;
+    assert_ok(capsa_json_parse(capsa_buf_bytes(&text), &value));
+}
+
 static void brackets_in_strings_are_not_depth(void **state)
 {
     (void)state;
@@ -479,6 +492,7 @@ int main(void)
         cmocka_unit_test(every_prefix_of_a_document_is_refused),
         cmocka_unit_test(errors_do_not_quote_the_input),
         cmocka_unit_test(depth_is_limited),
+        cmocka_unit_test(containers_side_by_side_are_not_depth),
         cmocka_unit_test(brackets_in_strings_are_not_depth),
         cmocka_unit_test(the_number_of_values_is_limited),
         cmocka_unit_test(text_over_the_limit_is_not_looked_at),

@@ -214,6 +214,25 @@ static void depth_is_limited(void **state)
     }
 }
 
+static void messages_side_by_side_are_not_depth(void **state)
+{
+    (void)state;
+    CAPSA_AUTO(capsa_buf) json = capsa_buf_of(KIB(4));
+    assert_ok(capsa_buf_str(&json, "{\"data_keys\":[{}"));
+    for (size_t i = 0; i < 2 * CAPSA_LIMIT_protobuf_depth; i++) {
+        assert_ok(capsa_buf_str(&json, ",{}"));
+    }
+    assert_ok(capsa_buf_str(&json, "]}"));
+    CAPSA_AUTO_MESSAGE from_json = NULL;
+    assert_ok(capsa_protojson_parse(&cm__create_data_keys_request__descriptor,
+                                    capsa_buf_bytes(&json), CAPSA_UNKNOWN_REFUSED, &from_json));
+    CAPSA_AUTO(capsa_buf) wire = capsa_buf_of(KIB(4));
+    assert_ok(capsa_protobuf_write(from_json, &wire));
+    CAPSA_AUTO_MESSAGE from_wire = NULL;
+    assert_ok(capsa_protobuf_parse(&cm__create_data_keys_request__descriptor,
+                                   capsa_buf_bytes(&wire), CAPSA_UNKNOWN_REFUSED, &from_wire));
+}
+
 static void the_number_of_fields_is_limited(void **state)
 {
     (void)state;
@@ -620,6 +639,7 @@ int main(void)
         cmocka_unit_test(unknown_fields_are_gone_from_repeated_messages_too),
         cmocka_unit_test(numbers_at_the_edge_are_read),
         cmocka_unit_test(depth_is_limited),
+        cmocka_unit_test(messages_side_by_side_are_not_depth),
         cmocka_unit_test(the_number_of_fields_is_limited),
         cmocka_unit_test(packed_numbers_are_checked_one_by_one),
         cmocka_unit_test(a_map_on_the_wire_is_an_object_in_json),

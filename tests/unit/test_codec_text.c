@@ -75,7 +75,7 @@ static void text_that_is_not_canonical_is_refused_and_changes_nothing(void **sta
         "Zm9v\n", " Zm9v", "Zm 9v", "Zm9v====", "--__", "Zm=v", "Z*9v", "Zm9vY", NULL,
     };
     static const char *const bad_url[] = {
-        "Zg==", "Zh", "Zm9", "Z", "Zm9vY", "++//", "Zm9v\n", "Zm8=", "Zm.v", NULL,
+        "A", "AAAAA", "Zg==", "Zh", "Zm9", "Z", "Zm9vY", "++//", "Zm9v\n", "Zm8=", "Zm.v", NULL,
     };
     static const char *const bad_hex[] = {"0",  "0g", "g0", "0x00", " 00", "00 ",
                                           "@0", "`0", "/0", ":0",   NULL};

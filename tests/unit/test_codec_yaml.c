@@ -149,6 +149,30 @@ static void depth_and_nodes_are_limited(void **state)
                  TOO_LARGE);
 }
 
+static void containers_side_by_side_are_not_depth(void **state)
+{
+    (void)state;
+    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(KIB(4));
+    for (size_t i = 0; i < 2 * CAPSA_LIMIT_yaml_depth; i++) {
+        assert_ok(capsa_buf_str(&text, "- []\n- {}\n"));
+    }
+    CAPSA_AUTO_FREE(capsa_json) value = NULL;
+    assert_ok(capsa_yaml_parse(capsa_buf_bytes(&text), &value));
+}
+
+static void a_text_full_of_directives_is_refused_at_once(void **state)
+{
+    (void)state;
+    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(MIB(1));
+    for (size_t i = 0; i < 50000; i++) {
+        assert_ok(capsa_buf_format(&text, "%%TAG !t%zu! x\n", i));
+    }
+    assert_ok(capsa_buf_str(&text, "---\na: 1\n"));
+    struct capsa_json *value = NULL;
+    capsa_result result = capsa_yaml_parse(capsa_buf_bytes(&text), &value);
+    assert_string_equal(capsa_text_of(result), "YAML: tags are not supported");
+}
+
 static void failing_allocations_leave_nothing_behind(void **state)
 {
     (void)state;
@@ -282,6 +306,8 @@ int main(void)
         cmocka_unit_test(yaml_as_people_write_it_reads_as_json),
         cmocka_unit_test(what_is_not_supported_is_refused_with_its_place),
         cmocka_unit_test(depth_and_nodes_are_limited),
+        cmocka_unit_test(containers_side_by_side_are_not_depth),
+        cmocka_unit_test(a_text_full_of_directives_is_refused_at_once),
         cmocka_unit_test(failing_allocations_leave_nothing_behind),
         cmocka_unit_test(values_are_written_for_people),
         cmocka_unit_test(strings_of_every_kind_come_back),

@@ -261,6 +261,7 @@ static void gcm_blocks_are_the_same_in_place_and_in_either_direction(void **stat
         assert_fails(capsa_gcm_open_block(gcm, iv, capsa_bytes_str("n"),
                                           capsa_bytes_of(block, sizeof(block)), tag, again),
                      UNAUTHENTIC);
+        assert_int_equal(again[0] | again[50] | again[99], 0);
         tag[0] ^= 1;
         assert_ok(capsa_gcm_open_block(gcm, iv, capsa_bytes_str("n"),
                                        capsa_bytes_of(block, sizeof(block)), tag, block));
@@ -489,6 +490,32 @@ static void every_scheme_checks_its_own_signatures_and_no_others(void **state)
     CAPSA_AUTO(capsa_buf) none = capsa_buf_of(KIB(1));
     assert_fails(capsa_sign(p256, CAPSA_RS256, capsa_bytes_str("text"), &none), UNAUTHENTIC);
     assert_fails(capsa_sign(rsa, CAPSA_ES256, capsa_bytes_str("text"), &none), UNAUTHENTIC);
+}
+
+/* RFC 7518 §3.5: the salt is as long as the hash, no shorter and no longer. */
+static void a_pss_signature_with_another_salt_is_refused(void **state)
+{
+    (void)state;
+    static const int salts[] = {32, 0, 20, 222};
+    EVP_PKEY *pkey = EVP_RSA_gen(2048);
+    CAPSA_AUTO_FREE(capsa_private_key) own = test_private_key(pkey);
+    CAPSA_AUTO_FREE(capsa_public_key) own_public = NULL;
+    assert_ok(capsa_public_key_of(own, &own_public));
+    for (size_t i = 0; i < sizeof(salts) / sizeof(salts[0]); i++) {
+        uint8_t signature[256];
+        size_t len = sizeof(signature);
+        EVP_PKEY_CTX *how = NULL;
+        EVP_MD_CTX *context = EVP_MD_CTX_new();
+        assert_int_equal(EVP_DigestSignInit(context, &how, EVP_sha256(), NULL, pkey), 1);
+        assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING), 1);
+        assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(how, salts[i]), 1);
+        assert_int_equal(EVP_DigestSign(context, signature, &len, (const uint8_t *)"text", 4), 1);
+        EVP_MD_CTX_free(context);
+        capsa_result checked = capsa_sign_check(own_public, CAPSA_PS256, capsa_bytes_str("text"),
+                                                capsa_bytes_of(signature, len));
+        assert_int_equal(capsa_code_of(checked), salts[i] == 32 ? CAPSA_E_OK : CAPSA_E_UNAUTHENTIC);
+    }
+    EVP_PKEY_free(pkey);
 }
 
 /* CVE-2022-21449: zeros as r and s pass a checker that forgets their range. */
@@ -774,6 +801,7 @@ int main(void)
         CASE(oaep_opens_what_it_sealed),
         CASE(oaep_never_tells_what_was_wrong),
         CASE(every_scheme_checks_its_own_signatures_and_no_others),
+        CASE(a_pss_signature_with_another_salt_is_refused),
         CASE(an_es256_signature_of_zeros_is_refused),
         CASE(schemes_have_names),
         CASE(keys_outside_the_limits_neither_check_nor_seal),

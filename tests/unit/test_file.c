@@ -175,6 +175,9 @@ static void a_cut_between_pieces_is_said_to_be_one(void **state)
     assert_non_null(strstr(capsa_text_of(result), "more must follow chunk 1"));
     put("cut", capsa_bytes_of(sealed.data, 76 + 2 * (CHUNK + 16) + 16));
     assert_fails(reopen("cut", NULL), TRUNCATED);
+    struct capsa_file_info info;
+    put("cut", capsa_bytes_of(sealed.data, 76 + 2 * (CHUNK + 16) + 15));
+    assert_fails(capsa_file_show(at("cut"), &info), TRUNCATED);
     put("cut", capsa_bytes_of(sealed.data, 76));
     assert_fails(reopen("cut", NULL), TRUNCATED);
     (void)unlink(at("sealed"));

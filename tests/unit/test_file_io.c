@@ -156,6 +156,30 @@ static void a_cut_pipe_is_refused_too(void **state)
     assert_nothing_left(3);
 }
 
+/* A pipe's size is not known beforehand, so the count is met block by block. */
+static void the_count_of_sdc1_holds_in_a_pipe(void **state)
+{
+    (void)state;
+    CAPSA_AUTO(capsa_buf) sealed = capsa_buf_of(KIB(64));
+    put_made("plain", (size_t)3 * 8126);
+    assert_ok(capsa_file_seal(at("plain"), at("sealed"), key, &sdc1));
+    get("sealed", &sealed);
+    put("cut", capsa_bytes_of(sealed.data, 20 + 2 * 8192));
+    assert_fails(through_pipe(false, "cut", at("opened"), NULL), TRUNCATED);
+    put("cut", capsa_bytes_of(sealed.data, 20 + 2 * 8192 + 65));
+    assert_fails(through_pipe(false, "cut", at("opened"), NULL), TRUNCATED);
+    assert_ok(capsa_buf_u8(&sealed, 0));
+    put("cut", capsa_buf_bytes(&sealed));
+    assert_fails(through_pipe(false, "cut", at("opened"), NULL), MALFORMED);
+    capsa_buf_cut(&sealed, sealed.len - 1);
+    CAPSA_AUTO(capsa_buf) block = capsa_buf_of(8192);
+    assert_ok(capsa_buf_append(&block, capsa_bytes_of(sealed.data + 20, 8192)));
+    assert_ok(capsa_buf_append(&sealed, capsa_buf_bytes(&block))); /* an authentic one */
+    put("cut", capsa_buf_bytes(&sealed));
+    assert_fails(through_pipe(false, "cut", at("opened"), NULL), MALFORMED);
+    assert_nothing_left(3);
+}
+
 static void sdc1_from_a_pipe_to_standard_output_is_refused_before_any_output(void **state)
 {
     (void)state;
@@ -402,6 +426,7 @@ int main(void)
         in_folder(the_largest_chunk_opens),
         in_folder(pipes_carry_what_files_do),
         in_folder(a_cut_pipe_is_refused_too),
+        in_folder(the_count_of_sdc1_holds_in_a_pipe),
         in_folder(sdc1_from_a_pipe_to_standard_output_is_refused_before_any_output),
         in_folder(a_file_seals_and_opens_in_place),
         in_folder(failing_in_place_leaves_the_file_as_it_was),

@@ -265,7 +265,7 @@ static void a_header_that_is_not_ours_is_refused_by_name(void **state)
         {"{\"alg\":null,\"x5c\":[%s]}", CAPSA_E_MALFORMED, "alg"},
         {"{\"alg\":[\"RS256\"],\"x5c\":[%s]}", CAPSA_E_MALFORMED, "alg"},
         {"{\"x5c\":[%s]}", CAPSA_E_MALFORMED, "alg"},
-        {"{\"alg\":\"RS256\",\"x5c\":[]}", CAPSA_E_MALFORMED, "empty"},
+        {"{\"alg\":\"RS256\",\"x5c\":[]}", CAPSA_E_MALFORMED, "x5c: it is empty"},
         {"{\"alg\":\"RS256\",\"x5c\":%s}", CAPSA_E_MALFORMED, "x5c"},
         {"{\"alg\":\"RS256\",\"x5c\":null}", CAPSA_E_MALFORMED, "x5c"},
         {"{\"alg\":\"RS256\",\"x5c\":[1]}", CAPSA_E_MALFORMED, "x5c"},
@@ -406,6 +406,39 @@ static void a_changed_jws_never_holds(void **state)
     }
 }
 
+/* ---- out of memory --------------------------------------------------------------------------- */
+
+static int allocations_left; /* before one fails, and every later one */
+
+static int fail_allocation(size_t size)
+{
+    (void)size;
+    return allocations_left-- <= 0;
+}
+
+static capsa_result make_and_check(void)
+{
+    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(MIB(1));
+    char party[CAPSA_PARTY_ID];
+    CAPSA_TRY(capsa_jws_make(curve, &curve_chain, CAPSA_BYTES_LITERAL(PAYLOAD), &text));
+    return check_text(capsa_buf_bytes(&text), party);
+}
+
+static void every_failed_allocation_is_reported_and_leaks_nothing(void **state)
+{
+    (void)state;
+    capsa_result result = CAPSA_OK;
+    int n = 0;
+    capsa_alloc_set_hook(fail_allocation);
+    do {
+        allocations_left = n++;
+        result = make_and_check();
+    } while (capsa_code_of(result) == CAPSA_E_NOMEM && n < 10000);
+    capsa_alloc_set_hook(NULL);
+    assert_ok(result);
+    assert_true(n > 20);
+}
+
 /* ---- the recorded requests ------------------------------------------------------------------- */
 
 static void recorded_key(struct capsa_private_key **ret_key)
@@ -489,6 +522,7 @@ int main(void)
         cmocka_unit_test(a_strangers_root_behind_ones_own_certificate_is_refused),
         cmocka_unit_test(an_expired_signer_is_refused_with_the_date),
         cmocka_unit_test(a_changed_jws_never_holds),
+        cmocka_unit_test(every_failed_allocation_is_reported_and_leaks_nothing),
         cmocka_unit_test(recorded_requests_open_and_hold),
     };
     return cmocka_run_group_tests(tests, make_keys, free_keys);

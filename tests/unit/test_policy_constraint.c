@@ -221,7 +221,8 @@ static void texts_and_characters_are_compared_by_bytes(void **state)
         {"\"a\"==1", 'F'},
         {"\"a\"!=1", 'T'},
         {"\"a\"<1 || 1<\"a\" || true<1", 'F'},
-        {"true>false && false<=false", 'T'},
+        {"true>false || false<true || true>=true || false<=false", 'F'}, /* as in the original */
+        {"true==true && true!=false", 'T'},
         {"()==() && ()!=1", 'T'},
         {"()<=() || ()!=()", 'F'},
         {"r.columns==r.columns", 'E'},
@@ -553,7 +554,10 @@ static void verdicts_are_those_recorded_of_the_original(void **state)
         for (char *at = strstr(line, " => "); at != NULL; at = strstr(at + 1, " => ")) {
             arrow = at;
         }
-        assert_non_null(arrow);
+        if (arrow == NULL) {
+            fail_msg("no outcome: %s", line);
+            break;
+        }
         *arrow = '\0';
         const char *outcome = arrow + 4;
         trim_end(line);
@@ -851,13 +855,13 @@ static void uses_are_listed_with_what_they_are_compared_with(void **state)
     const char *text;
     assert_ok(capsa_buf_cstr(&notes, &text));
     assert_string_equal(text, "op_name == a 1:1\n"
-                              "env.tee.x != b 1:29\n"
+                              "env.tee.x != b 1:30\n"
                               "scope in c 2:4\n"
                               "scope in - 2:4\n"
-                              "attrs - - 2:23\n"
-                              "columns~ - - 2:35\n"
-                              "n - - 2:45\n"
-                              "a.b~ == - 2:59\n");
+                              "attrs - - 2:24\n"
+                              "columns~ - - 2:36\n"
+                              "n - - 2:46\n"
+                              "a.b~ == - 2:60\n");
 }
 
 int main(void)

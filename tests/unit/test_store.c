@@ -310,7 +310,7 @@ static void an_unversioned_put_cannot_be_said(void **state)
     assert_fails(capsa_batch_put(batch, &key, CAPSA_VERSION_ANY, NULL, VALUE("x")), USAGE);
     assert_fails(capsa_batch_check(batch, &key, CAPSA_VERSION_ANY), USAGE);
     assert_fails(capsa_batch_remove(batch, &key, 0), USAGE);
-    assert_fails(capsa_batch_put_owned(batch, &key, 0, VALUE("not a set"), VALUE("x")), TRUNCATED);
+    assert_fails(capsa_batch_put_owned(batch, &key, 0, VALUE("not a set"), VALUE("x")), TOO_LARGE);
     const struct capsa_record_key prefix = {.ns = "default"};
     assert_fails(capsa_batch_put(batch, &prefix, 0, NULL, VALUE("x")), USAGE);
     assert_true(capsa_batch_is_empty(batch));
@@ -1066,6 +1066,7 @@ static void an_owner_set_has_one_form(void **state)
         {CAPSA_BYTES_LITERAL("\0\0\0\2a\0"), false},        /* a NUL */
         {CAPSA_BYTES_LITERAL("\0\0\0\2a"), false},
         {CAPSA_BYTES_LITERAL("\0\0\0"), false},
+        {CAPSA_BYTES_LITERAL("\0\0\0\0"), false}, /* nobody */
     };
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
         assert_int_equal(!capsa_failed(capsa_owners_check(sets[i].bytes)), sets[i].good);
@@ -1078,6 +1079,8 @@ static void an_owner_set_has_one_form(void **state)
         many[i + 1] = NULL;
     }
     CAPSA_AUTO(capsa_buf) set = capsa_buf_of(KIB(64));
+    const char *const nobody[] = {"alice", "", NULL};
+    assert_fails(capsa_owners_write(nobody, &set), USAGE);
     assert_fails(capsa_owners_write(many, &set), TOO_LARGE);
     many[CAPSA_LIMIT_record_owners] = NULL;
     assert_ok(capsa_owners_write(many, &set));

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A progress bar on a terminal. Start from {.name = ...}; drawn at most ten times a second, and not
+ * at all where standard error is no terminal or the work is short.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct capsa_cli_progress {
+    FILE *out;
+    const char *name; /* what is being done: "sealing big.csv" */
+    int64_t started;  /* monotonic microseconds; 0: not yet */
+    int64_t drawn;    /* when last; 0: never */
+};
+
+/* For capsa_file_options.progress: `context` is the struct. Always true. */
+bool capsa_cli_progress_step(void *context, uint64_t done, uint64_t total);
+/* Take the bar away, if there is one. */
+void capsa_cli_progress_end(struct capsa_cli_progress *progress);
+
+/* The bar's text without colours or line end, cut to `size`. `total` 0: not known. Pure. */
+void capsa_cli_progress_text(const char *name, uint64_t done, uint64_t total, int64_t elapsed_us,
+                             char *ret_text, size_t size);
