@@ -59,7 +59,7 @@ static capsa_result run_generate_party_id(struct capsa_cli *cli)
 static capsa_result run_generate_data_key(struct capsa_cli *cli)
 {
     int64_t bits;
-    CAPSA_TRY(capsa_cli_number(cli, "bit-len", 128, 256, 128, &bits));
+    CAPSA_TRY(capsa_cli_number(cli, "bit-len", 0, 4096, 128, &bits));
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(KIB(1));
     CAPSA_TRY(capsa_cli_new_data_key(bits, &text));
     CAPSA_TRY(capsa_buf_u8(&text, '\n'));

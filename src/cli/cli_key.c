@@ -14,7 +14,7 @@
 static capsa_result run_new(struct capsa_cli *cli)
 {
     int64_t bits;
-    CAPSA_TRY(capsa_cli_number(cli, "bits", 128, 256, 256, &bits));
+    CAPSA_TRY(capsa_cli_number(cli, "bits", 0, 4096, 256, &bits));
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(KIB(1));
     CAPSA_TRY(capsa_cli_new_data_key(bits, &text));
     CAPSA_TRY(capsa_buf_u8(&text, '\n'));

@@ -119,33 +119,55 @@ static bool is_folder(const char *path)
            (stat(path, &status) == 0 && S_ISDIR(status.st_mode));
 }
 
-/* --out is a folder when it looks like one or has to be one. */
-static capsa_result choose_path(const char *out, bool folder, const char *uri, capsa_buf *path)
+static capsa_result path_of(const char *out, bool folder, const char *uri, capsa_buf *path)
 {
     if (!folder) {
         return capsa_buf_str(path, out);
     }
-    CAPSA_REQUIRE(mkdir(out, 0700) == 0 || errno == EEXIST, IO, "cannot make the folder %s: %s",
-                  out, strerror(errno));
     CAPSA_TRY(capsa_buf_format(path, "%s%s", out, out[strlen(out) - 1] == '/' ? "" : "/"));
     return capsa_cli_key_file_name(uri, path);
 }
 
-static capsa_result write_keys(struct capsa_cli *cli, const Cm__GetDataKeysResponse *answer)
+static const char *uri_at(const struct capsa_json *resources, size_t index)
+{
+    const struct capsa_json *resource = capsa_json_at(resources, index);
+    return resource == NULL ? NULL : capsa_json_string(capsa_json_get(resource, "resource_uri"));
+}
+
+/* One path for each resource, none of them taken: before keys are released in vain. --out is a
+ * folder when it looks like one or has to be one. */
+static capsa_result plan_files(const struct capsa_cli *cli, const struct capsa_json *resources,
+                               bool *ret_folder, struct capsa_json **ret_paths)
 {
     const char *out = capsa_cli_option(cli, "out");
     CAPSA_REQUIRE(*out != '\0', USAGE, "--out is empty");
-    bool folder = answer->n_data_keys > 1 || is_folder(out);
-    CAPSA_REQUIRE(!folder || !capsa_streq(out, "-"), USAGE,
+    *ret_folder = capsa_json_count(resources) > 1 || is_folder(out);
+    CAPSA_REQUIRE(!*ret_folder || !capsa_streq(out, "-"), USAGE,
                   "several keys do not go to standard output; --out wants a folder");
+    CAPSA_AUTO_FREE(capsa_json) paths = capsa_json_new_array();
+    CAPSA_REQUIRE_MEMORY(paths);
+    for (size_t i = 0; i < capsa_json_count(resources); i++) {
+        const char *uri = uri_at(resources, i);
+        CAPSA_REQUIRE(uri != NULL, MALFORMED, "resources[%zu].resource_uri: text wanted", i);
+        CAPSA_AUTO(capsa_buf) name = capsa_buf_of(KIB(8));
+        const char *path;
+        CAPSA_TRY(path_of(out, *ret_folder, uri, &name));
+        CAPSA_TRY(capsa_buf_cstr(&name, &path));
+        CAPSA_TRY(capsa_cli_check_absent(cli, path));
+        CAPSA_TRY(capsa_cli_push_text(paths, "--out", path));
+    }
+    *ret_paths = capsa_cli_hand(&paths);
+    return CAPSA_OK;
+}
+
+static capsa_result write_keys(struct capsa_cli *cli, const Cm__GetDataKeysResponse *answer,
+                               const struct capsa_json *paths)
+{
     CAPSA_AUTO_FREE(capsa_json) files = capsa_json_new_object();
     CAPSA_REQUIRE_MEMORY(files);
     for (size_t i = 0; i < answer->n_data_keys; i++) {
         const Cm__DataKey *key = answer->data_keys[i];
-        CAPSA_AUTO(capsa_buf) name = capsa_buf_of(KIB(8));
-        const char *path;
-        CAPSA_TRY(choose_path(out, folder, key->resource_uri, &name));
-        CAPSA_TRY(capsa_buf_cstr(&name, &path));
+        const char *path = capsa_json_string(capsa_json_at(paths, i));
         CAPSA_TRY(capsa_cli_write_key(cli, path, key->data_key_b64));
         if (!capsa_streq(path, "-")) {
             capsa_cli_say(cli, "got the key of %s: %s\n", key->resource_uri, path);
@@ -157,15 +179,12 @@ static capsa_result write_keys(struct capsa_cli *cli, const Cm__GetDataKeysRespo
 
 /* What came must be what was asked for: a key put into another one's file would seal or open the
  * wrong data. */
-static capsa_result check_answer(const struct capsa_json *request,
+static capsa_result check_answer(const struct capsa_json *resources,
                                  const Cm__GetDataKeysResponse *answer)
 {
-    const struct capsa_json *resources = capsa_json_get(request, "resources");
     bool same = capsa_json_count(resources) == answer->n_data_keys;
     for (size_t i = 0; same && i < answer->n_data_keys; i++) {
-        const char *uri =
-            capsa_json_string(capsa_json_get(capsa_json_at(resources, i), "resource_uri"));
-        same = uri != NULL && capsa_streq(uri, answer->data_keys[i]->resource_uri);
+        same = capsa_streq(uri_at(resources, i), answer->data_keys[i]->resource_uri);
     }
     CAPSA_REQUIRE(same, MALFORMED, "the manager answered with other keys than those asked for");
     return CAPSA_OK;
@@ -193,9 +212,18 @@ capsa_result capsa_cli_run_key_get(struct capsa_cli *cli)
     CAPSA_AUTO_FREE(capsa_json) request = NULL;
     CAPSA_TRY(file == NULL ? request_of_words(cli, link.party.id, &request)
                            : request_of_file(cli, file, link.party.id, &request));
+    const struct capsa_json *resources = capsa_json_get(request, "resources");
+    CAPSA_REQUIRE(resources != NULL && capsa_json_count(resources) > 0, MALFORMED,
+                  "%s: resources is missing", file);
+    CAPSA_AUTO_FREE(capsa_json) paths = NULL;
+    bool folder;
+    CAPSA_TRY(plan_files(cli, resources, &folder, &paths));
     CAPSA_AUTO_MESSAGE message = NULL;
     CAPSA_TRY(ask(&link, request, &message));
     const Cm__GetDataKeysResponse *answer = (const Cm__GetDataKeysResponse *)(const void *)message;
-    CAPSA_TRY(check_answer(request, answer));
-    return write_keys(cli, answer);
+    CAPSA_TRY(check_answer(resources, answer));
+    const char *out = capsa_cli_option(cli, "out");
+    CAPSA_REQUIRE(!folder || mkdir(out, 0700) == 0 || errno == EEXIST, IO,
+                  "cannot make the folder %s: %s", out, strerror(errno));
+    return write_keys(cli, answer, paths);
 }

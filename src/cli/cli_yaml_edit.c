@@ -111,6 +111,23 @@ static capsa_result write_indent(capsa_buf *out, size_t indent)
     return CAPSA_OK;
 }
 
+/* What stands behind " #" in a line, outside of quotes; empty when nothing does. */
+static capsa_bytes comment_of(capsa_bytes line)
+{
+    uint8_t quote = 0;
+    for (size_t i = 1; i < line.len; i++) {
+        uint8_t byte = line.data[i];
+        if (quote != 0) {
+            quote = byte == quote ? 0 : quote;
+        } else if (byte == '"' || byte == '\'') {
+            quote = byte;
+        } else if (byte == '#' && (line.data[i - 1] == ' ' || line.data[i - 1] == '\t')) {
+            return capsa_bytes_from(line, i);
+        }
+    }
+    return (capsa_bytes){NULL, 0};
+}
+
 /* One scalar in one line, quoted where it has to be. */
 static capsa_result write_scalar(const struct capsa_json *scalar, capsa_buf *out)
 {
@@ -124,13 +141,15 @@ static capsa_result write_scalar(const struct capsa_json *scalar, capsa_buf *out
     return capsa_buf_append(out, capsa_buf_bytes(&text));
 }
 
-static capsa_result write_value(const struct capsa_json *value, size_t indent, capsa_buf *out)
+static capsa_result write_value(const struct capsa_json *value, size_t indent, capsa_bytes comment,
+                                capsa_buf *out)
 {
     if (capsa_json_kind_of(value) == CAPSA_JSON_STRING) {
         CAPSA_TRY(capsa_buf_u8(out, ' '));
         CAPSA_TRY(write_scalar(value, out));
-        return capsa_buf_u8(out, '\n');
     }
+    CAPSA_TRY(capsa_buf_str(out, comment.len > 0 ? " " : ""));
+    CAPSA_TRY(capsa_buf_append(out, comment));
     CAPSA_TRY(capsa_buf_u8(out, '\n'));
     for (size_t i = 0; i < capsa_json_count(value); i++) {
         CAPSA_TRY(write_indent(out, indent + INDENT));
@@ -143,7 +162,7 @@ static capsa_result write_value(const struct capsa_json *value, size_t indent, c
 
 /* The keys of `path` that are absent, each deeper than the one before, and the value. */
 static capsa_result write_new(const char *path, size_t indent, const struct capsa_json *value,
-                              capsa_buf *out)
+                              capsa_bytes comment, capsa_buf *out)
 {
     for (;;) {
         size_t len = strcspn(path, ".");
@@ -151,7 +170,7 @@ static capsa_result write_new(const char *path, size_t indent, const struct caps
         CAPSA_TRY(capsa_buf_append(out, capsa_bytes_of(path, len)));
         CAPSA_TRY(capsa_buf_u8(out, ':'));
         if (path[len] == '\0') {
-            return write_value(value, indent, out);
+            return write_value(value, indent, comment, out);
         }
         CAPSA_TRY(capsa_buf_u8(out, '\n'));
         path += len + 1;
@@ -182,13 +201,15 @@ static capsa_result edit(capsa_bytes text, const char *path, const struct capsa_
         struct span line;
         if (!find_key(text, within, indent, key, &line)) {
             CAPSA_TRY(append_lines(text, (struct span){0, within.to}, out));
-            CAPSA_TRY(write_new(path, indent, value, out));
+            CAPSA_TRY(write_new(path, indent, value, (capsa_bytes){NULL, 0}, out));
             return capsa_buf_append(out, capsa_bytes_from(text, within.to));
         }
         struct span below = value_span(text, line.to, within.to, indent);
         if (path[len] == '\0') {
+            size_t next;
+            capsa_bytes comment = comment_of(line_at(text, line.from, &next).bytes);
             CAPSA_TRY(append_lines(text, (struct span){0, line.from}, out));
-            CAPSA_TRY(write_new(path, indent, value, out));
+            CAPSA_TRY(write_new(path, indent, value, comment, out));
             return capsa_buf_append(out, capsa_bytes_from(text, below.to));
         }
         indent = indent_within(text, below, indent + INDENT);
@@ -204,9 +225,9 @@ static capsa_result with_value(const struct capsa_json *object, const char *path
                                const struct capsa_json *value, struct capsa_json **ret_copy)
 {
     CAPSA_AUTO_FREE(capsa_json)
-    copy =
-        object != NULL && capsa_json_kind_of(object) == CAPSA_JSON_OBJECT ? capsa_json_copy(object)
-                                                                          : capsa_json_new_object();
+    copy = object != NULL && capsa_json_kind_of(object) == CAPSA_JSON_OBJECT
+               ? capsa_json_copy(object)
+               : capsa_json_new_object();
     CAPSA_REQUIRE_MEMORY(copy);
     size_t len = strcspn(path, ".");
     char *key = capsa_strndup(path, len);

@@ -49,7 +49,9 @@ static void bio_free_at(BIO **bio)
 static CAPSA_RESULT read_pem(const char *path, capsa_buf *content, BIO **ret_bio)
 {
     CAPSA_TRY(capsa_file_read(path, content));
-    BIO *bio = BIO_new_mem_buf(content->data, (int)content->len);
+    /* An empty file has no data at all, which libcrypto takes for an error. */
+    BIO *bio =
+        BIO_new_mem_buf(content->len == 0 ? "" : (const void *)content->data, (int)content->len);
     CAPSA_REQUIRE_MEMORY(bio);
     *ret_bio = bio;
     return CAPSA_OK;

@@ -17,7 +17,7 @@
 
 #define SECONDS(n)       ((int64_t)(n)*1000000)
 #define HIGH_MARK        KIB(64) /* unsent bytes at which a session is not asked for more */
-#define LINGER_US        SECONDS(1)
+#define LINGER_US        (SECONDS(1) / 2)
 #define DEFAULT_GRACE_US SECONDS(10)
 #define DRAIN_LOOK_US    20000
 #define WORKERS_MAX      256

@@ -19,7 +19,7 @@
 #define SETTINGS_ENTRIES  32
 #define CONTINUATIONS     8
 #define UNANSWERED_ACKS   512 /* pings and settings that the peer does not let us answer */
-#define GOAWAY_GAP_US     SECONDS(1)
+#define GOAWAY_GAP_US     (SECONDS(1) / 2) /* a round trip, or the peer answers no pings */
 
 /* ---- the method table ---- */
 

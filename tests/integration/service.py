@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -19,6 +20,7 @@ import ssl
 import sys
 import threading
 import time
+import warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "interop"))
 
@@ -475,14 +477,23 @@ def server_only_tls_asks_no_certificate():
 
 @suite.test
 def weak_tls_is_refused():
+    def old_version(context):
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.options &= ~ssl.OP_NO_TLSv1_1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = ssl.TLSVersion.TLSv1_1
+
+    def old_cipher(context):
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("ECDHE-ECDSA-AES128-SHA256")
+
+    weak = {"TLS 1.1": old_version, "CBC": old_cipher, "no ALPN": lambda context: context.set_alpn_protocols([]),
+            "HTTP/1.1": lambda context: context.set_alpn_protocols(["http/1.1"])}
     tls = Tls("weak")
     with Server(**tls.flags()) as server:
-        for what, change in {
-                "TLS 1.1": lambda c: (c.set_ciphers("ALL:@SECLEVEL=0"), setattr(c, "minimum_version", ssl.TLSVersion.TLSv1),
-                                      setattr(c, "maximum_version", ssl.TLSVersion.TLSv1_1)),
-                "CBC": lambda c: (setattr(c, "maximum_version", ssl.TLSVersion.TLSv1_2),
-                                  c.set_ciphers("ECDHE-ECDSA-AES128-SHA256")),
-                "no ALPN": lambda c: c.set_alpn_protocols([]), "HTTP/1.1": lambda c: c.set_alpn_protocols(["http/1.1"])}.items():
+        for what, change in weak.items():
             context = ssl.create_default_context(cadata=tls.read("ca/root.crt").decode())
             context.load_cert_chain(tls.path("client.crt"), tls.path("client.key"))
             context.set_alpn_protocols(["h2"])
@@ -580,10 +591,9 @@ def logs_say_who_did_what_and_how_it_ended():
     equal(sorted(os.listdir(os.path.join(server.folder, "log"))), ["capsule_manager.log", "monitor.log"], "log files")
     text = "\n".join(log_lines(server, "capsule_manager.log"))
     contains(text, "started", "mode=simulation", "CreateDataKeys", "GetDataKeys", carol().id, uuid, "stopp")
-    import re
     monitor = log_lines(server, "monitor.log")
-    shape = re.compile(r'.*\|(\w+)\|([YN])\|(\d+)\|"?(.*?)"?$')
-    ended = [(m[1], m[2]) for m in map(shape.match, monitor) if m]
+    shape = re.compile(r'[-0-9T:.]+Z \|(\w+)\|"([YN])"\|\d+\|"(.*)"')
+    ended = [(m[1], m[2]) for m in map(shape.fullmatch, monitor)]
     for wanted in (("GetRaCert", "Y"), ("CreateDataKeys", "Y"), ("CreateDataPolicy", "Y"), ("GetDataKeys", "N")):
         holds(wanted in ended, "monitor.log has no %r: %r" % (wanted, monitor))
     holds(any('"success"' in line for line in monitor), "monitor.log: %r" % monitor)

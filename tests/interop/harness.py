@@ -22,6 +22,9 @@ import tempfile
 import time
 import traceback
 
+# gRPC's own library logs every handshake that a test makes fail; it reads this when it is loaded.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("CAPSA_BIN") or os.path.join(ROOT, "build", "bin")
 VECTORS = os.environ.get("CAPSA_VECTORS") or os.path.join(os.path.dirname(ROOT), "shared", "vectors")

@@ -70,7 +70,7 @@ def our_messages_are_the_originals_on_the_wire():
     ours = {}
     for file in protocol.descriptors().file:
         ours.update(flat(file.message_type, file.package + "."))
-    compared = 0
+    compared, missing = 0, []
     for module in (status_pb2, jwt_pb2, ual_pb2, capsule_manager_pb2):
         file = module.DESCRIPTOR
         for name, message in [(m.full_name, m) for m in file.message_types_by_name.values()]:
@@ -78,7 +78,9 @@ def our_messages_are_the_originals_on_the_wire():
             while stack:
                 name, message = stack.pop()
                 stack += [(n.full_name, n) for n in message.nested_types if not n.GetOptions().map_entry]
-                holds(name in ours, name + " is missing")
+                if name not in ours:
+                    missing.append(name)
+                    continue
                 mine = {f.name: f for f in ours[name].field}
                 for field in message.fields:
                     holds(field.name in mine, "%s.%s is missing" % (name, field.name))
@@ -89,6 +91,10 @@ def our_messages_are_the_originals_on_the_wire():
                         continue  # the SDK's generation of these files misnames one member
                     equal(got.json_name, field.json_name, "JSON name of %s.%s" % (name, field.name))
                     compared += 1
+    # Nothing that the manager's methods take or give refers to these.
+    unused = {"secretflowapis.v2.sdc." + name
+              for name in ("UnifiedAttestationAuthReport", "HyperEnclaveReport", "KunpengReport")}
+    equal(set(missing), unused, "messages that are missing")
     holds(compared > 80, "only %d fields were compared" % compared)
 
 

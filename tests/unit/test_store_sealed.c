@@ -721,6 +721,10 @@ static void a_backup_never_overwrites_and_leaves_nothing_when_it_fails(void **st
     char copy[160];
     (void)snprintf(copy, sizeof(copy), "%s/backup", place->dir);
     assert_ok(capsa_store_backup(place->location, copy));
+    CAPSA_AUTO(capsa_buf) content = capsa_buf_of(MIB(1));
+    assert_ok(capsa_file_read(copy, &content));
+    assert_int_equal(content.data[18], 1); /* needs no log beside it: 2 would be WAL */
+    assert_int_equal(content.data[19], 1);
     assert_fails(capsa_store_backup(place->location, copy), EXISTS);
     int files = test_count_files(place->dir);
     (void)snprintf(copy, sizeof(copy), "%s/none/backup", place->dir);
