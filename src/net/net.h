@@ -90,8 +90,9 @@ size_t capsa_net_conn_unsent(const struct capsa_net_conn *conn);
 CAPSA_RESULT capsa_net_conn_set_timer(struct capsa_net_conn *conn, int64_t delay_us,
                                       capsa_net_callback callback);
 /* Hand the connection back: what is unsent is still sent, then our direction is closed, what still
- * comes in is thrown away for at most `linger_us`, then it is freed. No event is called any more.
- * linger_us 0: freed at once, unsent bytes are lost. */
+ * comes in is thrown away for at most `linger_us`, then it is freed (so that a peer that still
+ * sends can read our last words, or the alert of a TLS handshake that failed). No event is called
+ * any more. linger_us 0: freed at once, unsent bytes are lost. */
 void capsa_net_conn_finish(struct capsa_net_conn *conn, int64_t linger_us);
 
 /* ---- listener ---- */

@@ -8,6 +8,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ struct capsa_net_conn {
     struct capsa_net_conn *before;
     struct capsa_net_conn *after;
     enum conn_state state;
+    bool refused;       /* the TLS handshake failed */
     size_t thrown_away; /* since it lost its owner */
     struct capsa_net_peer peer;
 };
@@ -109,6 +111,7 @@ static void tell_closed(struct capsa_net_conn *conn, const char *why)
     if (conn->state == CONN_OVER) {
         return;
     }
+    conn->refused = conn->state == CONN_HANDSHAKE;
     conn->state = CONN_OVER;
     (void)bufferevent_disable(conn->stream, EV_READ | EV_WRITE);
     conn->events->closed(conn->owner, why);
@@ -167,6 +170,19 @@ static void on_stream_event(struct bufferevent *stream, short what, void *contex
     tell_closed(conn, broken_text(conn, what, text));
 }
 
+/* Everything is sent: say so, and listen to the peer's last words so that the system does not
+ * answer them with a reset that would destroy ours. */
+static void close_our_direction(struct capsa_net_conn *conn)
+{
+    conn->state = CONN_LINGERING;
+    SSL *session = bufferevent_openssl_get_ssl(conn->stream);
+    if (session != NULL) {
+        (void)SSL_shutdown(session);
+        ERR_clear_error();
+    }
+    (void)shutdown(bufferevent_getfd(conn->stream), SHUT_WR);
+}
+
 /* The bytes may be the last thing the owner looks at: it can finish the connection in the call. */
 static void on_readable(struct bufferevent *stream, void *context)
 {
@@ -184,19 +200,6 @@ static void on_readable(struct bufferevent *stream, void *context)
     if (conn->state >= CONN_FLUSHING && conn->thrown_away > LINGER_MAX) {
         die(conn);
     }
-}
-
-/* Everything is sent: say so, and listen to the peer's last words so that the system does not
- * answer them with a reset that would destroy ours. */
-static void close_our_direction(struct capsa_net_conn *conn)
-{
-    conn->state = CONN_LINGERING;
-    SSL *session = bufferevent_openssl_get_ssl(conn->stream);
-    if (session != NULL) {
-        (void)SSL_shutdown(session);
-        ERR_clear_error();
-    }
-    (void)shutdown(bufferevent_getfd(conn->stream), SHUT_WR);
 }
 
 static void on_writable(struct bufferevent *stream, void *context)
@@ -344,11 +347,37 @@ CAPSA_RESULT capsa_net_conn_set_timer(struct capsa_net_conn *conn, int64_t delay
     return CAPSA_OK;
 }
 
+/* libssl has said why (an alert), but with the peer's bytes unread a close would be a reset, and
+ * the peer would never see it. TLS is over, so the bare socket lingers. */
+static bool keep_bare_socket(struct capsa_net_conn *conn)
+{
+    const int fd = fcntl(bufferevent_getfd(conn->stream), F_DUPFD_CLOEXEC, 0);
+    struct bufferevent *bare =
+        fd < 0 ? NULL : bufferevent_socket_new(bufferevent_get_base(conn->stream), fd, BEV_OPTIONS);
+    if (bare == NULL) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return false;
+    }
+    bufferevent_free(conn->stream);
+    conn->stream = bare;
+    bufferevent_setcb(bare, on_readable, NULL, on_stream_event, conn);
+    (void)bufferevent_enable(bare, EV_READ);
+    (void)shutdown(fd, SHUT_WR);
+    return true;
+}
+
 void capsa_net_conn_finish(struct capsa_net_conn *conn, int64_t linger_us)
 {
     const bool usable = conn->state == CONN_OPEN;
     conn->events = NULL;
     conn->owner = NULL;
+    if (conn->refused && linger_us > 0 && keep_bare_socket(conn)) {
+        conn->state = CONN_LINGERING;
+        set_timer(conn, linger_us);
+        return;
+    }
     if (!usable || linger_us <= 0) {
         die(conn);
         return;

@@ -242,7 +242,7 @@ static void on_closed(void *owner, const char *why)
     if (why != NULL) {
         conn_trouble(conn, why);
     }
-    close_conn(conn, 0);
+    close_conn(conn, LINGER_US);
 }
 
 static const struct capsa_net_conn_events conn_events = {

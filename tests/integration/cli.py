@@ -1,0 +1,700 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The command capsa as people use it: offline, and against a running capsad.
+CAPSA_BIN is the folder of both programs; CAPSA_VECTORS that of recorded vectors (skipped without).
+Ends with a line "N passed, N failed, N skipped"."""
+import base64
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import traceback
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BIN = os.path.abspath(os.environ.get("CAPSA_BIN", os.path.join(ROOT, "build/bin")))
+VECTORS = os.environ.get("CAPSA_VECTORS", os.path.join(ROOT, "../shared/vectors")) + "/capsule-manager"
+KEY16 = base64.b64encode(bytes(range(16))).decode()
+TESTS = []
+
+
+class Skip(Exception):
+    pass
+
+
+def test(function):
+    TESTS.append(function)
+    return function
+
+
+def environment():
+    return {k: v for k, v in os.environ.items() if not k.startswith("CAPSA_")}
+
+
+def capsa(*args, status=0, env=None, stdin=b""):
+    """Run it; the exit status is checked; a failure is one line on standard error."""
+    done = subprocess.run([f"{BIN}/capsa", *args], capture_output=True, input=stdin, timeout=60,
+                          env={**environment(), **(env or {})})
+    out, err = done.stdout, done.stderr.decode()
+    assert done.returncode == status, f"{args}: status {done.returncode}, not {status}: {out!r} {err}"
+    if status != 0 and not out.startswith(b"error:") and "policy" != args[0]:
+        lines = [line for line in err.splitlines() if not line.startswith("capsa: warning: ")]
+        assert len(lines) == 1 and lines[0].startswith("capsa: "), f"{args}: {err}"
+    done.text = out.decode(errors="replace")
+    done.err = err
+    return done
+
+
+def write(path, content):
+    with open(path, "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def mode(path):
+    return oct(os.stat(path).st_mode & 0o777)
+
+
+def need_vectors():
+    if not os.path.isdir(VECTORS):
+        raise Skip("no recorded vectors")
+
+
+# ---- help and wrong use ---------------------------------------------------------------------------
+
+@test
+def help_and_reference():
+    everything = capsa("help").text
+    assert capsa("--help").text == everything and capsa("-h").text == everything
+    bare = subprocess.run([f"{BIN}/capsa"], capture_output=True)
+    assert bare.returncode == 1 and bare.stdout == b"" and bare.stderr.decode() == everything
+    nouns = re.findall(r"^  (\w+)  +\w", everything, re.M)
+    nouns = [n for n in nouns if n not in ("capsa",)]
+    assert {"party", "key", "policy", "rule", "result", "vote", "file", "store", "cms", "cms_util"} <= set(nouns)
+    for noun in nouns:
+        assert capsa("help", noun).text == capsa(noun, "--help").text
+    assert "--columns A,B" in capsa("key", "get", "--help").text
+    assert capsa("help", "key", "get").text == capsa("key", "get", "-h").text
+    assert capsa("version").text == capsa("--version").text
+    assert json.loads(capsa("version", "-o", "json").text)["version"] in capsa("version").text
+    page = read(f"{ROOT}/docs/reference/cli.md").decode()
+    assert page == capsa("--print-reference").text, "docs/reference/cli.md: capsa --print-reference > it"
+    assert "grpc_message" in capsa("config", "limits").text
+
+
+@test
+def wrong_use_is_one_clear_line(tmp="."):
+    write("data.key", KEY16)
+    write("not.key", "hello")
+    write("bad.yaml", "a: [1\n")
+    write("list.yaml", "- a\n")
+    cases = [
+        (["kye", "get"], 'did you mean "key"'),
+        (["help", "kye"], "nothing" if False else "kye"),
+        (["key", "regster"], 'did you mean "register"'),
+        (["party", "new"], "--name NAME is needed"),
+        (["party", "new", "--name", "a/b"], "not a path"),
+        (["party", "new", "--name", "x", "--dir", "/nonexistent"], "/nonexistent", 5),
+        (["party", "id"], "who is it?"),
+        (["party", "id", "nonexistent.crt"], "nonexistent.crt", 5),
+        (["party", "id", "data.key"], "no PEM certificate"),
+        (["key", "new"], "--out FILE is needed"),
+        (["key", "new", "--out", "k", "--bits", "100"], "128, 192 or 256"),
+        (["key", "new", "--out", "data.key"], "exists already; --force", 2),
+        (["key", "register", "u"], "every URI wants a --data-key"),
+        (["key", "register"], "what is to be registered"),
+        (["key", "register", "u", "--data-key", "not.key"], "not.key is no data key"),
+        (["key", "get", "u", "--op", "x"], "--out FILE|DIR is needed"),
+        (["key", "export", "u", "--out", "o"], "--votes FILE is needed"),
+        (["key", "delete"], "capsa key delete URI..."),
+        (["policy", "put", "bad.yaml"], "bad.yaml"),
+        (["policy", "put", "list.yaml"], "an object with data_uuid and rules"),
+        (["policy", "eval", "true"], "--request R.json is needed"),
+        (["policy", "lint"], "capsa policy lint FILE"),
+        (["rule", "add", "u"], "--columns"),
+        (["rule", "add", "u", "--id", "r", "--columns", "a"], "whom does the rule let in"),
+        (["rule", "add", "u", "--id", "r", "--columns", "a", "--grantee", "g"], "what for?"),
+        (["rule", "delete", "u"], "capsa rule delete UUID RULE_ID"),
+        (["result", "register", "u", "--data-key", "data.key"], "--ancestor UUID is needed"),
+        (["vote", "request", "u", "--out", "r"], "who is it?"),
+        (["vote", "cast", "r", "--out", "v"], "either --approve or --reject"),
+        (["vote", "cast", "r", "--out", "v", "--approve", "--reject"], "either --approve or --reject"),
+        (["vote", "show", "bad.yaml"], "bad.yaml"),
+        (["file", "seal", "data.key"], "capsa file seal SRC DST"),
+        (["file", "seal", "a", "b", "--data-key", "not.key"], "not.key is no data key"),
+        (["file", "seal", "nonexistent", "b", "--data-key", "data.key"], "nonexistent", 5),
+        (["file", "seal", "data.key", "b", "--data-key", "data.key", "--format", "zip"], "zip"),
+        (["store", "backup", "--to", "f"], "which store?"),
+        (["store", "backup", "--data-dir", "nonexistent", "--to", "f"], "nonexistent", None),
+        (["store", "backup", "--store", "postgres:x", "--to", "f"], "sqlite"),
+        (["manager", "show", "--host", "nonsense"], "nonsense"),
+        (["manager", "show", "--host", "127.0.0.1:1"], "127.0.0.1:1", 5),
+        (["manager", "show", "--timeout", "0"], "--timeout is a whole number"),
+        (["manager", "show", "--tls-key", "k"], "given together"),
+        (["manager", "show", "--root-ca", "data.key"], "data.key"),
+        (["cms", "get-public-key"], "cli.yaml", 5),
+        (["cms", "--config-file", "bad.yaml", "get-public-key"], "bad.yaml"),
+        (["cms", "get-data-policys", "-o", "json"], "no -o json"),
+        (["cms_util", "encrypt-file", "--source-file", "data.key"], "the data key is wanted once"),
+        (["cms_util", "encrypt-file", "--source-file", "data.key", "--data-key-b64", "AAAA"], "16, 24 or 32"),
+        (["cms_util", "encrypt-file", "--source-file", "data.key", "--data-key-b64", "@"], "--data-key-b64"),
+    ]
+    for args, said, *status in cases:
+        wanted = status[0] if status else 1
+        if wanted is None:
+            done = subprocess.run([f"{BIN}/capsa", *args], capture_output=True, env=environment())
+            assert done.returncode != 0 and said in done.stderr.decode(), (args, done.stderr)
+            continue
+        if args[0] == "policy":
+            done = subprocess.run([f"{BIN}/capsa", *args], capture_output=True, env=environment())
+            assert done.returncode == wanted and done.stderr.decode().count("\n") == 1, (args, done)
+            assert said in done.stderr.decode(), (args, done.stderr)
+            continue
+        err = capsa(*args, status=wanted).err
+        assert said in err, (args, err)
+    assert sorted(os.listdir(".")) == ["bad.yaml", "data.key", "list.yaml", "not.key"]
+
+
+@test
+def errors_for_programs():
+    done = capsa("key", "new", "-o", "json", status=1)
+    error = json.loads(done.text)["error"]
+    assert error["code"] == "USAGE" and "--out" in error["message"]
+
+
+@test
+def full_output_is_an_error():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([f"{BIN}/capsa", "config", "limits"], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 5 and b"standard output" in done.stderr
+
+
+# ---- policies -------------------------------------------------------------------------------------
+
+R = {"resource_uri": "d1", "initiator_party_id": "P1", "scope": "default", "op_name": "xgb", "attrs": "",
+     "columns": ["f1", "f2"]}
+
+
+@test
+def eval_has_three_outcomes():
+    write("r.json", json.dumps(R))
+    for expression, out, status in [
+        ('r.op_name == "xgb"', "true\n", 0),
+        ('r.op_name == "psi"', "false\n", 2),
+        ("-1 < 0", "true\n", 0),
+        ("- 1 == 1", "false\n", 2),
+        ("1 / 0 == 1", "error:", 1),
+        ("r.op_name = 1", "error:", 1),
+        ("1", "error:", 1),
+        ("", "error:", 1),
+    ]:
+        for form in ([expression], ["--", expression]):
+            done = capsa("policy", "eval", "--request", "r.json", *form, status=status)
+            assert done.text == out or (out == "error:" and done.text.startswith("error: ")), (expression, done.text)
+            assert done.text.count("\n") == 1 and done.err == ""
+    assert json.loads(capsa("policy", "eval", "-o", "json", "--request", "r.json", "true").text) == {"result": True}
+    assert capsa("policy", "eval", "--request", "missing.json", "true", status=1).text.startswith("error: ")
+    write("bad.json", "{")
+    assert capsa("policy", "eval", "--request", "bad.json", "true", status=1).text.startswith("error: ")
+    write("null.json", '{"x": null}')
+    assert capsa("policy", "eval", "--request", "null.json", "true", status=1).text.startswith("error: ")
+
+
+@test
+def eval_agrees_with_the_recorded_outcomes():
+    need_vectors()
+    lines = read(f"{VECTORS}/constraints.txt").decode().splitlines()
+    write("r.json", re.search(r"r = (\{.*\})", lines[0]).group(1))
+    count = 0
+    for line in lines[1:]:
+        match = re.match(r"(.*?\S)\s+=> (true|false)$", line)
+        if not match or match.group(1).startswith('"f'):
+            continue
+        done = subprocess.run([f"{BIN}/capsa", "policy", "eval", "--request", "r.json", "--", match.group(1)],
+                              capture_output=True, text=True)
+        assert done.stdout.strip() == match.group(2) or done.stdout.startswith("error: "), line
+        count += done.stdout.strip() == match.group(2)
+    assert count > 100, count
+
+
+@test
+def lint_finds_and_counts():
+    good = {"data_uuid": "u", "rules": [{"rule_id": "a", "grantee_party_ids": ["P"], "columns": ["c"],
+            "op_constraints": [{"op_name": "psi"}],
+            "global_constraints": ['r.env.tee.sgx.mr_enclave == "%s"' % ("ab" * 32)]}]}
+    write("good.json", json.dumps(good))
+    assert "0 errors, 0 warnings" in capsa("policy", "lint", "good.json").text
+    write("good.yaml", json.dumps({"register_data_policy": {**good, "scope": None}}).replace("null", ""))
+    write("request.json", json.dumps({"owner_party_id": "x", "scope": "s", "policy": good}))
+    assert "0 errors" in capsa("policy", "lint", "request.json").text
+    good["rules"][0]["global_constraints"] = ["r.op_name = 1"]
+    write("bad.json", json.dumps(good))
+    done = capsa("policy", "lint", "bad.json", status=1)
+    assert "error: rule 1" in done.text and "column" in done.text and "1 error," in done.text
+    findings = json.loads(capsa("policy", "lint", "bad.json", "-o", "json", status=1).text)["findings"]
+    assert any(f["level"] == "error" for f in findings)
+    good["rules"][0]["colums"] = ["c"]
+    write("typo.json", json.dumps(good))
+    assert "colums" in capsa("policy", "lint", "typo.json", status=1).err
+
+
+# ---- files ----------------------------------------------------------------------------------------
+
+@test
+def files_of_every_size_come_back():
+    capsa("key", "new", "--out", "k")
+    assert mode("k") == "0o600" and len(base64.b64decode(read("k"))) == 32
+    for size in (0, 1, 8125, 8126, 8127, 16252, 16253, 262144, 262145, 1000000):
+        data = os.urandom(size)
+        write("plain", data)
+        for form in ("capsa", "sdc1"):
+            capsa("file", "seal", "plain", "sealed", "--data-key", "k", "--format", form, "--force")
+            capsa("file", "open", "sealed", "back", "--data-key", "k", "--force")
+            assert read("back") == data, (size, form)
+            info = json.loads(capsa("file", "show", "sealed", "-o", "json").text)
+            assert info["format"] == form and info["plain_size"] == size
+
+
+@test
+def altered_files_leave_nothing_behind():
+    capsa("key", "new", "--out", "k")
+    capsa("key", "new", "--out", "other")
+    write("plain", os.urandom(600000))
+    capsa("file", "seal", "plain", "sealed", "--data-key", "k", "--resource", "u1")
+    sealed = bytearray(read("sealed"))
+    sealed[400000] ^= 1
+    write("altered", bytes(sealed))
+    write("cut", read("sealed")[:300000])
+    for name, key in (("altered", "k"), ("cut", "k"), ("sealed", "other")):
+        done = subprocess.run([f"{BIN}/capsa", "file", "open", name, "out", "--data-key", key], capture_output=True)
+        assert done.returncode in (1, 2) and done.stderr.count(b"\n") == 1, (name, done)
+        assert not os.path.exists("out") and not [f for f in os.listdir(".") if f.startswith("out")]
+    capsa("file", "open", "sealed", "out", "--data-key", "k", "--resource", "u2", status=2)
+    assert not os.path.exists("out")
+    capsa("file", "open", "sealed", "out", "--data-key", "k", "--resource", "u1")
+    assert "exists already" in capsa("file", "open", "sealed", "out", "--data-key", "k", status=2).err
+
+
+@test
+def files_go_through_pipes():
+    capsa("key", "new", "--out", "k")
+    data = os.urandom(700000)
+    sealed = capsa("file", "seal", "-", "-", "--data-key", "k", stdin=data).stdout
+    assert capsa("file", "open", "-", "-", "--data-key", "k", stdin=sealed).stdout == data
+    write("plain", data)
+    assert capsa("file", "seal", "plain", "s", "--data-key", "-", stdin=read("k")).err == ""
+    capsa("file", "open", "s", "p", "--data-key", "k")
+    assert read("p") == data
+
+
+# ---- cms_util -------------------------------------------------------------------------------------
+
+@test
+def util_makes_keys_and_ids():
+    capsa("cms_util", "generate-rsa-keypair", "--private-key-file", "a.key", "--cert-file", "a.crt")
+    assert mode("a.key") == "0o600"
+    text = subprocess.run(["openssl", "x509", "-in", "a.crt", "-noout", "-text"], capture_output=True, text=True).stdout
+    assert "CN = capsule-manager" in text and "(3072 bit)" in text
+    assert subprocess.run(["openssl", "rsa", "-in", "a.key", "-check", "-noout"], capture_output=True).returncode == 0
+    assert read("a.key").startswith(b"-----BEGIN PRIVATE KEY-----")
+    capsa("cms_util", "generate-rsa-keypair", "--private-key-file", "a.key", "--cert-file", "a.crt", status=2)
+    capsa("cms_util", "generate-rsa-keypair", "--private-key-file", "b.key", "--cert-file", "b.crt")
+    party = capsa("cms-util", "generate-party-id", "--cert-file", "a.crt", "--cert-file", "b.crt").text
+    assert party == capsa("party", "id", "b.crt").text and len(party) == 53
+    spki = subprocess.run("openssl x509 -in b.crt -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256 -binary",
+                          shell=True, capture_output=True).stdout
+    assert base64.b32encode(spki).decode().rstrip("=") == party.strip()
+    for bits in (128, 192, 256):
+        assert len(base64.b64decode(capsa("cms_util", "generate-data-key-b64", "--bit-len", str(bits)).text)) == bits // 8
+    assert len(base64.b64decode(capsa("cms_util", "generate-data-key-b64").text)) == 16
+
+
+@test
+def util_reads_the_originals_file_and_ids():
+    need_vectors()
+    capsa("cms_util", "decrypt-file", "--source-file", f"{VECTORS}/hello.enc", "--dest-file", "hello",
+          "--data-key-b64", KEY16)
+    assert read("hello") == b"hello capsule\n"
+    owner = json.loads(read(f"{VECTORS}/CreateDataKeys.payload.json"))["owner_party_id"]
+    assert capsa("party", "id", f"{VECTORS}/alice.crt").text.strip() == owner
+
+
+@test
+def util_files_default_names_and_in_place():
+    data = os.urandom(20000)
+    write("f", data)
+    write("key", KEY16)
+    capsa("cms_util", "encrypt-file", "--source-file", "f", "--data-key-b64", KEY16)
+    assert read("f.enc")[:20] == bytes([1, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0])
+    capsa("cms_util", "decrypt-file", "--source-file", "f.enc", "--data-key-file", "key")
+    assert read("f.enc.dec") == data
+    capsa("cms_util", "encrypt-file-inplace", "--file", "f", "--data-key-b64", KEY16)
+    assert read("f") != data
+    wrong = base64.b64encode(bytes(16)).decode()
+    before = read("f")
+    capsa("cms_util", "decrypt-file-inplace", "--file", "f", "--data-key-b64", wrong, status=2)
+    assert read("f") == before
+    capsa("cms_util", "decrypt-file-inplace", "--file", "f", "--data-key-b64", KEY16)
+    assert read("f") == data
+    write("empty", b"")
+    capsa("cms_util", "encrypt-file", "--source-file", "empty", "--data-key-b64", KEY16)
+    assert read("empty.enc")[8] == 1, "an empty file is one empty block, counted"
+    assert sorted(os.listdir(".")) == ["empty", "empty.enc", "f", "f.enc", "f.enc.dec", "key"]
+
+
+def make_party(name):
+    capsa("party", "new", "--name", name)
+
+
+VOTE_REQUEST = """# as people write it
+vote_request:
+  type: TEE_DOWNLOAD
+  approved_threshold: 1
+  approved_action: tee/download,model_uuid
+  cert_chain_file:
+    -
+      alice.crt
+  private_key_file: "alice.key"
+"""
+
+
+def openssl_verify(cert, message, signature):
+    write("v.sig", base64.b64decode(signature))
+    write("v.msg", message)
+    subprocess.run(["openssl", "x509", "-in", cert, "-noout", "-pubkey", "-out", "v.pub"], check=True)
+    done = subprocess.run(["openssl", "dgst", "-sha256", "-verify", "v.pub", "-signature", "v.sig", "v.msg"], capture_output=True)
+    assert done.returncode == 0, done
+
+
+@test
+def util_votes_offline():
+    make_party("alice")
+    make_party("bob")
+    write("request.yaml", VOTE_REQUEST)
+    capsa("cms_util", "sign-vote-request", "--vote-request-file", "request.yaml", "--signed-vote-request-file", "signed.yaml")
+    shown = capsa("vote", "show", "signed.yaml").text
+    assert "model_uuid" in shown and capsa("party", "id", "alice.crt").text.strip() in shown
+    signature = re.search(r"vote_request_signature:.*?\n? *([A-Za-z0-9+/=]{100,})", read("signed.yaml").decode()).group(1)
+    write("voter.yaml", f"vote_request_signature: {signature}\naction: APPROVE\ncert_chain_file: [bob.crt]\nprivate_key_file: bob.key\n")
+    capsa("cms_util", "voter-sign", "--voter-file", "voter.yaml", "--signed-voter-file", "vote.yaml")
+    capsa("cms_util", "generate-vote-result", "--signed-vote-request-file", "signed.yaml",
+          "--signed-voter-files", "vote.yaml", "--vote-result-file", "result.json")
+    result = json.loads(read("result.json"))
+    request, invite = result["vote_request"], result["vote_invite"][0]
+    assert base64.b64decode(request["body"]) == (b'{"type": "TEE_DOWNLOAD", "approved_threshold": 1, '
+                                                 b'"approved_action": "tee/download,model_uuid"}')
+    assert base64.b64decode(invite["body"]) == b'{"action": "APPROVE"}'
+    assert request["cert_chain"][0].strip().encode() == read("alice.crt").strip()
+    openssl_verify("alice.crt", request["body"], request["vote_request_signature"])
+    openssl_verify("bob.crt", invite["body"] + request["vote_request_signature"], invite["voter_signature"])
+    # the documents as other YAML writers lay them out
+    pem = request["cert_chain"][0]
+    quoted = json.dumps(pem)
+    folded = "'" + pem.replace("\n", "\n\n    ") + "'"
+    for form in (quoted, folded):
+        write("other.yaml", f"cert_chain:\n- {form}\nbody: {request['body']}\n"
+                            f"vote_request_signature: {request['vote_request_signature']}\n")
+        assert capsa("vote", "show", "other.yaml").text == shown
+    # plain verbs make the same documents
+    capsa("vote", "cast", "signed.yaml", "--approve", "--as", "bob", "--out", "vote2.yaml")
+    capsa("vote", "result", "signed.yaml", "vote2.yaml", "--out", "result2.json")
+    assert json.loads(read("result2.json")) == result
+    # what will be refused is said
+    write("voter.yaml", f"vote_request_signature: AAAA\naction: APPROVE\ncert_chain_file: bob.crt\nprivate_key_file: bob.key\n")
+    capsa("cms_util", "voter-sign", "--voter-file", "voter.yaml", "--signed-voter-file", "stray.yaml")
+    done = capsa("cms_util", "generate-vote-result", "--signed-vote-request-file", "signed.yaml",
+                 "--signed-voter-files", "stray.yaml", "--vote-result-file", "result3.json")
+    assert "stray.yaml" in done.err and "will refuse" in done.err
+    assert "stray.yaml" in capsa("vote", "result", "signed.yaml", "stray.yaml", "--out", "r4.json", status=2).err
+
+
+@test
+def config_edits_keep_comments():
+    write("c.yaml", "# top\nhost: a # here\ncommon:\n  # who\n  party_id:\n  cert_pems_file:\n    -\n      x.crt\n  scheme: RSA\n")
+    os.chmod("c.yaml", 0o640)
+    capsa("cms_config", "--config-file", "c.yaml", "init", "--host", "h:1", "--tee-plat", "")
+    capsa("cms_config", "--config-file", "c.yaml", "common", "--cert-pems-file", "l.crt", "--cert-pems-file", "r.crt", "--party-id", "P")
+    capsa("cms-config", "add-data-rule", "--config-file", "c.yaml", "--rule-id", "r1")
+    assert read("c.yaml").decode() == ("# top\nhost: \"h:1\" # here\ncommon:\n  # who\n  party_id: P\n  cert_pems_file:\n"
+                                       "    - l.crt\n    - r.crt\n  scheme: RSA\nadd_data_rule:\n  rule:\n    rule_id: r1\n"), read("c.yaml")
+    assert mode("c.yaml") == "0o640"
+    capsa("cms_config", "--config-file", "new.yaml", "init", "--host", "h:2")
+    assert mode("new.yaml") == "0o600" and b"h:2" in read("new.yaml")
+
+
+# ---- a manager ------------------------------------------------------------------------------------
+
+class Manager:
+    def __init__(self, *flags):
+        self.process = subprocess.Popen(
+            [f"{BIN}/capsad", "--mode", "simulation", "--port", "0", "--listen", "127.0.0.1", "--rsa_bits", "2048",
+             "--data_dir", "data", "--log_config.log_dir", "", "--log_config.enable_console_logger", "false", *flags],
+            stdout=subprocess.PIPE, stderr=open("capsad.err", "w"), text=True, env=environment())
+        line = self.process.stdout.readline()
+        match = re.match(r"capsad: ready: grpc (\S+) ", line)
+        assert match, (line, read("capsad.err"))
+        self.host = match.group(1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(30) == 0, read("capsad.err")
+
+
+PLAIN = ["--tls_config.enable_tls", "false"]
+
+
+@test
+def the_main_job():
+    for name in ("alice", "bob", "carol"):
+        make_party(name)
+        capsa("key", "new", "--out", f"{name}.data")
+    with Manager(*PLAIN) as manager:
+        env = {"CAPSA_HOST": manager.host}
+        run = lambda *args, status=0: capsa(*args, status=status, env=env)
+        run("manager", "cert", "--out", "cm.crt")
+        run("key", "register", "at", "--data-key", "alice.data", "--as", "alice", "--manager-cert", "cm.crt")
+        run("key", "register", "bt", "--data-key", "bob.data", "--as", "bob")
+        run("rule", "add", "at", "--id", "j", "--grantee-cert", "carol.crt", "--op", "join", "--columns", "id,x", "--as", "alice")
+        carol = capsa("party", "id", "carol.crt").text.strip()
+        write("policy.yaml", f"data_uuid: bt\nrules:\n  -\n    rule_id: j\n    grantee_party_ids: [{carol}]\n"
+                             "    columns:\n      - id\n      - y\n    op_constraints:\n      - op_name: join\n        constraints:\n")
+        run("policy", "put", "policy.yaml", "--as", "bob")
+        listed = run("policy", "list", "--as", "bob").text
+        write("listed.yaml", listed)
+        run("policy", "put", "listed.yaml", "--as", "bob")
+        assert run("policy", "list", "--as", "bob").text == listed
+        assert json.loads(run("policy", "list", "--as", "bob", "-o", "json").text)["policies"][0]["data_uuid"] == "bt"
+        get = ["key", "get", "at", "bt", "--as", "carol"]
+        both = ["--columns", "id,x", "--columns", "id,y"]
+        assert "not granted" in run(*get, *both, "--op", "train", "--out", "no", status=2).err
+        assert "z" in run(*get, "--op", "join", "--columns", "id,x", "--columns", "id,z", "--out", "no", status=2).err
+        run("key", "get", "at", "--as", "bob", "--op", "join", "--columns", "id", "--out", "no", status=2)
+        run("key", "get", "at", "--as", "carol", "--op", "join", "--out", "no", status=2)
+        assert not os.path.exists("no")
+        run(*get, *both, "--op", "join", "--out", "got")
+        assert read("got/at.key") == read("alice.data") and read("got/bt.key") == read("bob.data")
+        assert mode("got") == "0o700" and mode("got/at.key") == "0o600"
+        assert "exists already" in run(*get, *both, "--op", "join", "--out", "got", status=2).err
+        write("request.yaml", "op_name: join\nscope: default\nresources:\n  - resource_uri: at\n    columns: [id]\n")
+        assert run("key", "get", "--request", "request.yaml", "--as", "carol", "--out", "-").stdout == read("alice.data")
+        run("result", "register", "joined", "--data-key", "carol.data", "--ancestor", "at", "--ancestor", "bt", "--as", "carol")
+        run("vote", "request", "joined", "--as", "alice", "--out", "req")
+        run("vote", "result", "req", "--out", "none.json")
+        assert "not approved" in run("key", "export", "joined", "--votes", "none.json", "--out", "e", "--as", "alice", status=2).err
+        run("vote", "cast", "req", "--reject", "--as", "bob", "--out", "against")
+        assert "rejects" in run("vote", "result", "req", "against", "--out", "against.json").err
+        run("key", "export", "joined", "--votes", "against.json", "--out", "e", "--as", "alice", status=2)
+        run("vote", "cast", "req", "--approve", "--as", "bob", "--out", "for")
+        run("vote", "result", "req", "for", "--out", "for.json")
+        assert not os.path.exists("e")
+        run("key", "export", "joined", "--votes", "for.json", "--out", "e", "--as", "alice")
+        assert read("e") == read("carol.data") and mode("e") == "0o600"
+        run("key", "delete", "at", "--as", "bob", status=2)
+        run("rule", "delete", "at", "j", "--as", "alice")
+        assert "data_uuid: at" in run("policy", "list", "--as", "alice").text
+        run("policy", "delete", "at", "--as", "alice")
+        assert "no policies" in run("policy", "list", "--as", "alice").text
+        run("key", "delete", "at", "--as", "alice")
+        run("key", "delete", "at", "--as", "alice", status=2)
+        run("store", "backup", "--data-dir", "data", "--to", "copy.db")
+        assert "use" in run("store", "restore", "--data-dir", "data", "--from", "copy.db", status=5).err
+    capsa("store", "restore", "--data-dir", "data", "--from", "copy.db")
+    with Manager(*PLAIN) as manager:
+        capsa("manager", "show", "--manager-cert", "cm.crt", "--host", manager.host)
+        assert "data_uuid: bt" in capsa("policy", "list", "--as", "bob", "--host", manager.host).text
+        assert "another key" in capsa("policy", "list", "--as", "bob", "--host", manager.host,
+                                      "--manager-cert", "bob.crt", status=2).err
+
+
+@test
+def credentials_are_checked_before_anything_is_sent():
+    make_party("alice")
+    make_party("bob")
+    nobody = ["--host", "127.0.0.1:1"]
+    said = capsa("policy", "list", "--cert", "alice.crt", "--key", "bob.key", *nobody, status=1).err
+    assert "bob.key is not the key of the first certificate" in said
+    assert "private key is needed" in capsa("policy", "list", "--cert", "alice.crt", *nobody, status=1).err
+    assert "--as alice" in capsa("policy", "list", "--as", "alice", "--key", "alice.key", *nobody, status=1).err
+    env = {"CAPSA_CERT": "alice.crt", "CAPSA_KEY": "alice.key", "CAPSA_HOST": "127.0.0.1:1"}
+    capsa("policy", "list", status=5, env=env)
+    write("c.yaml", "host: 127.0.0.1:1\ncommon:\n  party_id: NOTME\n  cert_pems_file: alice.crt\n  private_key_file: alice.key\n")
+    assert "common.party_id is NOTME" in capsa("policy", "list", "--config-file", "c.yaml", status=1).err
+    write("d.yaml", "tee_plat: sgx\nhost: 127.0.0.1:1\n")
+    assert "cannot be verified" in capsa("manager", "show", "--config-file", "d.yaml", status=1).err
+
+
+CMS = """# made by hand
+host: "%s"
+tee_plat: sim
+tee_constraints:
+  mr_plat:
+  mr_boot: null
+  mr_ta: ~
+  mr_signer: ""
+root_ca_file:
+private_key_file:
+cert_chain_file:
+common:
+  party_id: %s
+  cert_pems_file:
+    - alice.crt
+  scheme: RSA
+  private_key_file: alice.key
+register_data_keys:
+  data_keys:
+    -
+      resource_uri: u1
+      data_key_b64: "AAECAwQFBgcICQoLDA0ODw=="
+    - resource_uri: u2
+      data_key_b64: AAECAwQFBgcICQoLDA0ODw==
+register_data_policy:
+  scope: default
+  data_uuid: u1
+  rules:
+    -
+      rule_id: r1
+      grantee_party_ids:
+        - BOB
+      columns:
+        - '*'
+      global_constraints:
+      op_constraints:
+        -
+          op_name: psi
+          constraints:
+get_data_policys:
+  scope:
+add_data_rule:
+  rule_id: unread
+  scope: default
+  data_uuid: u1
+  rule:
+    rule_id: r2
+    grantee_party_ids: [X]
+    columns: [a]
+    op_constraints: [{op_name: psi}]
+delete_data_rule:
+  scope: default
+  data_uuid: u1
+  rule_id: r1
+delete_data_policy:
+  scope: default
+  data_uuid: u1
+get_export_data_key_b64:
+  party_id: unread
+  resource_uri: u1
+  data_export_certificate_file: own.json
+delete_data_key:
+  resource_uri: u1
+"""
+
+
+@test
+def cms_by_its_yaml_file():
+    make_party("alice")
+    party = capsa("party", "id", "alice.crt").text.strip()
+    with Manager(*PLAIN) as manager:
+        write("cli.yaml", CMS % (manager.host, party))
+        cms = lambda name, status=0: capsa("cms", "--config-file", "cli.yaml", name, status=status)
+        assert cms("get-public-key").text.startswith("-----BEGIN PUBLIC KEY-----\n")
+        done = cms("register-cert")
+        assert done.text == "" and "add_data_rule.rule_id is never read" in done.err
+        assert "get_export_data_key_b64.party_id is never read" in done.err and done.err.count("\n") == 2
+        assert cms("register-data-keys").text == ""
+        assert cms("register-data-policy").text == ""
+        assert json.loads(cms("get-data-policys").text) == {"data_uuid": "u1", "rules": [
+            {"rule_id": "r1", "grantee_party_ids": ["BOB"], "op_constraints": [{"op_name": "psi"}], "columns": ["*"]}]}
+        assert '{\n  "data_uuid": "u1",\n  "rules": [\n    {\n      "rule_id": "r1",' in cms("get-data-policys").text
+        assert cms("add-data-rule").text == ""
+        cms("add-data-rule", status=2)
+        assert cms("delete-data-rule").text == ""
+        assert [r["rule_id"] for r in json.loads(cms("get-data-policys").text)["rules"]] == ["r2"]
+        capsa("vote", "request", "u1", "--as", "alice", "--out", "req")
+        capsa("vote", "result", "req", "--out", "own.json")
+        assert cms("get-export-data-key-b64").text == KEY16 + "\n"
+        assert cms("delete-data-policy").text == "" and cms("get-data-policys").text == ""
+        assert cms("delete-data-key").text == ""
+        cms("get-export-data-key-b64", status=2)
+        # the environment does not speak for the file
+        capsa("cms", "get-public-key", env={"CAPSA_HOST": "127.0.0.1:1", "CAPSA_CERT": "none"})
+        # some TLS files but not all: never silently without TLS
+        write("half.yaml", read("cli.yaml").replace(b"root_ca_file:\n", b"root_ca_file: ca.crt\n"))
+        assert "all (TLS) or not at all" in capsa("cms", "--config-file", "half.yaml", "get-public-key", status=1).err
+        write("bad.yaml", read("cli.yaml").replace(b"data_key_b64: AAEC", b"data_key_b64: @AEC"))
+        capsa("cms", "--config-file", "bad.yaml", "register-data-keys", status=1)
+
+
+def openssl(*args):
+    subprocess.run(["openssl", *args], check=True, capture_output=True)
+
+
+def make_tls():
+    os.mkdir("ca")
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca/ca.crt", "-subj", "/CN=ca", "-days", "2")
+    for name, extension in (("server", "subjectAltName=IP:127.0.0.1"), ("client", "extendedKeyUsage=clientAuth")):
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        write("ext", extension)
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca/ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-out",
+                f"{name}.crt", "-days", "2", "-extfile", "ext")
+    return ["--tls_config.enable_tls", "true", "--tls_config.server_cert_path", "server.crt",
+            "--tls_config.server_private_key_path", "server.key", "--tls_config.client_ca_cert_path", "ca"]
+
+
+@test
+def tls_with_and_without_a_client_certificate():
+    flags = make_tls()
+    with Manager(*flags) as manager:
+        show = ["manager", "show", "--host", manager.host]
+        mine = ["--tls-cert", "client.crt", "--tls-cert", "ca/ca.crt", "--tls-key", "client.key"]
+        capsa(*show, "--root-ca", "ca/ca.crt", *mine)
+        done = subprocess.run([f"{BIN}/capsa", *show, "--root-ca", "ca/ca.crt"], capture_output=True)
+        assert done.returncode in (2, 5) and done.stderr.count(b"\n") == 1
+        done = subprocess.run([f"{BIN}/capsa", *show, "--root-ca", "client.crt", *mine], capture_output=True)
+        assert done.returncode == 2, done
+        done = subprocess.run([f"{BIN}/capsa", *show], capture_output=True)
+        assert done.returncode == 5, done
+        write("cli.yaml", f"host: {manager.host}\nroot_ca_file: ca/ca.crt\nprivate_key_file: client.key\n"
+                          "cert_chain_file:\n  - client.crt\n  - ca/ca.crt\n")
+        capsa("cms", "get-public-key")
+        write("cli.yaml", f"host: {manager.host}\nroot_ca_file: ca/ca.crt\nprivate_key_file: client.key\ncert_chain_file: client.crt\n")
+        capsa("cms", "get-public-key")
+    with Manager(*flags, "--tls_config.client_auth", "none") as manager:
+        capsa("manager", "show", "--host", manager.host, "--root-ca", "ca/ca.crt")
+
+
+def main():
+    passed = failed = skipped = 0
+    wanted = sys.argv[1:]
+    for function in TESTS:
+        if wanted and function.__name__ not in wanted:
+            continue
+        folder = tempfile.mkdtemp(prefix="capsa-cli-")
+        os.chdir(folder)
+        try:
+            function()
+            passed += 1
+        except Skip as why:
+            print(f"skipped {function.__name__}: {why}")
+            skipped += 1
+        except Exception:
+            print(f"failed {function.__name__}")
+            traceback.print_exc(file=sys.stdout)
+            failed += 1
+        os.chdir("/")
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
