@@ -100,7 +100,7 @@ static inline capsa_result capsa_error_made(capsa_result made)
     do {                                                                                           \
         capsa_result capsa_try_result_ = (call);                                                   \
         if (capsa_try_result_.error != NULL) {                                                     \
-            return capsa_error_within(capsa_try_result_, __VA_ARGS__);                             \
+            return capsa_error_made(capsa_error_within(capsa_try_result_, __VA_ARGS__));           \
         }                                                                                          \
     } while (0)
 

@@ -158,6 +158,7 @@ static capsa_result run_get_export_data_key(struct capsa_cli *cli)
     const Cm__GetExportDataKeyResponse *answer =
         (const Cm__GetExportDataKeyResponse *)(const void *)message;
     CAPSA_REQUIRE(answer->data_key != NULL, MALFORMED, "the manager's answer has no key");
+    CAPSA_TRY(capsa_cli_data_key_check(answer->data_key->data_key_b64));
     capsa_cli_say(cli, "%s\n", answer->data_key->data_key_b64);
     return CAPSA_OK;
 }

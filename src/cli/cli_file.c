@@ -18,7 +18,7 @@ typedef capsa_result (*work_fn)(const char *source, const char *destination, cap
 
 static capsa_result with_bar(struct capsa_cli *cli, work_fn work, const char *verb,
                              const char *source, const char *destination, capsa_secret_bytes key,
-                             struct capsa_file_options *options)
+                             struct capsa_file_options options)
 {
     const char *slash = strrchr(source, '/');
     char name[64];
@@ -29,9 +29,9 @@ static capsa_result with_bar(struct capsa_cli *cli, work_fn work, const char *ve
         }
     }
     struct capsa_cli_progress progress = {.out = cli->err, .name = name};
-    options->progress = capsa_cli_progress_step;
-    options->context = &progress;
-    capsa_result result = work(source, destination, key, options);
+    options.progress = capsa_cli_progress_step;
+    options.context = &progress;
+    capsa_result result = work(source, destination, key, &options);
     capsa_cli_progress_end(&progress);
     return result;
 }
@@ -39,13 +39,13 @@ static capsa_result with_bar(struct capsa_cli *cli, work_fn work, const char *ve
 CAPSA_RESULT capsa_cli_seal(struct capsa_cli *cli, const char *source, const char *destination,
                             capsa_secret_bytes key, struct capsa_file_options options)
 {
-    return with_bar(cli, capsa_file_seal, "sealing", source, destination, key, &options);
+    return with_bar(cli, capsa_file_seal, "sealing", source, destination, key, options);
 }
 
 CAPSA_RESULT capsa_cli_open(struct capsa_cli *cli, const char *source, const char *destination,
                             capsa_secret_bytes key, struct capsa_file_options options)
 {
-    return with_bar(cli, capsa_file_open, "opening", source, destination, key, &options);
+    return with_bar(cli, capsa_file_open, "opening", source, destination, key, options);
 }
 
 /* ---- verbs ----------------------------------------------------------------------------------- */
@@ -71,16 +71,14 @@ static capsa_result run_work(struct capsa_cli *cli, bool seal)
     const char *key_path = capsa_cli_option(cli, "data-key");
     CAPSA_REQUIRE(!capsa_streq(source, "-") || !capsa_streq(key_path, "-"), USAGE,
                   "standard input cannot be both the key and the data");
+    CAPSA_TRY(capsa_cli_check_out(cli, destination));
     struct capsa_file_options options = {.format = CAPSA_FILE_ANY};
     CAPSA_TRY(read_options(cli, &options));
     CAPSA_AUTO_FREE(capsa_secret) key = NULL;
     CAPSA_TRY(capsa_cli_read_data_key(key_path, &key));
     capsa_secret_bytes borrowed = capsa_secret_borrow(key);
-    capsa_result result = seal ? capsa_cli_seal(cli, source, destination, borrowed, options)
-                               : capsa_cli_open(cli, source, destination, borrowed, options);
-    CAPSA_REQUIRE(capsa_code_of(result) != CAPSA_E_EXISTS, EXISTS,
-                  "%s exists already; --force replaces it", destination);
-    CAPSA_TRY(result);
+    CAPSA_TRY(seal ? capsa_cli_seal(cli, source, destination, borrowed, options)
+                   : capsa_cli_open(cli, source, destination, borrowed, options));
     if (!capsa_streq(destination, "-")) {
         capsa_cli_say(cli, "%s %s as %s\n", seal ? "sealed" : "opened", source, destination);
     }
@@ -125,7 +123,7 @@ static capsa_result run_show(struct capsa_cli *cli)
 static const struct capsa_cli_option seal_options[] = {
     {"data-key", "FILE", "the data key (capsa key new makes one)", CAPSA_CLI_NEEDED},
     {"format", "capsa|sdc1", "ours, or the original's; capsa", 0},
-    {"resource", "URI", "write into the header whose key it is; anybody can read it", 0},
+    {"resource", "URI", "write into the header which key it takes; anybody can read that", 0},
     {"threads", "N", "how many to work with; one for each processor", 0},
     {"force", NULL, "replace an existing file", 0},
     {.name = NULL},

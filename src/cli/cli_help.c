@@ -150,7 +150,8 @@ static capsa_result reference_shared(capsa_buf *text)
     static const struct capsa_cli_noun none = {.name = "", .help = ""};
     CAPSA_TRY(capsa_buf_str(
         text, "\n## Where and who\n"
-              "Verbs that sign take `--cert`, `--key`; verbs that talk to the manager take the "
+              "Verbs that sign take `--as`, or `--cert` and `--key`; verbs that talk to the "
+              "manager take the "
               "rest too. An option wins\nover the environment (`CAPSA_HOST`, `CAPSA_CERT`, "
               "`CAPSA_KEY`, `CAPSA_CONFIG_FILE`), and that over the file.\n\n"
               "| option | |\n|---|---|\n"));

@@ -30,7 +30,7 @@ static capsa_result run_new(struct capsa_cli *cli)
 
 static capsa_result push_key(struct capsa_json *keys, const char *uri, const char *path)
 {
-    CAPSA_AUTO(capsa_buf) base64 = capsa_buf_of(CAPSA_LIMIT_data_key_bytes * 2);
+    CAPSA_AUTO(capsa_buf) base64 = capsa_buf_of(CAPSA_CLI_KEY_TEXT);
     CAPSA_TRY(capsa_cli_read_data_key_text(path, &base64));
     const char *text;
     CAPSA_TRY(capsa_buf_cstr(&base64, &text));
@@ -126,7 +126,7 @@ static capsa_result write_exported(struct capsa_cli *cli, const char *uri,
 static capsa_result run_export(struct capsa_cli *cli)
 {
     const char *uri = cli->words[0];
-    CAPSA_TRY(capsa_cli_check_absent(cli, capsa_cli_option(cli, "out")));
+    CAPSA_TRY(capsa_cli_check_out(cli, capsa_cli_option(cli, "out")));
     CAPSA_AUTO_FREE(capsa_json) votes = NULL;
     CAPSA_TRY(capsa_cli_read_document(capsa_cli_option(cli, "votes"), &votes));
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(MIB(4));
@@ -207,8 +207,9 @@ static const struct capsa_cli_verb verbs[] = {
     {"register", "URI... --data-key FILE...",
      "Give data keys to the manager. Who registers a uuid first owns it.", 0, CAPSA_CLI_MANY,
      SIGNED_CALL, register_options, run_register},
-    {"get", "URI...", "Ask for keys as a job does: all of them or none, as the policies say.", 0,
-     CAPSA_CLI_MANY, SIGNED_CALL, get_options, capsa_cli_run_key_get},
+    {"get", "URI... --op NAME [--columns A,B...]",
+     "Ask for keys as a job does: all of them or none, as the policies say.", 0, CAPSA_CLI_MANY,
+     SIGNED_CALL, get_options, capsa_cli_run_key_get},
     {"export", "URI", "Get the key of a result (or of one's own data) with the owners' votes.", 1,
      1, SIGNED_CALL, export_options, run_export},
     {"delete", "URI...", "Make the manager forget keys of one's own.", 1, CAPSA_CLI_MANY,

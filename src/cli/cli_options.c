@@ -37,7 +37,7 @@ static capsa_result find_noun(struct capsa_cli *cli, const char *name)
         return CAPSA_OK;
     }
     const char *names[NAMES_MAX + 1] = {NULL};
-    for (size_t i = 0; capsa_cli_nouns[i] != NULL && i < NAMES_MAX; i++) {
+    for (size_t i = 0; i < NAMES_MAX && capsa_cli_nouns[i] != NULL; i++) {
         names[i] = capsa_cli_nouns[i]->name;
     }
     const char *nearest = capsa_nearest_name(name, names);
@@ -53,7 +53,7 @@ static capsa_result find_verb(struct capsa_cli *cli, const char *name)
         return CAPSA_OK;
     }
     const char *names[NAMES_MAX + 1] = {NULL};
-    for (size_t i = 0; cli->noun->verbs[i].name != NULL && i < NAMES_MAX; i++) {
+    for (size_t i = 0; i < NAMES_MAX && cli->noun->verbs[i].name != NULL; i++) {
         names[i] = cli->noun->verbs[i].name;
     }
     const char *nearest = capsa_nearest_name(name, names);

@@ -39,8 +39,8 @@ static capsa_result write_party(struct capsa_cli *cli, const struct capsa_privat
                                 const struct capsa_cert *cert, const char *key_path,
                                 const char *cert_path)
 {
-    CAPSA_TRY(capsa_cli_check_absent(cli, key_path));
-    CAPSA_TRY(capsa_cli_check_absent(cli, cert_path));
+    CAPSA_TRY(capsa_cli_check_out(cli, key_path));
+    CAPSA_TRY(capsa_cli_check_out(cli, cert_path));
     CAPSA_AUTO(capsa_buf) key_pem = capsa_buf_of(KIB(64));
     CAPSA_TRY(capsa_private_key_write(key, &key_pem));
     CAPSA_AUTO(capsa_buf) cert_pem = capsa_buf_of(KIB(64));

@@ -54,21 +54,24 @@ CAPSA_RESULT capsa_cli_set_text(struct capsa_cli *cli, const char *name, const c
     return capsa_cli_set(cli, name, capsa_json_new_string(text));
 }
 
-CAPSA_RESULT capsa_cli_check_absent(const struct capsa_cli *cli, const char *path)
+CAPSA_RESULT capsa_cli_check_out(const struct capsa_cli *cli, const char *path)
 {
-    CAPSA_REQUIRE(capsa_streq(path, "-") || capsa_cli_flag(cli, "force") || access(path, F_OK) != 0,
-                  EXISTS, "%s exists already; --force replaces it", path);
+    bool piped = capsa_streq(path, "-");
+    CAPSA_REQUIRE(!piped || !cli->json, USAGE,
+                  "-o json and the content cannot both go to standard output");
+    CAPSA_REQUIRE(piped || capsa_cli_flag(cli, "force") || access(path, F_OK) != 0, EXISTS,
+                  "%s exists already; --force replaces it", path);
     return CAPSA_OK;
 }
 
 static capsa_result write_file(struct capsa_cli *cli, const char *path, capsa_bytes content,
                                unsigned mode)
 {
+    CAPSA_TRY(capsa_cli_check_out(cli, path));
     if (capsa_streq(path, "-")) {
         capsa_cli_print(cli, content);
         return CAPSA_OK;
     }
-    CAPSA_TRY(capsa_cli_check_absent(cli, path));
     return capsa_file_write(path, content, mode, capsa_cli_flag(cli, "force"));
 }
 

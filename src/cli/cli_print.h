@@ -22,8 +22,9 @@ void capsa_cli_warn(struct capsa_cli *cli, const char *format, ...)
 CAPSA_RESULT capsa_cli_set(struct capsa_cli *cli, const char *name, struct capsa_json *value);
 CAPSA_RESULT capsa_cli_set_text(struct capsa_cli *cli, const char *name, const char *text);
 
-/* EXISTS when a file is in the way and --force was not given: before work is done in vain. */
-CAPSA_RESULT capsa_cli_check_absent(const struct capsa_cli *cli, const char *path);
+/* EXISTS when a file is in the way and --force was not given, USAGE when -o json is: before work is
+ * done in vain. */
+CAPSA_RESULT capsa_cli_check_out(const struct capsa_cli *cli, const char *path);
 /* "-" is standard output. An existing file is EXISTS unless --force was given. */
 CAPSA_RESULT capsa_cli_write_secret(struct capsa_cli *cli, const char *path, capsa_bytes content);
 CAPSA_RESULT capsa_cli_write_public(struct capsa_cli *cli, const char *path, capsa_bytes content);

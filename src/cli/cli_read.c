@@ -60,7 +60,7 @@ CAPSA_RESULT capsa_cli_read_document(const char *path, struct capsa_json **ret_d
 
 CAPSA_RESULT capsa_cli_read_data_key_text(const char *path, capsa_buf *ret_base64)
 {
-    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_LIMIT_data_key_bytes * 2);
+    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_CLI_KEY_TEXT);
     CAPSA_TRY(capsa_file_read(path, &text));
     capsa_bytes base64 = trimmed(capsa_buf_bytes(&text));
     CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(CAPSA_LIMIT_data_key_bytes);
@@ -83,9 +83,17 @@ CAPSA_RESULT capsa_cli_data_key_of(capsa_bytes base64, const char *where,
 
 CAPSA_RESULT capsa_cli_read_data_key(const char *path, struct capsa_secret **ret_key)
 {
-    CAPSA_AUTO(capsa_buf) base64 = capsa_buf_of(CAPSA_LIMIT_data_key_bytes * 2);
+    CAPSA_AUTO(capsa_buf) base64 = capsa_buf_of(CAPSA_CLI_KEY_TEXT);
     CAPSA_TRY(capsa_cli_read_data_key_text(path, &base64));
     return capsa_cli_data_key_of(capsa_buf_bytes(&base64), path, ret_key);
+}
+
+CAPSA_RESULT capsa_cli_data_key_check(const char *base64)
+{
+    CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(CAPSA_LIMIT_data_key_bytes);
+    CAPSA_TRY_AT(capsa_base64_parse(capsa_bytes_str(base64), CAPSA_BASE64_STD, &bytes),
+                 "what the manager gave is no data key");
+    return CAPSA_OK;
 }
 
 CAPSA_RESULT capsa_cli_new_data_key(int64_t bits, capsa_buf *ret_base64)

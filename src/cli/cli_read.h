@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/secret.h"
 #include "codec/json.h"
 
@@ -20,6 +21,9 @@ void capsa_texts_drop(capsa_texts *texts); /* callable twice, and on zeros */
 /* JSON when it begins as JSON does, else YAML. Errors name the file, line and column. */
 CAPSA_RESULT capsa_cli_read_document(const char *path, struct capsa_json **ret_document);
 
+/* Room for the longest data key as base64, and a line end. */
+#define CAPSA_CLI_KEY_TEXT ((size_t)CAPSA_LIMIT_data_key_bytes * 2)
+
 /* A data key as files hold it: base64 (standard, padded), white space around it allowed.
  * 1 to CAPSA_LIMIT_data_key_bytes bytes. "-" is standard input. */
 CAPSA_RESULT capsa_cli_read_data_key_text(const char *path, capsa_buf *ret_base64);
@@ -27,6 +31,8 @@ CAPSA_RESULT capsa_cli_read_data_key_text(const char *path, capsa_buf *ret_base6
 CAPSA_RESULT capsa_cli_read_data_key(const char *path, struct capsa_secret **ret_key);
 CAPSA_RESULT capsa_cli_data_key_of(capsa_bytes base64, const char *where,
                                    struct capsa_secret **ret_key);
+/* A key that came from a manager: nothing but base64, so that it cannot steer a terminal. */
+CAPSA_RESULT capsa_cli_data_key_check(const char *base64);
 /* A fresh one of `bits`, as base64 text. */
 CAPSA_RESULT capsa_cli_new_data_key(int64_t bits, capsa_buf *ret_base64);
 

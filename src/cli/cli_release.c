@@ -91,7 +91,8 @@ static capsa_result request_of_file(const struct capsa_cli *cli, const char *pat
 
 CAPSA_RESULT capsa_cli_write_key(struct capsa_cli *cli, const char *path, const char *base64)
 {
-    CAPSA_AUTO(capsa_buf) line = capsa_buf_of(CAPSA_LIMIT_data_key_bytes * 2);
+    CAPSA_TRY(capsa_cli_data_key_check(base64));
+    CAPSA_AUTO(capsa_buf) line = capsa_buf_of(CAPSA_CLI_KEY_TEXT);
     CAPSA_TRY(capsa_buf_format(&line, "%s\n", base64));
     return capsa_cli_write_secret(cli, path, capsa_buf_bytes(&line));
 }
@@ -153,7 +154,7 @@ static capsa_result plan_files(const struct capsa_cli *cli, const struct capsa_j
         const char *path;
         CAPSA_TRY(path_of(out, *ret_folder, uri, &name));
         CAPSA_TRY(capsa_buf_cstr(&name, &path));
-        CAPSA_TRY(capsa_cli_check_absent(cli, path));
+        CAPSA_TRY(capsa_cli_check_out(cli, path));
         CAPSA_TRY(capsa_cli_push_text(paths, "--out", path));
     }
     *ret_paths = capsa_cli_hand(&paths);

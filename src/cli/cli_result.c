@@ -10,7 +10,7 @@
 
 static capsa_result make_body(const struct capsa_cli *cli, struct capsa_json **ret_body)
 {
-    CAPSA_AUTO(capsa_buf) base64 = capsa_buf_of(CAPSA_LIMIT_data_key_bytes * 2);
+    CAPSA_AUTO(capsa_buf) base64 = capsa_buf_of(CAPSA_CLI_KEY_TEXT);
     CAPSA_TRY(capsa_cli_read_data_key_text(capsa_cli_option(cli, "data-key"), &base64));
     const char *key;
     CAPSA_TRY(capsa_buf_cstr(&base64, &key));

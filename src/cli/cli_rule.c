@@ -186,7 +186,7 @@ static const struct capsa_cli_option delete_options[] = {
 #define SIGNED_CALL (CAPSA_CLI_SERVER | CAPSA_CLI_SIGNS)
 
 static const struct capsa_cli_verb verbs[] = {
-    {"add", "UUID [FILE]",
+    {"add", "UUID FILE|--id RULE_ID ...",
      "Add a rule to a policy: of a file (YAML or JSON), or of --id, --grantee, --op, --columns and "
      "--constraint.",
      1, 2, SIGNED_CALL, add_options, run_add},

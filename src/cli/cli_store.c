@@ -66,10 +66,10 @@ static const struct capsa_cli_option restore_options[] = {
 };
 
 static const struct capsa_cli_verb verbs[] = {
-    {"backup", "", "Copy a store to a file, also while capsad runs.", 0, 0, 0, backup_options,
-     run_backup},
-    {"restore", "", "Put a copy in the store's place, while capsad does not run.", 0, 0, 0,
-     restore_options, run_restore},
+    {"backup", "--data-dir DIR", "Copy a store to a file, also while capsad runs.", 0, 0, 0,
+     backup_options, run_backup},
+    {"restore", "--data-dir DIR", "Put a copy in the store's place, while capsad does not run.", 0,
+     0, 0, restore_options, run_restore},
     {.name = NULL},
 };
 

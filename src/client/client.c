@@ -213,7 +213,8 @@ CAPSA_RESULT capsa_client_manager(struct capsa_client *client, const struct caps
     if (client->manager == NULL) {
         CAPSA_AUTO(capsa_buf) nonce = capsa_buf_of(128);
         CAPSA_TRY(make_nonce(&nonce));
-        Cm__GetRaCertRequest request = CM__GET_RA_CERT_REQUEST__INIT;
+        Cm__GetRaCertRequest request;
+        cm__get_ra_cert_request__init(&request);
         char *text = NULL;
         CAPSA_TRY(capsa_buf_take_str(&nonce, &text));
         request.nonce = text;
@@ -250,7 +251,8 @@ static capsa_result sign_request(const struct capsa_client *client, const struct
 
 static Cm__Jwe jwe_message(const capsa_jwe_out *out)
 {
-    Cm__Jwe jwe = CM__JWE__INIT;
+    Cm__Jwe jwe;
+    cm__jwe__init(&jwe);
     jwe.protected_header = out->protected_header;
     jwe.encrypted_key = out->encrypted_key;
     jwe.iv = out->iv;
@@ -294,7 +296,8 @@ CAPSA_RESULT capsa_client_call(struct capsa_client *client, enum capsa_client_me
                                 capsa_buf_bytes(&jws), &sealed),
                  "sealing to the manager's certificate");
     Cm__Jwe jwe = jwe_message(&sealed);
-    Cm__EncryptedRequest envelope = CM__ENCRYPTED_REQUEST__INIT;
+    Cm__EncryptedRequest envelope;
+    cm__encrypted_request__init(&envelope);
     envelope.message = &jwe;
     envelope.has_signature = true;
     CAPSA_AUTO_MESSAGE message = NULL;

@@ -91,24 +91,36 @@ CAPSA_RESULT capsa_km_owners_find(struct capsa_km_txn *txn, const char *uuid,
 
 /* ---- CreateResultDataKey --------------------------------------------------------------------- */
 
-/* One text for an ancestor that does not exist and one that was not released. */
-static capsa_result ancestor_add(struct capsa_km_call *call, const char *ancestor,
-                                 capsa_km_set *origins)
+/* What a result is declared to come from, and the originals that this amounts to. */
+typedef struct {
+    capsa_km_set ancestors;
+    capsa_km_set origins;
+} lineage;
+
+static void lineage_drop(lineage *line)
+{
+    capsa_km_set_drop(&line->ancestors);
+    capsa_km_set_drop(&line->origins);
+}
+
+/* One text for an ancestor that does not exist (any more) and one that was not released. */
+static capsa_result ancestor_add(struct capsa_km_call *call, const char *ancestor, lineage *line)
 {
     CAPSA_TRY(capsa_km_name_check("ancestor_uuids", ancestor));
     CAPSA_AUTO_RECORD(Rec__Resource) resource = NULL;
     CAPSA_AUTO_RECORD(Rec__Release) release = NULL;
     CAPSA_TRY(capsa_km_resource_find(call->txn, ancestor, &resource));
     CAPSA_TRY(capsa_km_release_find(call->txn, call->signer.spki, ancestor, &release));
-    CAPSA_REQUIRE(resource != NULL && release != NULL &&
+    CAPSA_REQUIRE(resource != NULL && !resource->is_deleted && release != NULL &&
                       release->incarnation == resource->incarnation,
                   DENIED, "ancestor \"%s\" was not released to the key that signs this", ancestor);
-    return capsa_km_origins_add(ancestor, resource, origins);
+    CAPSA_TRY(capsa_km_set_add(&line->ancestors, ancestor));
+    return capsa_km_origins_add(ancestor, resource, &line->origins);
 }
 
 static capsa_result ancestors_collect(struct capsa_km_call *call,
                                       const Cm__CreateResultDataKeyRequest__Body *body,
-                                      const char *uuid, capsa_km_set *origins)
+                                      const char *uuid, lineage *line)
 {
     CAPSA_REQUIRE(body->n_ancestor_uuids > 0, MALFORMED,
                   "ancestor_uuids: a result comes from something; name at least one");
@@ -117,24 +129,25 @@ static capsa_result ancestors_collect(struct capsa_km_call *call,
     for (size_t i = 0; i < body->n_ancestor_uuids; i++) {
         CAPSA_REQUIRE(!capsa_streq(body->ancestor_uuids[i], uuid), MALFORMED,
                       "ancestor_uuids[%zu]: \"%s\" cannot be its own ancestor", i, uuid);
-        CAPSA_TRY(ancestor_add(call, body->ancestor_uuids[i], origins));
+        CAPSA_TRY(ancestor_add(call, body->ancestor_uuids[i], line));
     }
-    CAPSA_REQUIRE(origins->count <= CAPSA_LIMIT_ancestors, TOO_LARGE,
-                  "the result comes from %zu originals, at most %d", origins->count,
+    CAPSA_REQUIRE(line->origins.count <= CAPSA_LIMIT_ancestors, TOO_LARGE,
+                  "the result comes from %zu originals, at most %d", line->origins.count,
                   CAPSA_LIMIT_ancestors);
     return CAPSA_OK;
 }
 
-/* A uuid that is taken is only good for the same key with the same originals. */
+/* A uuid that is taken is only good for the same key with the same ancestors. So no result can come
+ * to descend from itself: what exists keeps its lineage. */
 static capsa_result may_register(const struct capsa_km_call *call, const char *uuid,
-                                 const Rec__Resource *found, const capsa_km_set *origins)
+                                 const Rec__Resource *found, const lineage *line)
 {
     CAPSA_REQUIRE(found->is_result, DENIED,
                   "\"%s\" is original data; a result cannot take its place", uuid);
-    bool same =
-        capsa_streq(found->registrant, call->signer.spki) && found->n_origins == origins->count;
-    for (size_t i = 0; same && i < origins->count; i++) {
-        same = capsa_streq(found->origins[i], origins->items[i]);
+    bool same = capsa_streq(found->registrant, call->signer.spki) &&
+                found->n_ancestors == line->ancestors.count;
+    for (size_t i = 0; same && i < found->n_ancestors; i++) {
+        same = capsa_streq(found->ancestors[i], line->ancestors.items[i]);
     }
     CAPSA_REQUIRE(same, DENIED,
                   "\"%s\" is a result already; only the same key with the same ancestors may "
@@ -144,15 +157,17 @@ static capsa_result may_register(const struct capsa_km_call *call, const char *u
 }
 
 static capsa_result result_put(struct capsa_km_call *call, const char *uuid,
-                               const Rec__Resource *found, const capsa_km_set *origins,
+                               const Rec__Resource *found, const lineage *line,
                                const Cm__CreateResultDataKeyRequest__Body *body)
 {
     Rec__Resource resource = REC__RESOURCE__INIT;
     resource.is_result = true;
     resource.incarnation = found == NULL ? 1 : found->incarnation + (found->is_deleted ? 1 : 0);
     resource.created_at = found == NULL ? call->now : found->created_at;
-    resource.origins = origins->items;
-    resource.n_origins = origins->count;
+    resource.origins = line->origins.items;
+    resource.n_origins = line->origins.count;
+    resource.ancestors = line->ancestors.items;
+    resource.n_ancestors = line->ancestors.count;
     resource.registrant = call->signer.spki;
     CAPSA_AUTO(capsa_km_set) owners = {NULL, 0};
     CAPSA_TRY(capsa_km_owners_find(call->txn, uuid, &resource, &owners));
@@ -180,12 +195,12 @@ CAPSA_RESULT capsa_km_create_result_data_key(struct capsa_km_call *call)
     CAPSA_TRY(capsa_km_uri_parse(body->resource_uri, &uuid_buf));
     CAPSA_TRY(capsa_buf_cstr(&uuid_buf, &uuid));
 
-    CAPSA_AUTO(capsa_km_set) origins = {NULL, 0};
-    CAPSA_TRY(ancestors_collect(call, body, uuid, &origins));
+    CAPSA_AUTO(lineage) line = {{NULL, 0}, {NULL, 0}};
+    CAPSA_TRY(ancestors_collect(call, body, uuid, &line));
     CAPSA_AUTO_RECORD(Rec__Resource) found = NULL;
     CAPSA_TRY(capsa_km_resource_find(call->txn, uuid, &found));
     if (found != NULL) {
-        CAPSA_TRY(may_register(call, uuid, found, &origins));
+        CAPSA_TRY(may_register(call, uuid, found, &line));
     }
-    return result_put(call, uuid, found, &origins, body);
+    return result_put(call, uuid, found, &line, body);
 }

@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -145,11 +144,6 @@ static CAPSA_RESULT add_roots_file(SSL_CTX *ctx, const char *path, bool name_the
     }
 }
 
-static int is_visible(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
 static CAPSA_RESULT add_roots_entry(SSL_CTX *ctx, const char *directory, const char *name,
                                     bool name_them, size_t *count)
 {
@@ -164,20 +158,20 @@ static CAPSA_RESULT add_roots_entry(SSL_CTX *ctx, const char *directory, const c
     return add_roots_file(ctx, path, name_them, count);
 }
 
-static CAPSA_RESULT add_roots_directory(SSL_CTX *ctx, const char *directory, bool name_them,
+static CAPSA_RESULT add_roots_directory(SSL_CTX *ctx, const char *path, bool name_them,
                                         size_t *count)
 {
-    struct dirent **entries = NULL;
-    const int found = scandir(directory, &entries, is_visible, alphasort);
-    CAPSA_REQUIRE(found >= 0, IO, "%s: cannot list the directory", directory);
+    DIR *directory = opendir(path);
+    CAPSA_REQUIRE(directory != NULL, IO, "%s: cannot list the directory: %s", path,
+                  strerror(errno));
     capsa_result result = CAPSA_OK;
-    for (int i = 0; i < found; i++) {
-        if (!capsa_failed(result)) {
-            result = add_roots_entry(ctx, directory, entries[i]->d_name, name_them, count);
+    for (const struct dirent *entry = readdir(directory); entry != NULL && !capsa_failed(result);
+         entry = readdir(directory)) {
+        if (entry->d_name[0] != '.') {
+            result = add_roots_entry(ctx, path, entry->d_name, name_them, count);
         }
-        free(entries[i]);
     }
-    free(entries);
+    (void)closedir(directory);
     return result;
 }
 

@@ -24,7 +24,7 @@ void capsa_rpc_work_free(struct capsa_rpc_work *work)
     if (work == NULL) {
         return;
     }
-    work->service->body_bytes -= work->charged;
+    work->service->body_bytes -= work->request_charged + work->answer_charged;
     capsa_buf_drop(&work->request);
     capsa_buf_drop(&work->answer);
     capsa_dealloc(work);
@@ -54,15 +54,25 @@ static struct capsa_rpc_work *new_work(struct capsa_rpc_stream *stream)
     return work;
 }
 
-/* Count `more` bytes held for this call; false: over a limit. */
-static bool charge(struct capsa_rpc_stream *stream, size_t more)
+/* Count `more` bytes of a request; false: over a limit, by requests or by answers nobody reads. */
+static bool charge_request(struct capsa_rpc_stream *stream, size_t more)
 {
     struct capsa_rpc_session *session = stream->session;
-    stream->work->charged += more;
-    session->body_bytes += more;
+    stream->work->request_charged += more;
+    session->request_bytes += more;
     session->service->body_bytes += more;
-    return session->body_bytes <= CAPSA_LIMIT_connection_body &&
+    return session->request_bytes <= CAPSA_LIMIT_connection_body &&
+           session->answer_bytes <= CAPSA_LIMIT_connection_answers &&
            session->service->body_bytes <= CAPSA_LIMIT_server_body;
+}
+
+/* An answer is never refused; the next request is. */
+static void charge_answer(struct capsa_rpc_stream *stream)
+{
+    struct capsa_rpc_work *work = stream->work;
+    work->answer_charged = work->answer.len;
+    stream->session->answer_bytes += work->answer.len;
+    stream->session->service->body_bytes += work->answer.len;
 }
 
 /* The stream has no more use for its work, wherever that is. */
@@ -73,7 +83,8 @@ static void let_go_of_work(struct capsa_rpc_stream *stream)
         return;
     }
     const struct capsa_rpc_service *service = stream->session->service;
-    stream->session->body_bytes -= work->charged;
+    stream->session->request_bytes -= work->request_charged;
+    stream->session->answer_bytes -= work->answer_charged;
     stream->work = NULL;
     work->stream = NULL;
     if (stream->state != CAPSA_RPC_STREAM_SUBMITTED) {
@@ -402,7 +413,7 @@ CAPSA_RESULT capsa_rpc_stream_data(struct capsa_rpc_stream *stream, capsa_bytes 
     }
     struct capsa_rpc_refusal refusal = {.http = 200};
     capsa_rpc_body_feed(&stream->body, bytes, &stream->work->request, &refusal);
-    if (refusal.status == CAPSA_RPC_OK && !charge(stream, bytes.len)) {
+    if (refusal.status == CAPSA_RPC_OK && !charge_request(stream, bytes.len)) {
         capsa_rpc_refuse(&refusal, CAPSA_RPC_RESOURCE_EXHAUSTED,
                          "the server holds too many bytes of unfinished calls");
     }
@@ -444,7 +455,7 @@ CAPSA_RESULT capsa_rpc_stream_finish(struct capsa_rpc_stream *stream, struct cap
     if (work->failed) {
         return fail_with(stream, capsa_error_kept(&work->failure));
     }
-    (void)charge(stream, work->answer.len); /* an answer is never refused; the next request is */
+    charge_answer(stream);
     set_message(stream);
     set_status(stream, CAPSA_RPC_OK, "");
     stream->state = CAPSA_RPC_STREAM_ANSWERED;

@@ -54,7 +54,8 @@ struct capsa_rpc_session {
     int64_t greeting_until_us;
     int64_t goaway_at_us; /* INT64_MAX: not draining, or done */
     bool draining;
-    size_t body_bytes;
+    size_t request_bytes; /* held in memory for this connection */
+    size_t answer_bytes;
     const char *trouble; /* static */
 };
 

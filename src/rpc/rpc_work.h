@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Within rpc only: one call on its way from a stream to a worker and back. The loop's thread makes
- * and frees it; between submit and done a worker owns everything but `stream` and `charged`.
+ * and frees it; between submit and done a worker owns everything but `stream` and what is charged.
  */
 #pragma once
 
@@ -25,7 +25,8 @@ struct capsa_rpc_work {
 
     struct capsa_rpc_stream *stream; /* NULL: gone. Loop's thread only */
     struct capsa_rpc_service *service;
-    size_t charged; /* bytes counted against the server's body limit */
+    size_t request_charged; /* bytes counted against the body limits */
+    size_t answer_charged;
 
     struct capsa_rpc_work *before; /* the pool's queue and list of finished work */
     struct capsa_rpc_work *after;

@@ -171,6 +171,14 @@ def errors_for_programs():
 
 
 @test
+def json_and_content_do_not_share_standard_output():
+    write("k", KEY16)
+    write("f", "x")
+    for args in (["key", "new", "--out", "-"], ["file", "seal", "f", "-", "--data-key", "k"]):
+        assert "cannot both" in capsa(*args, "-o", "json", status=1).err
+
+
+@test
 def full_output_is_an_error():
     with open("/dev/full", "w") as full:
         done = subprocess.run([f"{BIN}/capsa", "config", "limits"], stdout=full, stderr=subprocess.PIPE)

@@ -11,6 +11,7 @@ CAPSA_FULL=1 (the long form of some tests), CAPSA_KEEP=1 (leave the temporary fo
 """
 
 import atexit
+import http.client
 import os
 import re
 import select
@@ -27,7 +28,9 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("CAPSA_BIN") or os.path.join(ROOT, "build", "bin")
-VECTORS = os.environ.get("CAPSA_VECTORS") or os.path.join(os.path.dirname(ROOT), "shared", "vectors")
+VECTORS = os.environ.get("CAPSA_VECTORS") or os.path.join(
+    os.path.dirname(ROOT), "shared", "vectors"
+)
 FULL = os.environ.get("CAPSA_FULL") == "1"
 CAPSAD = os.path.join(BIN, "capsad")
 CAPSA = os.path.join(BIN, "capsa")
@@ -95,7 +98,9 @@ class Suite:
     def main(self):
         words = sys.argv[1:]
         if not os.path.exists(CAPSAD):
-            print("FAIL: there is no %s; build first, or set CAPSA_BIN\n0 passed, 1 failed" % CAPSAD)
+            print(
+                "FAIL: there is no %s; build first, or set CAPSA_BIN\n0 passed, 1 failed" % CAPSAD
+            )
             sys.exit(1)
         chosen = [t for t in self.tests if not words or any(w in t[0].__name__ for w in words)]
         counts = {"ok": 0, "FAIL": 0, "skipped": 0}
@@ -126,8 +131,14 @@ class Suite:
                 text = str(error) or "assertion"
             print("FAIL %s: %s" % (name, text.replace("\n", " | ")[:2000]), flush=True)
             frames = traceback.extract_tb(error.__traceback__)
-            print("  at " + " < ".join("%s:%d" % (os.path.basename(f.filename), f.lineno)
-                                       for f in reversed(frames[-6:])), flush=True)
+            print(
+                "  at "
+                + " < ".join(
+                    "%s:%d" % (os.path.basename(f.filename), f.lineno)
+                    for f in reversed(frames[-6:])
+                ),
+                flush=True,
+            )
             return "FAIL"
         print("ok %s (%.1f s)" % (name, time.monotonic() - started), flush=True)
         return "ok"
@@ -154,17 +165,27 @@ def contains(text, *parts):
 
 def run(program, *arguments, stdin=None, cwd=None, env=None, timeout=PATIENCE):
     """Run to the end: (exit status, standard output, standard error), both as text."""
-    done = subprocess.run([program, *map(str, arguments)], input=stdin, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, cwd=cwd, env=env, timeout=timeout, text=True,
-                          stdin=subprocess.DEVNULL if stdin is None else None)
+    done = subprocess.run(
+        [program, *map(str, arguments)],
+        input=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
+        env=env,
+        timeout=timeout,
+        text=True,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+    )
     check_sanitizers(done.stderr)
     return done.returncode, done.stdout, done.stderr
 
 
 def check_sanitizers(text):
-    found = re.search(r"(ERROR: \w+Sanitizer.*|WARNING: ThreadSanitizer.*|.*runtime error: .*)", text)
+    found = re.search(
+        r"(ERROR: \w+Sanitizer.*|WARNING: ThreadSanitizer.*|.*runtime error: .*)", text
+    )
     if found:
-        raise AssertionError("sanitizer: " + text[found.start():found.start() + 1500])
+        raise AssertionError("sanitizer: " + text[found.start() : found.start() + 1500])
 
 
 class NotStarted(Exception):
@@ -215,9 +236,14 @@ class Server:
         self.starts += 1
         self.stderr_path = os.path.join(self.folder, "stderr.%d" % self.starts)
         with open(self.stderr_path, "wb") as errors:
-            self.process = subprocess.Popen([CAPSAD, *self.arguments()], cwd=self.folder,
-                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                            stderr=errors, preexec_fn=self.before)
+            self.process = subprocess.Popen(
+                [CAPSAD, *self.arguments()],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                preexec_fn=self.before,
+            )
         atexit.register(self.kill)
         found = READY.fullmatch(self._read_line())
         if not found:
@@ -256,6 +282,16 @@ class Server:
                         text += log.read()
         return text
 
+    def get(self, path, method="GET"):
+        """A page of the admin listener: (status, text, content type)."""
+        connection = http.client.HTTPConnection(self.admin, timeout=PATIENCE)
+        try:
+            connection.request(method, path)
+            response = connection.getresponse()
+            return response.status, response.read().decode(), response.getheader("content-type")
+        finally:
+            connection.close()
+
     def signal(self, number):
         self.process.send_signal(number)
 
@@ -292,7 +328,7 @@ class Server:
     def __exit__(self, kind, value, trace):
         if kind is not None:
             self.kill()
-        elif self.alive():
+        elif self.process and self.alive():
             self.stop()
 
 
@@ -302,8 +338,10 @@ def refused_start(*words, **flags):
     try:
         server.start()
     except NotStarted as refusal:
-        holds(refusal.status is not None and 0 < refusal.status < 128,
-              "exit status %s" % refusal.status)
+        holds(
+            refusal.status is not None and 0 < refusal.status < 128,
+            "exit status %s" % refusal.status,
+        )
         contains(refusal.text, *words)
         return refusal.text
     server.kill()

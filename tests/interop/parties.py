@@ -41,8 +41,9 @@ def unique(stem):
 
 
 def party_id_of_key(public_key):
-    der = public_key.public_bytes(serialization.Encoding.DER,
-                                  serialization.PublicFormat.SubjectPublicKeyInfo)
+    der = public_key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     return base64.b32encode(hashlib.sha256(der).digest()).decode().rstrip("=")
 
 
@@ -51,23 +52,37 @@ def name_of(text):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)] if text else [])
 
 
-def certificate(public_key, signer_key, subject="", issuer=None, ca=None, days=(-1, 30), sign_use=None):
+def certificate(
+    public_key, signer_key, subject="", issuer=None, ca=None, days=(-1, 30), sign_use=None
+):
     """One certificate. ca: None leaves basicConstraints out. sign_use: keyUsage keyCertSign."""
     now = datetime.datetime.now(datetime.timezone.utc)
-    builder = (x509.CertificateBuilder()
-               .subject_name(name_of(subject))
-               .issuer_name(name_of(subject if issuer is None else issuer))
-               .public_key(public_key)
-               .serial_number(x509.random_serial_number())
-               .not_valid_before(now + datetime.timedelta(days=days[0]))
-               .not_valid_after(now + datetime.timedelta(days=days[1])))
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name_of(subject))
+        .issuer_name(name_of(subject if issuer is None else issuer))
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + datetime.timedelta(days=days[0]))
+        .not_valid_after(now + datetime.timedelta(days=days[1]))
+    )
     if ca is not None:
         builder = builder.add_extension(x509.BasicConstraints(ca, None), critical=True)
     if sign_use is not None:
         builder = builder.add_extension(
-            x509.KeyUsage(digital_signature=True, content_commitment=False, key_encipherment=False,
-                          data_encipherment=False, key_agreement=False, key_cert_sign=sign_use,
-                          crl_sign=sign_use, encipher_only=False, decipher_only=False), critical=True)
+            x509.KeyUsage(
+                digital_signature=True,
+                content_commitment=False,
+                key_encipherment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                key_cert_sign=sign_use,
+                crl_sign=sign_use,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            critical=True,
+        )
     return builder.sign(signer_key, hashes.SHA256())
 
 
@@ -80,8 +95,9 @@ def pem_of(cert):
 
 
 def key_pem_of(private_key):
-    return private_key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                     serialization.NoEncryption()).decode()
+    return private_key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
 
 
 class Party:
@@ -135,17 +151,26 @@ def plain(name, subject="", kind="rsa", days=(-1, 30)):
 def under_root(name, root="root", kind="rsa", root_kind="rsa", days=(-1, 30), root_days=(-1, 30)):
     """Leaf and root."""
     own, top = key(name, kind), key(root, root_kind)
-    return Party(own, [certificate(own.public_key(), top, name, root, ca=False, days=days),
-                       certificate(top.public_key(), top, root, ca=True, sign_use=True, days=root_days)])
+    return Party(
+        own,
+        [
+            certificate(own.public_key(), top, name, root, ca=False, days=days),
+            certificate(top.public_key(), top, root, ca=True, sign_use=True, days=root_days),
+        ],
+    )
 
 
 def under_two(name, root="root", middle="middle", middle_ca=True, middle_days=(-1, 30)):
     """Leaf, intermediate and root."""
     own, between, top = key(name), key(middle), key(root)
-    return Party(own, [
-        certificate(own.public_key(), between, name, middle, ca=False),
-        certificate(between.public_key(), top, middle, root, ca=middle_ca, days=middle_days),
-        certificate(top.public_key(), top, root, ca=True, sign_use=True)])
+    return Party(
+        own,
+        [
+            certificate(own.public_key(), between, name, middle, ca=False),
+            certificate(between.public_key(), top, middle, root, ca=middle_ca, days=middle_days),
+            certificate(top.public_key(), top, root, ca=True, sign_use=True),
+        ],
+    )
 
 
 def long_chain(name, length):
@@ -154,6 +179,14 @@ def long_chain(name, length):
     chain = [certificate(signers[-1].public_key(), signers[-1], "level %d" % length, ca=True)]
     for depth in range(length - 1, 0, -1):
         own = key(name) if depth == 1 else signers[depth]
-        chain.insert(0, certificate(own.public_key(), signers[depth], "level %d" % depth,
-                                    "level %d" % (depth + 1), ca=depth > 1))
+        chain.insert(
+            0,
+            certificate(
+                own.public_key(),
+                signers[depth],
+                "level %d" % depth,
+                "level %d" % (depth + 1),
+                ca=depth > 1,
+            ),
+        )
     return Party(key(name), chain)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client of the capsule manager protocol in the raw: every layer of a request can be made wrong.
 
-A request is JSON text; a JWS around it (`sign`); a JWE around that (`seal`), sent by gRPC (`Client`).
+A request is JSON text; a JWS around it (`sign`); a JWE around that (`seal`); gRPC (`Client`).
 `Client.ask` makes all layers at once; its keyword arguments are the knobs of both. `Client` has
 verbs for the thirteen methods on top. The protobuf messages are compiled from proto/ when a script
 starts, into a pool of their own, so that the original SDK's messages may live in the same process.
@@ -34,10 +34,14 @@ MALFORMED, NOT_FOUND, EXISTS, DENIED, UNSUPPORTED, UNAUTHENTIC = 3, 5, 6, 7, 12,
 
 # Methods whose payload names the party that asks, and the member that does.
 PARTY_MEMBER = {
-    "CreateDataKeys": "owner_party_id", "DeleteDataKey": "owner_party_id",
-    "GetExportDataKey": "request_party_id", "CreateDataPolicy": "owner_party_id",
-    "ListDataPolicy": "owner_party_id", "AddDataRule": "owner_party_id",
-    "DeleteDataPolicy": "owner_party_id", "DeleteDataRule": "owner_party_id",
+    "CreateDataKeys": "owner_party_id",
+    "DeleteDataKey": "owner_party_id",
+    "GetExportDataKey": "request_party_id",
+    "CreateDataPolicy": "owner_party_id",
+    "ListDataPolicy": "owner_party_id",
+    "AddDataRule": "owner_party_id",
+    "DeleteDataPolicy": "owner_party_id",
+    "DeleteDataRule": "owner_party_id",
     "RegisterCert": "owner_party_id",
 }
 ENVELOPE_METHODS = list(PARTY_MEMBER) + ["GetDataKeys", "CreateResultDataKey"]
@@ -52,9 +56,20 @@ def descriptors():
     """The descriptors of proto/, compiled by the compiler that the build uses."""
     out = os.path.join(temporary_folder("proto"), "descriptors")
     proto = os.path.join(ROOT, "proto")
-    files = sorted(name for name in os.listdir(os.path.join(proto, "wire")) if name.endswith(".proto"))
-    subprocess.run(["protoc-c", "-I", proto, "--descriptor_set_out=" + out, "--include_imports",
-                    *("wire/" + name for name in files)], check=True)
+    files = sorted(
+        name for name in os.listdir(os.path.join(proto, "wire")) if name.endswith(".proto")
+    )
+    subprocess.run(
+        [
+            "protoc-c",
+            "-I",
+            proto,
+            "--descriptor_set_out=" + out,
+            "--include_imports",
+            *("wire/" + name for name in files),
+        ],
+        check=True,
+    )
     with open(out, "rb") as file:
         return descriptor_pb2.FileDescriptorSet.FromString(file.read())
 
@@ -132,8 +147,16 @@ def natural_alg(private_key):
 _OWN = object()
 
 
-def sign(payload, party, pretty=True, jws_alg=None, signed_alg=None, x5c=_OWN, jws_header=None,
-         tamper_jws=None):
+def sign(
+    payload,
+    party,
+    pretty=True,
+    jws_alg=None,
+    signed_alg=None,
+    x5c=_OWN,
+    jws_header=None,
+    tamper_jws=None,
+):
     """JWS text of the payload (bytes).
 
     jws_alg: what the header says. signed_alg: what the signature is, when different. x5c: the list
@@ -163,14 +186,28 @@ def oaep(alg):
     return padding.OAEP(padding.MGF1(digest), digest, None)
 
 
-def seal(plaintext, manager_key, pretty=True, alg="RSA-OAEP-256", wrapped_alg=None, enc="A128GCM",
-         cek=None, iv=32, aad=b"", said_aad=None, tag_bytes=16, jwe_header=None, encrypted_key=None,
-         tamper_jwe=None):
+def seal(
+    plaintext,
+    manager_key,
+    pretty=True,
+    alg="RSA-OAEP-256",
+    wrapped_alg=None,
+    enc="A128GCM",
+    cek=None,
+    iv=32,
+    aad=b"",
+    said_aad=None,
+    tag_bytes=16,
+    jwe_header=None,
+    encrypted_key=None,
+    tamper_jwe=None,
+):
     """The Jwe members of the plaintext, as a dictionary of text.
 
     alg, enc: what the header says; wrapped_alg: how the key is wrapped, when different. cek: bytes.
     iv: bytes or their number. aad: what the tag covers; said_aad: what is sent, when different.
-    tag_bytes: how much of the tag is sent. jwe_header: further members, or the whole header as text.
+    tag_bytes: how much of the tag is sent. jwe_header: further members, or the whole header as
+    text.
     encrypted_key: bytes to send instead. tamper_jwe(members): last change.
     """
     cek = cek if cek is not None else os.urandom(32 if enc == "A256GCM" else 16)
@@ -201,8 +238,19 @@ def seal(plaintext, manager_key, pretty=True, alg="RSA-OAEP-256", wrapped_alg=No
     return members
 
 
-SEAL_KNOBS = ("alg", "wrapped_alg", "enc", "cek", "iv", "aad", "said_aad", "tag_bytes", "jwe_header",
-              "encrypted_key", "tamper_jwe")
+SEAL_KNOBS = (
+    "alg",
+    "wrapped_alg",
+    "enc",
+    "cek",
+    "iv",
+    "aad",
+    "said_aad",
+    "tag_bytes",
+    "jwe_header",
+    "encrypted_key",
+    "tamper_jwe",
+)
 SIGN_KNOBS = ("jws_alg", "signed_alg", "x5c", "jws_header", "tamper_jws")
 
 # What the C++ TEE applications send: OAEP with SHA-1, a 12-byte IV, compact JSON.
@@ -257,7 +305,7 @@ class Answer:
 OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.enable_retries", 0)]
 _fresh = itertools.count(1)
 
-# Every data key that a test sent, for the test that looks for them in logs.
+# Every data key that a test made; no server may log one (scene.py).
 sent_keys = []
 
 
@@ -277,8 +325,11 @@ class Client:
     def __init__(self, target, credentials=None, timeout=PATIENCE, options=()):
         self.timeout = timeout
         every = OPTIONS + list(options)
-        self.channel = (grpc.secure_channel(target, credentials, every) if credentials
-                        else grpc.insecure_channel(target, every))
+        self.channel = (
+            grpc.secure_channel(target, credentials, every)
+            if credentials
+            else grpc.insecure_channel(target, every)
+        )
         self._manager_key = None
 
     def close(self):
@@ -294,8 +345,10 @@ class Client:
         """The gRPC callable; takes a message or bytes."""
         path = name if name.startswith("/") else SERVICE + name
         return self.channel.unary_unary(
-            path, lambda m: m if isinstance(m, bytes) else m.SerializeToString(),
-            manager_message(answer).FromString)
+            path,
+            lambda m: m if isinstance(m, bytes) else m.SerializeToString(),
+            manager_message(answer).FromString,
+        )
 
     def ra_cert(self, nonce="", **more):
         request = manager_message("GetRaCertRequest")(nonce=nonce)
@@ -312,10 +365,15 @@ class Client:
         pretty = knobs.get("pretty", True)
         plaintext = json_text(body, pretty)
         if party is not None:
-            plaintext = sign(plaintext, party, pretty,
-                             **{k: v for k, v in knobs.items() if k in SIGN_KNOBS})
-        members = seal(plaintext, self.manager_key(), pretty,
-                       **{k: v for k, v in knobs.items() if k in SEAL_KNOBS})
+            plaintext = sign(
+                plaintext, party, pretty, **{k: v for k, v in knobs.items() if k in SIGN_KNOBS}
+            )
+        members = seal(
+            plaintext,
+            self.manager_key(),
+            pretty,
+            **{k: v for k, v in knobs.items() if k in SEAL_KNOBS}
+        )
         request = manager_message("EncryptedRequest")()
         for name, value in members.items():
             setattr(request.message, name, value)
@@ -336,13 +394,21 @@ class Client:
         """keys: {uri: bytes}, or the list as it stands in the request."""
         if isinstance(keys, dict):
             keys = [{"resource_uri": uri, "data_key_b64": b64(data)} for uri, data in keys.items()]
-        return self.ask("CreateDataKeys", {"owner_party_id": party.id, "data_keys": keys}, party, **knobs)
+        return self.ask(
+            "CreateDataKeys", {"owner_party_id": party.id, "data_keys": keys}, party, **knobs
+        )
 
     def delete_key(self, party, uri, **knobs):
-        return self.ask("DeleteDataKey", {"owner_party_id": party.id, "resource_uri": uri}, party, **knobs)
+        return self.ask(
+            "DeleteDataKey", {"owner_party_id": party.id, "resource_uri": uri}, party, **knobs
+        )
 
     def create_policy(self, party, uuid, rules, scope="default", **knobs):
-        body = {"owner_party_id": party.id, "scope": scope, "policy": {"data_uuid": uuid, "rules": rules}}
+        body = {
+            "owner_party_id": party.id,
+            "scope": scope,
+            "policy": {"data_uuid": uuid, "rules": rules},
+        }
         return self.ask("CreateDataPolicy", body, party, **knobs)
 
     def add_rule(self, party, uuid, rule, scope="default", **knobs):
@@ -359,25 +425,47 @@ class Client:
 
     def list_policies(self, party, scope="default", **knobs):
         """{uuid: rules} of the party in the scope."""
-        answer = self.ask("ListDataPolicy", {"owner_party_id": party.id, "scope": scope}, party, **knobs).ok()
+        answer = self.ask(
+            "ListDataPolicy", {"owner_party_id": party.id, "scope": scope}, party, **knobs
+        ).ok()
         equal(set(answer.body) - {"policies"}, set(), "unknown members of the answer")
-        return {policy["data_uuid"]: policy.get("rules", []) for policy in answer.body.get("policies", [])}
+        return {
+            policy["data_uuid"]: policy.get("rules", [])
+            for policy in answer.body.get("policies", [])
+        }
 
     def register_cert(self, party, certs=None, owner=None, signer=None, **knobs):
         """As the SDK does: no x5c, signed by the leaf's key."""
-        body = {"owner_party_id": party.id if owner is None else owner,
-                "certs": party.pems if certs is None else certs, "scheme": "RSA"}
+        body = {
+            "owner_party_id": party.id if owner is None else owner,
+            "certs": party.pems if certs is None else certs,
+            "scheme": "RSA",
+        }
         knobs.setdefault("x5c", None)
         return self.ask("RegisterCert", body, signer or party, **knobs)
 
-    def get_keys(self, party, resources, op="psi", scope="default", initiator=None, cert=None, env=None,
-                 **knobs):
+    def get_keys(
+        self,
+        party,
+        resources,
+        op="psi",
+        scope="default",
+        initiator=None,
+        cert=None,
+        env=None,
+        **knobs
+    ):
         """resources: {uri: columns} or a list of uris (column "id" each)."""
         if not isinstance(resources, dict):
             resources = {uri: ["id"] for uri in resources}
-        request = {"initiator_party_id": party.id if initiator is None else initiator, "scope": scope,
-                   "op_name": op, "resources": [{"resource_uri": uri, "columns": columns}
-                                                for uri, columns in resources.items()]}
+        request = {
+            "initiator_party_id": party.id if initiator is None else initiator,
+            "scope": scope,
+            "op_name": op,
+            "resources": [
+                {"resource_uri": uri, "columns": columns} for uri, columns in resources.items()
+            ],
+        }
         if env is not None:
             request["env"] = env
         if not knobs.get("pretty", True):  # the C++ programs print what is empty
@@ -394,12 +482,23 @@ class Client:
         equal(set(answer.body) - {"data_keys", "cert"}, set(), "unknown members of the answer")
         uris = [entry["resource_uri"] for entry in answer.body["data_keys"]]
         equal(uris, list(resources), "order of the keys")
-        return {e["resource_uri"]: base64.b64decode(e["data_key_b64"], validate=True)
-                for e in answer.body["data_keys"]}
+        return {
+            e["resource_uri"]: base64.b64decode(e["data_key_b64"], validate=True)
+            for e in answer.body["data_keys"]
+        }
 
-    def create_result(self, party, uri, ancestors, data_key=None, owner="", scope="default", **knobs):
-        body = {"body": {"owner_id": owner, "resource_uri": uri, "scope": scope,
-                         "data_key_b64": b64(data_key or new_key()), "ancestor_uuids": ancestors}}
+    def create_result(
+        self, party, uri, ancestors, data_key=None, owner="", scope="default", **knobs
+    ):
+        body = {
+            "body": {
+                "owner_id": owner,
+                "resource_uri": uri,
+                "scope": scope,
+                "data_key_b64": b64(data_key or new_key()),
+                "ancestor_uuids": ancestors,
+            }
+        }
         return self.ask("CreateResultDataKey", body, party, **{**TEE, **knobs})
 
     def export(self, party, uri, votes, **knobs):
@@ -424,7 +523,9 @@ def rule(grantees, ops=("*",), columns=("*",), constraints=(), rule_id=None, op_
     made = {
         "grantee_party_ids": [g if isinstance(g, str) else g.id for g in grantees],
         "columns": list(columns),
-        "op_constraints": [{"op_name": name, "constraints": list(c)} for name, c in entries.items()],
+        "op_constraints": [
+            {"op_name": name, "constraints": list(c)} for name, c in entries.items()
+        ],
         "global_constraints": list(constraints),
     }
     if rule_id is not None:
@@ -432,23 +533,44 @@ def rule(grantees, ops=("*",), columns=("*",), constraints=(), rule_id=None, op_
     return made
 
 
-def vote_request(requester, uri, threshold=0, kind="TEE_DOWNLOAD", action="tee/download", chain=None,
-                 signer=None, body=None, **more):
+def vote_request(
+    requester,
+    uri,
+    threshold=0,
+    kind="TEE_DOWNLOAD",
+    action="tee/download",
+    chain=None,
+    signer=None,
+    body=None,
+    **more
+):
     """The signed request of a vote. body: text instead of the usual one; more: further members."""
-    members = {"type": kind, "approved_threshold": threshold,
-               "approved_action": "%s,%s" % (action, uri), **more}
+    members = {
+        "type": kind,
+        "approved_threshold": threshold,
+        "approved_action": "%s,%s" % (action, uri),
+        **more,
+    }
     members = {name: value for name, value in members.items() if value is not None}
     text = b64((body if body is not None else json.dumps(members)).encode())
-    return {"cert_chain": requester.pems if chain is None else chain, "body": text,
-            "vote_request_signature": b64(sign_bytes((signer or requester).key, "RS256", text.encode()))}
+    return {
+        "cert_chain": requester.pems if chain is None else chain,
+        "body": text,
+        "vote_request_signature": b64(
+            sign_bytes((signer or requester).key, "RS256", text.encode())
+        ),
+    }
 
 
 def vote(voter, request, action="APPROVE", chain=None, signer=None, body=None, over=None):
     """One voter's invite. over: the text that is signed behind the body, when a wrong one."""
     text = b64((body if body is not None else json.dumps({"action": action})).encode())
     signed = text + (request["vote_request_signature"] if over is None else over)
-    return {"cert_chain": voter.pems if chain is None else chain, "body": text,
-            "voter_signature": b64(sign_bytes((signer or voter).key, "RS256", signed.encode()))}
+    return {
+        "cert_chain": voter.pems if chain is None else chain,
+        "body": text,
+        "voter_signature": b64(sign_bytes((signer or voter).key, "RS256", signed.encode())),
+    }
 
 
 def vote_result(requester, uri, voters=(), **more):

@@ -2,7 +2,10 @@
 """The scene that most tests play in: one running manager, Alice and Bob who own data, and Carol who
 computes with it."""
 
+import re
+
 import parties
+import protocol
 from harness import Server
 from protocol import Client, fresh, new_key, rule
 
@@ -24,6 +27,10 @@ class Running:
     def stop(self):
         self.client.close()
         self.server.stop()
+        words = set(re.findall(r"[A-Za-z0-9+/=]{16,}", self.server.logs()))
+        logged = words.intersection(protocol.b64(key) for key in protocol.sent_keys)
+        if logged:
+            raise AssertionError("%d data keys stand in the logs" % len(logged))
 
     def __enter__(self):
         return self
@@ -40,9 +47,14 @@ def running(suite, insecure=False):
     """The manager that a script's tests share; or the one that believes what requests claim, as the
     original did."""
     if insecure:
-        return suite.shared("insecure_server", lambda: Running(
-            insecure_empty_columns_pass="true", insecure_claimed_initiator="true",
-            insecure_client_env="true"))
+        return suite.shared(
+            "insecure_server",
+            lambda: Running(
+                insecure_empty_columns_pass="true",
+                insecure_claimed_initiator="true",
+                insecure_client_env="true",
+            ),
+        )
     return suite.shared("server", Running)
 
 

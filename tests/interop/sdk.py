@@ -21,13 +21,20 @@ PROGRAMS = os.path.dirname(sys.executable)
 
 def frame(server, credentials=None, target=None):
     """The SDK's client of a server; credentials: (root, key, chain) as bytes."""
-    return CapsuleManagerFrame(target or server.target, "sim", TeeConstraints("", "", "", ""),
-                               CredentialsConf(*credentials) if credentials else None)
+    return CapsuleManagerFrame(
+        target or server.target,
+        "sim",
+        TeeConstraints("", "", "", ""),
+        CredentialsConf(*credentials) if credentials else None,
+    )
 
 
 def of(party):
     """The last two arguments of every SDK call."""
-    return {"cert_pems": [pem.encode() for pem in party.pems], "private_key": party.key_pem.encode()}
+    return {
+        "cert_pems": [pem.encode() for pem in party.pems],
+        "private_key": party.key_pem.encode(),
+    }
 
 
 # ---- Command lines ----------------------------------------------------------------------------
@@ -65,11 +72,19 @@ class Ours:
 
 
 def _checked(command):
-    done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
+    done = subprocess.run(
+        [str(word) for word in command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=PATIENCE,
+    )
     check_sanitizers(done.stderr)
     if done.returncode:
-        raise Failed("%s: status %d: %s" % (" ".join(map(str, command)), done.returncode, done.stderr[-800:]))
+        raise Failed(
+            "%s: status %d: %s" % (" ".join(map(str, command)), done.returncode, done.stderr[-800:])
+        )
     return done.stdout
 
 
@@ -106,7 +121,11 @@ def yaml(value, depth=0):
                 lines.append("%s%s:  # %s" % (pad, name, type(member).__name__))
                 lines.append(yaml(member, depth + 1))
             else:
-                lines.append(("%s%s: %s" % (pad, name, "" if member in ({}, []) else _scalar(member))).rstrip())
+                lines.append(
+                    (
+                        "%s%s: %s" % (pad, name, "" if member in ({}, []) else _scalar(member))
+                    ).rstrip()
+                )
     else:
         for member in value:
             if isinstance(member, dict):
@@ -127,10 +146,17 @@ def config(target, party, key_file, cert_files, **sections):
     """What cms reads. `tls` among the sections: (root, key, chain) as paths."""
     root, key, chain = sections.pop("tls", (None, None, None))
     return {
-        "host": target, "tee_plat": "sim",
+        "host": target,
+        "tee_plat": "sim",
         "tee_constraints": {"mr_plat": None, "mr_boot": None, "mr_ta": None, "mr_signer": None},
-        "root_ca_file": root, "private_key_file": key, "cert_chain_file": chain,
-        "common": {"party_id": party.id, "cert_pems_file": cert_files, "scheme": "RSA",
-                   "private_key_file": key_file},
+        "root_ca_file": root,
+        "private_key_file": key,
+        "cert_chain_file": chain,
+        "common": {
+            "party_id": party.id,
+            "cert_pems_file": cert_files,
+            "scheme": "RSA",
+            "private_key_file": key_file,
+        },
         **sections,
     }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is a key exported only with the consent of everybody whose data is in it?
 
-Votes: scenario 13 of the interoperation list with every negative case. The same through the original
-command line is in test_sdk.py.
+Votes: scenario 13 of the interoperation list with every negative case. The same by the original's
+command line is in test_tools.py.
 """
 
 import json
@@ -10,8 +10,19 @@ import json
 import parties
 from harness import Suite, equal, holds
 from parties import certificate
-from protocol import (DENIED, MALFORMED, UNAUTHENTIC, UNSUPPORTED, b64, fresh, new_key, sign_bytes, vote,
-                      vote_request, vote_result)
+from protocol import (
+    DENIED,
+    MALFORMED,
+    UNAUTHENTIC,
+    UNSUPPORTED,
+    b64,
+    fresh,
+    new_key,
+    sign_bytes,
+    vote,
+    vote_request,
+    vote_result,
+)
 from scene import PACKAGES, alice, bob, carol, owned, released, running
 
 suite = Suite()
@@ -66,8 +77,18 @@ def sole_owner_needs_no_votes():
 def requester_who_owns_nothing_needs_everybody():
     result, data = result_of_two()
     for voters in ([], [alice()], [bob()], [carol()], [carol(), alice()]):
-        is_refused(carol(), result, vote_result(carol(), result, voters), "%d votes" % len(voters), DENIED_ONLY)
-    equal(client().exported(carol(), result, vote_result(carol(), result, [alice(), bob()])), data, "key")
+        is_refused(
+            carol(),
+            result,
+            vote_result(carol(), result, voters),
+            "%d votes" % len(voters),
+            DENIED_ONLY,
+        )
+    equal(
+        client().exported(carol(), result, vote_result(carol(), result, [alice(), bob()])),
+        data,
+        "key",
+    )
 
 
 @suite.test
@@ -78,7 +99,13 @@ def S2_D02_voter_who_votes_twice_counts_once():
         twice = {"vote_request": request, "vote_invite": [vote(v, request) for v in voters]}
         is_refused(carol(), result, twice, "the same voter again", DENIED_ONLY)
     again = parties.plain("alice", "alice, with another certificate")
-    is_refused(carol(), result, vote_result(carol(), result, [alice(), again]), "another certificate", DENIED_ONLY)
+    is_refused(
+        carol(),
+        result,
+        vote_result(carol(), result, [alice(), again]),
+        "another certificate",
+        DENIED_ONLY,
+    )
     once = vote_result(carol(), result, [alice()])
     once["vote_invite"] *= 2
     is_refused(carol(), result, once, "a copy of a vote", DENIED_ONLY)
@@ -86,13 +113,15 @@ def S2_D02_voter_who_votes_twice_counts_once():
 
 @suite.test
 def S1_D01_votes_of_forged_chains_are_refused():
-    # The victim's public certificate behind one's own: the original counted it as the victim's vote.
+    # The victim's public certificate behind one's own: the original counted that as its vote.
     result, _ = result_of_two()
     forger = parties.plain("forger")
     forged = {
         "victim's certificate last": forger.pems + bob().pems,
-        "with the victim's name as issuer": [parties.pem_of(certificate(
-            forger.key.public_key(), forger.key, "x", "")), bob().pem],
+        "with the victim's name as issuer": [
+            parties.pem_of(certificate(forger.key.public_key(), forger.key, "x", "")),
+            bob().pem,
+        ],
         "victim's certificate first": bob().pems + forger.pems,
         "victim's alone": bob().pems,
         "twice the victim's": bob().pems * 2,
@@ -117,14 +146,21 @@ def votes_by_chains_are_counted_for_their_root():
     equal(client().exported(alice(), uuid, vote_result(alice(), uuid, [sibling])), data, "key")
     equal(client().exported(leaf, uuid, vote_result(leaf, uuid)), data, "key")
     for what, chain in {
-            "root left out": leaf.pems[:2], "middle left out": [leaf.pems[0], leaf.pems[2]],
-            "wrong order": list(reversed(leaf.pems)), "none": [], "empty text": [""],
-            "no certificate": ["x"], "two in one text": ["".join(leaf.pems)]}.items():
+        "root left out": leaf.pems[:2],
+        "middle left out": [leaf.pems[0], leaf.pems[2]],
+        "wrong order": list(reversed(leaf.pems)),
+        "none": [],
+        "empty text": [""],
+        "no certificate": ["x"],
+        "two in one text": ["".join(leaf.pems)],
+    }.items():
         request = vote_request(alice(), uuid)
         votes = {"vote_request": request, "vote_invite": [vote(leaf, request, chain=chain)]}
         is_refused(alice(), uuid, votes, what)
-    for what, voter in {"middle is no CA": parties.under_two("leaf", middle_ca=False),
-                        "leaf ended": parties.under_root("leaf", days=(-10, -1))}.items():
+    for what, voter in {
+        "middle is no CA": parties.under_two("leaf", middle_ca=False),
+        "leaf ended": parties.under_root("leaf", days=(-10, -1)),
+    }.items():
         owner_uuid, _ = owned(client(), parties.under_root("leaf"))
         is_refused(alice(), owner_uuid, vote_result(alice(), owner_uuid, [voter]), what)
 
@@ -135,29 +171,43 @@ def rejections_and_bad_votes_are_refused():
     request = vote_request(alice(), result)
     other = vote_request(alice(), result, threshold=1)
     for what, invite in {
-            "REJECT": vote(bob(), request, action="REJECT"),
-            "unknown action": vote(bob(), request, action="MAYBE"),
-            "lower case": vote(bob(), request, action="approve"),
-            "no action": vote(bob(), request, body="{}"),
-            "no object": vote(bob(), request, body="[]"),
-            "no JSON": vote(bob(), request, body="APPROVE"),
-            "action twice": vote(bob(), request, body='{"action":"REJECT","action":"APPROVE"}'),
-            "signed by another": vote(bob(), request, signer=alice()),
-            "signed over the body alone": vote(bob(), request, over=""),
-            "signed over another request": vote(bob(), request, over=other["vote_request_signature"]),
-            "signed with a separator": vote(bob(), request, over="." + request["vote_request_signature"]),
-            "no signature": {**vote(bob(), request), "voter_signature": ""},
-            "no base64": {**vote(bob(), request), "voter_signature": "*"},
-            "body changed": {**vote(bob(), request, action="REJECT"), "body": b64(b'{"action":"APPROVE"}')},
+        "REJECT": vote(bob(), request, action="REJECT"),
+        "unknown action": vote(bob(), request, action="MAYBE"),
+        "lower case": vote(bob(), request, action="approve"),
+        "no action": vote(bob(), request, body="{}"),
+        "no object": vote(bob(), request, body="[]"),
+        "no JSON": vote(bob(), request, body="APPROVE"),
+        "action twice": vote(bob(), request, body='{"action":"REJECT","action":"APPROVE"}'),
+        "signed by another": vote(bob(), request, signer=alice()),
+        "signed over the body alone": vote(bob(), request, over=""),
+        "signed over another request": vote(bob(), request, over=other["vote_request_signature"]),
+        "signed with a separator": vote(
+            bob(), request, over="." + request["vote_request_signature"]
+        ),
+        "no signature": {**vote(bob(), request), "voter_signature": ""},
+        "no base64": {**vote(bob(), request), "voter_signature": "*"},
+        "body changed": {
+            **vote(bob(), request, action="REJECT"),
+            "body": b64(b'{"action":"APPROVE"}'),
+        },
     }.items():
         is_refused(alice(), result, {"vote_request": request, "vote_invite": [invite]}, what)
         # A bad vote is not passed over because a good one stands beside it.
         if what in ("REJECT", "signed by another"):
             good = vote(bob(), request)
-            is_refused(alice(), result, {"vote_request": request, "vote_invite": [good, invite]}, what + ", and a good one")
+            is_refused(
+                alice(),
+                result,
+                {"vote_request": request, "vote_invite": [good, invite]},
+                what + ", and a good one",
+            )
     stranger = vote(parties.plain("stranger"), request, signer=alice())
-    is_refused(alice(), result, {"vote_request": request, "vote_invite": [vote(bob(), request), stranger]},
-               "a stranger's bad signature beside a good vote")
+    is_refused(
+        alice(),
+        result,
+        {"vote_request": request, "vote_invite": [vote(bob(), request), stranger]},
+        "a stranger's bad signature beside a good vote",
+    )
 
 
 @suite.test
@@ -172,8 +222,12 @@ def S3_votes_are_for_one_request_only():
     is_refused(bob(), result, good, "another requester, an owner")
     moved = {"vote_request": vote_request(alice(), second), "vote_invite": good["vote_invite"]}
     is_refused(alice(), second, moved, "a vote moved to another request")
-    is_refused(carol(), result, {"vote_request": vote_request(carol(), result), "vote_invite": good["vote_invite"]},
-               "a vote moved to another requester")
+    is_refused(
+        carol(),
+        result,
+        {"vote_request": vote_request(carol(), result), "vote_invite": good["vote_invite"]},
+        "a vote moved to another requester",
+    )
 
 
 @suite.test
@@ -184,24 +238,48 @@ def vote_requests_are_checked():
         request = vote_request(alice(), result, **more)
         return {"vote_request": request, "vote_invite": [vote(bob(), request)]}
 
-    equal(client().exported(alice(), result, votes(vote_request_id="1", initiator="x", voters=["y"], extra=1)),
-          data, "key")
+    equal(
+        client().exported(
+            alice(), result, votes(vote_request_id="1", initiator="x", voters=["y"], extra=1)
+        ),
+        data,
+        "key",
+    )
     equal(client().exported(alice(), result, votes(action="anything")), data, "key")
     threshold = {"type": "TEE_DOWNLOAD", "approved_action": "a," + result}
     for what, bad in {
-            "another type": votes(kind="NODE_ROUTE"), "unknown type": votes(kind="X"), "no type": votes(kind=None),
-            "another resource": votes(body=json.dumps({**threshold, "approved_threshold": 0, "approved_action": "a,x"})),
-            "a prefix of it": votes(body=json.dumps({**threshold, "approved_threshold": 0, "approved_action": "a," + result[:-1]})),
-            "blank before it": votes(body=json.dumps({**threshold, "approved_threshold": 0, "approved_action": "a, " + result})),
-            "no action": votes(body=json.dumps({"type": "TEE_DOWNLOAD", "approved_threshold": 0})),
-            "no comma": votes(body=json.dumps({**threshold, "approved_threshold": 0, "approved_action": result})),
-            "no threshold": votes(body=json.dumps(threshold)),
-            "threshold is text": votes(body=json.dumps({**threshold, "approved_threshold": "0"})),
-            "threshold is negative": votes(body=json.dumps({**threshold, "approved_threshold": -1})),
-            "threshold is a fraction": votes(body=json.dumps({**threshold, "approved_threshold": 0.5})),
-            "threshold is too large": votes(body=json.dumps({**threshold, "approved_threshold": 1 << 32})),
-            "signed by another": votes(signer=bob()), "no JSON": votes(body="x"), "an array": votes(body="[]"),
-            "another requester's chain": votes(chain=bob().pems), "no chain": votes(chain=[]),
+        "another type": votes(kind="NODE_ROUTE"),
+        "unknown type": votes(kind="X"),
+        "no type": votes(kind=None),
+        "another resource": votes(
+            body=json.dumps({**threshold, "approved_threshold": 0, "approved_action": "a,x"})
+        ),
+        "a prefix of it": votes(
+            body=json.dumps(
+                {**threshold, "approved_threshold": 0, "approved_action": "a," + result[:-1]}
+            )
+        ),
+        "blank before it": votes(
+            body=json.dumps(
+                {**threshold, "approved_threshold": 0, "approved_action": "a, " + result}
+            )
+        ),
+        "no action": votes(body=json.dumps({"type": "TEE_DOWNLOAD", "approved_threshold": 0})),
+        "no comma": votes(
+            body=json.dumps({**threshold, "approved_threshold": 0, "approved_action": result})
+        ),
+        "no threshold": votes(body=json.dumps(threshold)),
+        "threshold is text": votes(body=json.dumps({**threshold, "approved_threshold": "0"})),
+        "threshold is negative": votes(body=json.dumps({**threshold, "approved_threshold": -1})),
+        "threshold is a fraction": votes(body=json.dumps({**threshold, "approved_threshold": 0.5})),
+        "threshold is too large": votes(
+            body=json.dumps({**threshold, "approved_threshold": 1 << 32})
+        ),
+        "signed by another": votes(signer=bob()),
+        "no JSON": votes(body="x"),
+        "an array": votes(body="[]"),
+        "another requester's chain": votes(chain=bob().pems),
+        "no chain": votes(chain=[]),
     }.items():
         is_refused(alice(), result, bad, what)
 
@@ -210,15 +288,50 @@ def vote_requests_are_checked():
 def D23_threshold_only_raises_what_is_needed():
     result, data = result_of_two()
     for threshold in (0, 1):
-        equal(client().exported(alice(), result, vote_result(alice(), result, [bob()], threshold=threshold)), data, "key")
-    is_refused(alice(), result, vote_result(alice(), result, [bob()], threshold=2), "threshold 2", DENIED_ONLY)
-    is_refused(carol(), result, vote_result(carol(), result, [bob()], threshold=0), "threshold 0", DENIED_ONLY)
-    is_refused(carol(), result, vote_result(carol(), result, [bob()], threshold=1), "threshold 1", DENIED_ONLY)
-    is_refused(carol(), result, vote_result(carol(), result, [alice(), bob()], threshold=4294967295),
-               "a threshold beyond all voters", DENIED_ONLY)
+        equal(
+            client().exported(
+                alice(), result, vote_result(alice(), result, [bob()], threshold=threshold)
+            ),
+            data,
+            "key",
+        )
+    is_refused(
+        alice(),
+        result,
+        vote_result(alice(), result, [bob()], threshold=2),
+        "threshold 2",
+        DENIED_ONLY,
+    )
+    is_refused(
+        carol(),
+        result,
+        vote_result(carol(), result, [bob()], threshold=0),
+        "threshold 0",
+        DENIED_ONLY,
+    )
+    is_refused(
+        carol(),
+        result,
+        vote_result(carol(), result, [bob()], threshold=1),
+        "threshold 1",
+        DENIED_ONLY,
+    )
+    is_refused(
+        carol(),
+        result,
+        vote_result(carol(), result, [alice(), bob()], threshold=4294967295),
+        "a threshold beyond all voters",
+        DENIED_ONLY,
+    )
     # Those who own nothing of it cannot make up the number.
     strangers = [bob(), carol(), parties.plain("stranger")]
-    is_refused(alice(), result, vote_result(alice(), result, strangers, threshold=2), "strangers", DENIED_ONLY)
+    is_refused(
+        alice(),
+        result,
+        vote_result(alice(), result, strangers, threshold=2),
+        "strangers",
+        DENIED_ONLY,
+    )
 
 
 @suite.test
@@ -226,18 +339,26 @@ def malformed_vote_results_are_refused():
     result, _ = result_of_two()
     good = vote_result(alice(), result, [bob()])
     for what, bad in {
-            "empty": "", "no JSON": "{", "an array": "[]", "text": '"x"', "null": "null", "empty object": "{}",
-            "no request": {"vote_invite": good["vote_invite"]},
-            "empty request": {"vote_request": {}, "vote_invite": []},
-            "request is null": {"vote_request": None, "vote_invite": []},
-            "invites are no list": {"vote_request": good["vote_request"], "vote_invite": {}},
-            "an invite is null": {"vote_request": good["vote_request"], "vote_invite": [None]},
-            "an invite is empty": {"vote_request": good["vote_request"], "vote_invite": [{}]},
-            "trailing bytes": json.dumps(good) + "x",
-            "request twice": '{"vote_request":%s,"vote_request":%s,"vote_invite":[]}' % (
-                (json.dumps(good["vote_request"]),) * 2),
-            "257 votes": {"vote_request": good["vote_request"], "vote_invite": good["vote_invite"] * 257},
-            "deep": "[" * 10000,
+        "empty": "",
+        "no JSON": "{",
+        "an array": "[]",
+        "text": '"x"',
+        "null": "null",
+        "empty object": "{}",
+        "no request": {"vote_invite": good["vote_invite"]},
+        "empty request": {"vote_request": {}, "vote_invite": []},
+        "request is null": {"vote_request": None, "vote_invite": []},
+        "invites are no list": {"vote_request": good["vote_request"], "vote_invite": {}},
+        "an invite is null": {"vote_request": good["vote_request"], "vote_invite": [None]},
+        "an invite is empty": {"vote_request": good["vote_request"], "vote_invite": [{}]},
+        "trailing bytes": json.dumps(good) + "x",
+        "request twice": '{"vote_request":%s,"vote_request":%s,"vote_invite":[]}'
+        % ((json.dumps(good["vote_request"]),) * 2),
+        "257 votes": {
+            "vote_request": good["vote_request"],
+            "vote_invite": good["vote_invite"] * 257,
+        },
+        "deep": "[" * 10000,
     }.items():
         is_refused(alice(), result, bad, what)
     client().exported(alice(), result, good)
@@ -262,7 +383,11 @@ def exports_of_what_is_not_there_look_like_denials():
 def exports_need_the_requesters_signature():
     uuid, _ = owned(client(), alice())
     votes = vote_result(alice(), uuid)
-    body = {"request_party_id": alice().id, "resource_uri": uuid, "data_export_certificate": json.dumps(votes)}
+    body = {
+        "request_party_id": alice().id,
+        "resource_uri": uuid,
+        "data_export_certificate": json.dumps(votes),
+    }
     client().ask("GetExportDataKey", body).is_refused(MALFORMED)
     client().ask("GetExportDataKey", body, bob()).is_refused(UNAUTHENTIC)
     client().ask("GetExportDataKey", body, alice(), x5c=None).is_refused(UNAUTHENTIC)
@@ -279,7 +404,11 @@ def votes_have_one_kind_of_signature_for_each_kind_of_key():
     def signed(voter, alg):
         request = vote_request(alice(), uuid)
         text = (body + request["vote_request_signature"]).encode()
-        invite = {"cert_chain": voter.pems, "body": body, "voter_signature": b64(sign_bytes(voter.key, alg, text))}
+        invite = {
+            "cert_chain": voter.pems,
+            "body": body,
+            "voter_signature": b64(sign_bytes(voter.key, alg, text)),
+        }
         return {"vote_request": request, "vote_invite": [invite]}
 
     equal(client().exported(alice(), uuid, signed(ec, "ES256")), data, "key")

@@ -11,8 +11,19 @@ import re
 
 import parties
 from harness import VECTORS, Skip, Suite, equal, holds
-from protocol import (DENIED, EXISTS, MALFORMED, NOT_FOUND, TEE, UNAUTHENTIC, Client, b64, fresh, new_key,
-                      rule)
+from protocol import (
+    DENIED,
+    EXISTS,
+    MALFORMED,
+    NOT_FOUND,
+    TEE,
+    UNAUTHENTIC,
+    Client,
+    b64,
+    fresh,
+    new_key,
+    rule,
+)
 from scene import PACKAGES, alice, bob, carol, owned, running
 
 suite = Suite()
@@ -84,7 +95,9 @@ def empty_rule_ids_are_filled_in():
     holds(all(ids) and len(set(ids)) == 3, "rule ids are %r" % ids)
     client().delete_rule(alice(), uuid, "").is_refused(MALFORMED)
     client().delete_rule(alice(), uuid, ids[1]).ok()
-    equal([r["rule_id"] for r in client().list_policies(alice())[uuid]], [ids[0], ids[2]], "rule ids")
+    equal(
+        [r["rule_id"] for r in client().list_policies(alice())[uuid]], [ids[0], ids[2]], "rule ids"
+    )
 
 
 @suite.test
@@ -119,10 +132,21 @@ def scopes_are_apart():
 @suite.test
 def constraints_that_do_not_compile_are_refused_when_added():
     uuid, _ = owned(client(), alice())
-    for text in ('r.op_name = "psi"', "r.columns.len() == 2", "1.5 < 2", "((true)", "let x = 1", "true;"):
-        answer = client().add_rule(alice(), uuid, rule([bob()], constraints=["true", text], rule_id="mine"))
+    for text in (
+        'r.op_name = "psi"',
+        "r.columns.len() == 2",
+        "1.5 < 2",
+        "((true)",
+        "let x = 1",
+        "true;",
+    ):
+        answer = client().add_rule(
+            alice(), uuid, rule([bob()], constraints=["true", text], rule_id="mine")
+        )
         answer.is_refused(MALFORMED, "mine", "line 1", "column")
-        answer = client().create_policy(alice(), uuid, [rule([bob()], op_constraints={"psi": [text]})])
+        answer = client().create_policy(
+            alice(), uuid, [rule([bob()], op_constraints={"psi": [text]})]
+        )
         answer.is_refused(MALFORMED, "line 1", "column")
     equal(client().list_policies(alice()).get(uuid), None, "policy after refusals")
 
@@ -134,7 +158,9 @@ def constraints_that_do_not_compile_are_refused_when_added():
 def strangers_change_nothing():
     rules = [rule([bob()], rule_id="mine")]
     uuid, data = owned(client(), alice(), rules)
-    stranger, theirs = parties.plain("stranger"), rule([parties.plain("stranger")], rule_id="theirs")
+    stranger, theirs = parties.plain("stranger"), rule(
+        [parties.plain("stranger")], rule_id="theirs"
+    )
     client().create_keys(stranger, {uuid: new_key()}).is_refused(DENIED)
     client().create_keys(stranger, {uuid + "/part": new_key()}).is_refused(DENIED)
     client().create_policy(stranger, uuid, [theirs]).is_refused(DENIED)
@@ -144,7 +170,11 @@ def strangers_change_nothing():
     client().delete_policy(stranger, uuid).is_refused(DENIED)
     absent = client().delete_key(stranger, fresh()).is_refused(NOT_FOUND)
     foreign = client().delete_key(stranger, uuid).is_refused(NOT_FOUND)
-    equal(re.sub(r"uuid-\d+", "U", foreign), re.sub(r"uuid-\d+", "U", absent), "text for what is another's")
+    equal(
+        re.sub(r"uuid-\d+", "U", foreign),
+        re.sub(r"uuid-\d+", "U", absent),
+        "text for what is another's",
+    )
     equal([r["rule_id"] for r in client().list_policies(alice())[uuid]], ["mine"], "rules")
     equal(client().got_keys(bob(), [uuid]), {uuid: data}, "keys")
     equal(client().list_policies(stranger), {}, "policies of the stranger")
@@ -188,13 +218,26 @@ def keys_are_given_to_who_is_granted():
 
 @suite.test
 def any_rule_may_match_but_one_whole_rule():
-    uuid, data = owned(client(), alice(), [rule([bob()], ["psi"], ["id"]), rule([carol()], ["*"], ["*"]),
-                                 rule([bob()], ["xgb"], ["f1"])])
+    uuid, data = owned(
+        client(),
+        alice(),
+        [
+            rule([bob()], ["psi"], ["id"]),
+            rule([carol()], ["*"], ["*"]),
+            rule([bob()], ["xgb"], ["f1"]),
+        ],
+    )
     client().got_keys(bob(), {uuid: ["f1"]}, op="xgb")
     client().got_keys(carol(), {uuid: []}, op="anything")
     client().get_keys(bob(), {uuid: ["f1"]}, op="psi").is_refused(DENIED)
     # There is no wildcard for grantees, and rules without grantees or operations match nobody.
-    for nobody in (rule(["*"]), rule([]), rule([bob()], ops=[]), rule([bob().id.lower()]), rule([bob().id + " "])):
+    for nobody in (
+        rule(["*"]),
+        rule([]),
+        rule([bob()], ops=[]),
+        rule([bob().id.lower()]),
+        rule([bob().id + " "]),
+    ):
         client().create_policy(alice(), uuid, [nobody]).ok()
         client().get_keys(bob(), {uuid: ["id"]}).is_refused(DENIED)
     client().create_policy(alice(), uuid, []).ok()
@@ -217,7 +260,11 @@ def answer_holds_all_keys_in_order_or_none():
     keys = dict(owned(client(), alice() if n % 2 else bob(), [rule([carol()])]) for n in range(6))
     asked = list(keys)
     asked.reverse()
-    equal(list(client().got_keys(carol(), asked).items()), [(u, keys[u]) for u in asked], "keys in order")
+    equal(
+        list(client().got_keys(carol(), asked).items()),
+        [(u, keys[u]) for u in asked],
+        "keys in order",
+    )
     denied, _ = owned(client(), alice(), [rule([bob()])])
     for at in (0, 3, 6):
         client().get_keys(carol(), asked[:at] + [denied] + asked[at:]).is_refused(DENIED)
@@ -228,24 +275,45 @@ def answer_holds_all_keys_in_order_or_none():
 def requests_for_keys_are_checked():
     uuid, _ = owned(client(), alice(), [rule([bob()])])
     client().get_keys(bob(), []).is_refused(MALFORMED)
-    twice = {"cert": bob().pem, "resource_request": {
-        "initiator_party_id": bob().id, "scope": "default", "op_name": "psi",
-        "resources": [{"resource_uri": uuid, "columns": ["id"]}] * 2}}
+    twice = {
+        "cert": bob().pem,
+        "resource_request": {
+            "initiator_party_id": bob().id,
+            "scope": "default",
+            "op_name": "psi",
+            "resources": [{"resource_uri": uuid, "columns": ["id"]}] * 2,
+        },
+    }
     client().ask("GetDataKeys", twice, bob()).is_refused(MALFORMED)
     for uri in ("", "/", "/x", uuid + "/p/notanumber", uuid + "/p/1/-1", uuid + "/p/4294967296"):
         client().get_keys(bob(), [uri]).is_refused((MALFORMED, DENIED))
     client().ask("GetDataKeys", {"cert": bob().pem}, bob()).is_refused(MALFORMED)
-    ok = {"initiator_party_id": bob().id, "scope": "default", "op_name": "psi",
-          "resources": [{"resource_uri": uuid, "columns": ["id"]}]}
-    for cert in ("", "x", bob().pem[:-30], bob().pem + bob().pem, bob().pem + carol().pem, bob().key_pem,
-                 bob().x5c[0]):
+    ok = {
+        "initiator_party_id": bob().id,
+        "scope": "default",
+        "op_name": "psi",
+        "resources": [{"resource_uri": uuid, "columns": ["id"]}],
+    }
+    for cert in (
+        "",
+        "x",
+        bob().pem[:-30],
+        bob().pem + bob().pem,
+        bob().pem + carol().pem,
+        bob().key_pem,
+        bob().x5c[0],
+    ):
         client().ask("GetDataKeys", {"cert": cert, "resource_request": ok}, bob()).is_refused(
-            (MALFORMED, UNAUTHENTIC))
+            (MALFORMED, UNAUTHENTIC)
+        )
     client().ask("GetDataKeys", {"cert": bob().pem, "resource_request": ok}).is_refused(MALFORMED)
-    client().ask("GetDataKeys", {"cert": bob().pem, "resource_request": ok}, bob(), x5c=None).is_refused(UNAUTHENTIC)
+    client().ask(
+        "GetDataKeys", {"cert": bob().pem, "resource_request": ok}, bob(), x5c=None
+    ).is_refused(UNAUTHENTIC)
     # The keys must be sealed to the key that signed.
     client().ask("GetDataKeys", {"cert": carol().pem, "resource_request": ok}, bob()).is_refused(
-        (UNAUTHENTIC, DENIED, MALFORMED))
+        (UNAUTHENTIC, DENIED, MALFORMED)
+    )
 
 
 @suite.test
@@ -268,15 +336,52 @@ def signers_behind_a_root_act_for_their_party():
 def tee_applications_requests_are_answered_as_they_expect():
     # Compact JSON with every default printed, OAEP with SHA-1 both ways, within five seconds.
     application, initiator = parties.plain("application"), parties.plain("initiator")
-    for manager, named in ((running(suite), application), (running(suite, insecure=True), initiator)):
+    for manager, named in (
+        (running(suite), application),
+        (running(suite, insecure=True), initiator),
+    ):
         asked = manager.client
         uuid, data = owned(asked, alice(), [rule([named], ["xgb_train"], ["id", "f1", "label"])])
         with Client(manager.server.target, timeout=5) as hurried:
-            answer = hurried.get_keys(application, {uuid: ["id", "f1", "label"]}, op="xgb_train",
-                                      initiator=named.id, **TEE).ok()
+            answer = hurried.get_keys(
+                application,
+                {uuid: ["id", "f1", "label"]},
+                op="xgb_train",
+                initiator=named.id,
+                **TEE
+            ).ok()
         equal(answer.alg, "RSA-OAEP", "alg of the answer")
         equal(answer.body["data_keys"], [{"resource_uri": uuid, "data_key_b64": b64(data)}], "keys")
         equal(answer.body["cert"], asked.ra_cert().cert, "certificate in the answer")
+
+
+@suite.test
+def empty_evidence_and_headers_are_no_matter():
+    # What C++ programs may send around a request: a header without members, an empty report.
+    uuid, data = owned(client(), alice(), [rule([bob()])])
+    request = {
+        "initiator_party_id": bob().id,
+        "scope": "default",
+        "op_name": "psi",
+        "env": "",
+        "resources": [{"resource_uri": uuid, "columns": ["id"], "attrs": ""}],
+        "global_attrs": "",
+    }
+    body = {"cert": bob().pem, "resource_request": request}
+    report = {
+        name: ""
+        for name in ("str_report_version", "str_report_type", "str_tee_platform", "json_report")
+    }
+    for evidence in (None, {}, report):
+        envelope = client().build({**body, "attestation_report": evidence}, bob(), **TEE)
+        envelope.header.SetInParent()
+        envelope.header.custom_headers["x-trace"] = "1"
+        client().send("GetDataKeys", envelope, bob().key).ok()
+    # Evidence that nobody here can verify is not passed over.
+    report["str_tee_platform"] = "SGX_DCAP"
+    client().ask("GetDataKeys", {**body, "attestation_report": report}, bob()).is_refused(
+        (12, MALFORMED)
+    )
 
 
 @suite.test
@@ -284,12 +389,19 @@ def initiator_that_is_merely_claimed_needs_the_option():
     application, initiator = parties.plain("application"), parties.plain("initiator")
     uuid, data = owned(client(), alice(), [rule([initiator], ["psi"])])
     client().get_keys(application, [uuid], initiator=initiator.id, **TEE).is_refused(
-        DENIED, "insecure_claimed_initiator")
+        DENIED, "insecure_claimed_initiator"
+    )
     client().get_keys(application, [uuid], initiator="", **TEE).is_refused((MALFORMED, DENIED))
     uuid, data = owned(open_client(), alice(), [rule([initiator], ["psi"])])
-    equal(open_client().got_keys(application, [uuid], initiator=initiator.id, **TEE), {uuid: data}, "keys")
+    equal(
+        open_client().got_keys(application, [uuid], initiator=initiator.id, **TEE),
+        {uuid: data},
+        "keys",
+    )
     # Believing the initiator is not believing the signature.
-    open_client().get_keys(application, [uuid], initiator=initiator.id, x5c=None).is_refused(UNAUTHENTIC)
+    open_client().get_keys(application, [uuid], initiator=initiator.id, x5c=None).is_refused(
+        UNAUTHENTIC
+    )
 
 
 @suite.test
@@ -299,9 +411,13 @@ def offline_samples_policy_needs_the_option():
     one, _ = owned(client(), alice(), rules, stem="breast_cancer_alice")
     two, _ = owned(client(), bob(), rules, stem="breast_cancer_bob")
     for uri in (one, two):
-        client().get_keys(carol(), {uri: []}, **TEE).is_refused(DENIED, "insecure_empty_columns_pass")
+        client().get_keys(carol(), {uri: []}, **TEE).is_refused(
+            DENIED, "insecure_empty_columns_pass"
+        )
     stranger = client().get_keys(parties.plain("stranger"), {one: []}, **TEE).is_refused(DENIED)
-    holds("insecure_empty_columns_pass" not in stranger, "a stranger is told of the rule: " + stranger)
+    holds(
+        "insecure_empty_columns_pass" not in stranger, "a stranger is told of the rule: " + stranger
+    )
     one, first = owned(open_client(), alice(), rules, stem="breast_cancer_alice")
     two, second = owned(open_client(), bob(), rules, stem="breast_cancer_bob")
     for uri, data in ((one, first), (two, second)):
@@ -324,7 +440,9 @@ def recorded_constraints():
         raise Skip("no recorded outcomes at CAPSA_VECTORS")
     with open(path, encoding="utf-8") as file:
         for line in file:
-            found = re.fullmatch(r"(.*?)\s+=> (true|false|(?:EVAL_ERR|COMPILE_ERR|PANIC) .*)\n?", line)
+            found = re.fullmatch(
+                r"(.*?)\s+=> (true|false|(?:EVAL_ERR|COMPILE_ERR|PANIC) .*)\n?", line
+            )
             if found and not line.startswith("# constraint"):
                 yield found[1], found[2].split()[0]
 
@@ -332,15 +450,23 @@ def recorded_constraints():
 @suite.test
 def recorded_constraints_give_the_same_verdict_or_deny():
     # r of the recording: claims that only an insecure manager takes.
-    env = json.dumps({"request_time": "2023-08-24T12:55:52Z",
-                      "tee": {"platform": "sgx", "sgx": {"mr_enclave": "aa11", "mr_signer": "bb22"}}})
+    env = json.dumps(
+        {
+            "request_time": "2023-08-24T12:55:52Z",
+            "tee": {"platform": "sgx", "sgx": {"mr_enclave": "aa11", "mr_signer": "bb22"}},
+        }
+    )
     asked = open_client()
     asked.create_keys(alice(), {"d1": new_key()}).ok()
     counts = {"same": 0, "refused when added": 0, "stricter": 0}
     for text, outcome in recorded_constraints():
         added = asked.create_policy(alice(), "d1", [rule(["P1"], ["xgb"], constraints=[text])])
         if added.code:
-            added.is_refused(MALFORMED, "line", "column") if text.strip() else added.is_refused(MALFORMED)
+            (
+                added.is_refused(MALFORMED, "line", "column")
+                if text.strip()
+                else added.is_refused(MALFORMED)
+            )
             counts["refused when added"] += 1
             continue
         code = asked.get_keys(bob(), {"d1": ["f1", "f2"]}, op="xgb", initiator="P1", env=env).code
@@ -359,27 +485,61 @@ def recorded_constraints_give_the_same_verdict_or_deny():
 
 @suite.test
 def constraints_of_all_kinds_hold():
-    env = json.dumps({"request_time": "2023-08-24T12:55:52Z", "tee": {"platform": "csv", "csv": {"mr_boot": "cc"}}})
+    env = json.dumps(
+        {
+            "request_time": "2023-08-24T12:55:52Z",
+            "tee": {"platform": "csv", "csv": {"mr_boot": "cc"}},
+        }
+    )
     asked = open_client()
     uuid, _ = owned(asked, alice())
     for wanted, op, general in (
-            (True, [], []), (True, ["true", " "], ["true"]), (False, ["false"], []), (False, [], ["false"]),
-            (False, ["true", "false"], ["true"]), (False, [], ["true", "false"]), (False, [], ["1"]),
-            (True, ['r.op_name == "psi"'], ['r.env.tee.csv.mr_boot == "cc"']),
-            (False, [], ['r.env.tee.sgx.mr_enclave == "x"']), (True, [], ['r.columns[0] == "id"']),
-            (True, [], ['r.env.request_time < "2024"', 'r.op_name in ["a", "psi"]']),
-            (False, [], ["1 / 0 == 1"]), (False, [], ["2147483647 + 1 < 0"]), (False, [], ["1 << 32 == 0"])):
-        asked.create_policy(alice(), uuid, [rule([bob()], op_constraints={"psi": op}, constraints=general)]).ok()
+        (True, [], []),
+        (True, ["true", " "], ["true"]),
+        (False, ["false"], []),
+        (False, [], ["false"]),
+        (False, ["true", "false"], ["true"]),
+        (False, [], ["true", "false"]),
+        (False, [], ["1"]),
+        (True, ['r.op_name == "psi"'], ['r.env.tee.csv.mr_boot == "cc"']),
+        (False, [], ['r.env.tee.sgx.mr_enclave == "x"']),
+        (True, [], ['r.columns[0] == "id"']),
+        (True, [], ['r.env.request_time < "2024"', 'r.op_name in ["a", "psi"]']),
+        (False, [], ["1 / 0 == 1"]),
+        (False, [], ["2147483647 + 1 < 0"]),
+        (False, [], ["1 << 32 == 0"]),
+    ):
+        asked.create_policy(
+            alice(), uuid, [rule([bob()], op_constraints={"psi": op}, constraints=general)]
+        ).ok()
         code = asked.get_keys(bob(), {uuid: ["id"]}, env=env).code
         equal(code, 0 if wanted else DENIED, "code under %r and %r" % (op, general))
 
 
 @suite.test
 def environment_that_a_request_claims_is_not_believed():
-    env = json.dumps({"request_time": "2999-01-01T00:00:00Z", "tee": {"platform": "sgx", "sgx": {"mr_enclave": "aa"}}})
-    pinned, _ = owned(client(), alice(), [rule([bob()], constraints=['r.env.tee.sgx.mr_enclave == "aa"'])])
-    later, _ = owned(client(), alice(), [rule([bob()], constraints=['r.env.request_time > "2900"'])])
-    now, _ = owned(client(), alice(), [rule([bob()], constraints=['r.env.request_time > "2026-01" && r.env.request_time < "2900"'])])
+    env = json.dumps(
+        {
+            "request_time": "2999-01-01T00:00:00Z",
+            "tee": {"platform": "sgx", "sgx": {"mr_enclave": "aa"}},
+        }
+    )
+    pinned, _ = owned(
+        client(), alice(), [rule([bob()], constraints=['r.env.tee.sgx.mr_enclave == "aa"'])]
+    )
+    later, _ = owned(
+        client(), alice(), [rule([bob()], constraints=['r.env.request_time > "2900"'])]
+    )
+    now, _ = owned(
+        client(),
+        alice(),
+        [
+            rule(
+                [bob()],
+                constraints=['r.env.request_time > "2026-01" && r.env.request_time < "2900"'],
+            )
+        ],
+    )
     client().get_keys(bob(), [pinned], env=env).is_refused(DENIED)
     client().get_keys(bob(), [later], env=env).is_refused(DENIED)
     client().got_keys(bob(), [now], env=env)

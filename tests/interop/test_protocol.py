@@ -11,8 +11,18 @@ import os
 
 import parties
 from harness import VECTORS, Skip, Suite, equal, holds, temporary_folder
-from protocol import (DENIED, EXISTS, MALFORMED, NOT_FOUND, PACKAGE, UNAUTHENTIC, Answer, fresh,
-                      message_class, new_key)
+from protocol import (
+    DENIED,
+    EXISTS,
+    MALFORMED,
+    NOT_FOUND,
+    PACKAGE,
+    UNAUTHENTIC,
+    Answer,
+    fresh,
+    message_class,
+    new_key,
+)
 from scene import PACKAGES, Running, alice, running
 
 suite = Suite()
@@ -57,31 +67,53 @@ def certificates_are_registered_once():
 
 def grpc_code(call, *wanted):
     import grpc
+
     try:
         call()
     except grpc.RpcError as error:
-        holds(error.code().name in wanted, "gRPC status %s: %s" % (error.code().name, error.details()))
+        holds(
+            error.code().name in wanted, "gRPC status %s: %s" % (error.code().name, error.details())
+        )
         return error
     raise AssertionError("the call succeeded")
 
 
 @suite.test
 def unknown_methods_are_unimplemented():
-    for path in ("GetTlsAsset", "NoSuchMethod", "getRaCert", "GetRaCert/", "/no.such.Service/GetRaCert",
-                 "/" + PACKAGE + "/GetRaCert", "/"):
+    for path in (
+        "GetTlsAsset",
+        "NoSuchMethod",
+        "getRaCert",
+        "GetRaCert/",
+        "/no.such.Service/GetRaCert",
+        "/" + PACKAGE + "/GetRaCert",
+        "/",
+    ):
         grpc_code(lambda: client().method(path)(b"", timeout=60), "UNIMPLEMENTED")
     equal(client().ra_cert().status.code, 0, "code")
 
 
 @suite.test
 def malformed_messages_are_refused():
-    for body in (b"\xff", b"\x12", b"\x12\x05abc", b"\x12\xff\xff\xff\xff\x0f", b"\x08" + b"\xff" * 11,
-                 b"\x0b" * 1000, b"\x0a\x03\x0a\x01\xff", os.urandom(1000)):
+    for body in (
+        b"\xff",
+        b"\x12",
+        b"\x12\x05abc",
+        b"\x12\xff\xff\xff\xff\x0f",
+        b"\x08" + b"\xff" * 11,
+        b"\x0b" * 1000,
+        b"\x0a\x03\x0a\x01\xff",
+        os.urandom(1000),
+    ):
         for name in ("GetRaCert", "CreateDataKeys"):
             try:
-                answer = client().method(name, name == "GetRaCert" and "GetRaCertResponse" or "EncryptedResponse")(
-                    body, timeout=60)
-                holds(answer.status.code == MALFORMED, "%s %r: code %d" % (name, body, answer.status.code))
+                answer = client().method(
+                    name, name == "GetRaCert" and "GetRaCertResponse" or "EncryptedResponse"
+                )(body, timeout=60)
+                holds(
+                    answer.status.code == MALFORMED,
+                    "%s %r: code %d" % (name, body, answer.status.code),
+                )
             except Exception as error:
                 holds(getattr(error, "code", None), repr(error))
                 holds(error.code().name in ("INVALID_ARGUMENT", "INTERNAL"), repr(error.code()))
@@ -103,30 +135,47 @@ def messages_have_a_limit_of_four_mebibytes():
     largest = 4 * 1024 * 1024 - head
     equal(client().ra_cert("n" * largest).status.code in (0, MALFORMED), True, "in-band answer")
     for more in (1, 1000, 4 * 1024 * 1024):
-        grpc_code(lambda: client().ra_cert("n" * (largest + more)), "OUT_OF_RANGE", "RESOURCE_EXHAUSTED")
+        grpc_code(
+            lambda: client().ra_cert("n" * (largest + more)), "OUT_OF_RANGE", "RESOURCE_EXHAUSTED"
+        )
     equal(client().ra_cert().status.code, 0, "code")
 
 
 @suite.test
 def compressed_messages_are_refused():
     import grpc
-    grpc_code(lambda: client().ra_cert("n" * 5000, compression=grpc.Compression.Gzip), "UNIMPLEMENTED")
+
+    grpc_code(
+        lambda: client().ra_cert("n" * 5000, compression=grpc.Compression.Gzip), "UNIMPLEMENTED"
+    )
     equal(client().ra_cert().status.code, 0, "code")
 
 
 @suite.test
 def requests_in_several_messages_are_refused():
-    call = client().channel.stream_unary("/" + PACKAGE + ".CapsuleManager/GetRaCert", lambda m: m, bytes)
-    grpc_code(lambda: call(iter([b"", b""]), timeout=60), "INVALID_ARGUMENT", "INTERNAL", "UNIMPLEMENTED")
-    grpc_code(lambda: call(iter([]), timeout=60), "INVALID_ARGUMENT", "INTERNAL", "UNIMPLEMENTED", "CANCELLED")
+    call = client().channel.stream_unary(
+        "/" + PACKAGE + ".CapsuleManager/GetRaCert", lambda m: m, bytes
+    )
+    grpc_code(
+        lambda: call(iter([b"", b""]), timeout=60), "INVALID_ARGUMENT", "INTERNAL", "UNIMPLEMENTED"
+    )
+    grpc_code(
+        lambda: call(iter([]), timeout=60),
+        "INVALID_ARGUMENT",
+        "INTERNAL",
+        "UNIMPLEMENTED",
+        "CANCELLED",
+    )
     equal(client().ra_cert().status.code, 0, "code")
 
 
 @suite.test
 def health_service_answers():
     check = client().channel.unary_unary(
-        "/grpc.health.v1.Health/Check", lambda m: m.SerializeToString(),
-        message_class("grpc.health.v1.HealthCheckResponse").FromString)
+        "/grpc.health.v1.Health/Check",
+        lambda m: m.SerializeToString(),
+        message_class("grpc.health.v1.HealthCheckResponse").FromString,
+    )
     request = message_class("grpc.health.v1.HealthCheckRequest")
     for service in ("", PACKAGE + ".CapsuleManager"):
         equal(check(request(service=service), timeout=60).status, 1, "status of %r" % service)
@@ -146,9 +195,9 @@ def vector(name, mode="rb"):
 
 @suite.test
 def recorded_requests_of_the_original_sdk_are_answered():
-    import datetime
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_der_private_key
+
     cert = x509.load_pem_x509_certificate(vector("cm.crt"))
     alice_cert = x509.load_pem_x509_certificate(vector("alice.crt"))
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -160,14 +209,24 @@ def recorded_requests_of_the_original_sdk_are_answered():
     with open(os.path.join(folder, "cm.crt"), "wb") as file:
         file.write(vector("cm.crt"))
     opener = load_der_private_key(vector("alice.key.der"), None)
-    running = Running(enable_inject_cm_key="true", cm_private_key_path=os.path.join(folder, "cm.key"),
-                      cm_cert_path=os.path.join(folder, "cm.crt"))
+    running = Running(
+        enable_inject_cm_key="true",
+        cm_private_key_path=os.path.join(folder, "cm.key"),
+        cm_cert_path=os.path.join(folder, "cm.crt"),
+    )
     try:
-        def replay(name):
-            return Answer(running.client.method(name)(vector(name + ".request.bin"), timeout=60), opener)
 
-        plain = running.client.method("GetRaCert", "GetRaCertResponse")(vector("GetRaCert.request.bin"), timeout=60)
-        equal((plain.status.code, plain.cert), (0, vector("cm.crt", "r")), "the injected certificate")
+        def replay(name):
+            return Answer(
+                running.client.method(name)(vector(name + ".request.bin"), timeout=60), opener
+            )
+
+        plain = running.client.method("GetRaCert", "GetRaCertResponse")(
+            vector("GetRaCert.request.bin"), timeout=60
+        )
+        equal(
+            (plain.status.code, plain.cert), (0, vector("cm.crt", "r")), "the injected certificate"
+        )
         replay("RegisterCert").ok()
         replay("RegisterCert").ok()
         replay("CreateDataKeys").ok()
@@ -186,7 +245,9 @@ def recorded_requests_of_the_original_sdk_are_answered():
         replay("DeleteDataKey").ok()
         replay("DeleteDataKey").is_refused(NOT_FOUND)
         # One method's envelope is no other method's.
-        replayed = running.client.method("DeleteDataPolicy")(vector("AddDataRule.request.bin"), timeout=60)
+        replayed = running.client.method("DeleteDataPolicy")(
+            vector("AddDataRule.request.bin"), timeout=60
+        )
         Answer(replayed, opener).is_refused(MALFORMED)
     finally:
         running.stop()
@@ -195,7 +256,11 @@ def recorded_requests_of_the_original_sdk_are_answered():
 def pruned(value):
     """Without members that have their default, which may be printed or not."""
     if isinstance(value, dict):
-        return {name: pruned(member) for name, member in value.items() if member not in ("", [], None, {})}
+        return {
+            name: pruned(member)
+            for name, member in value.items()
+            if member not in ("", [], None, {})
+        }
     return [pruned(member) for member in value] if isinstance(value, list) else value
 
 

@@ -40,7 +40,11 @@ def results_may_be_registered_again_by_the_same_key():
     client().create_result(carol(), result, [two, one], data, owner=carol().id).ok()
     equal(client().got_keys(carol(), [result]), {result: data}, "keys")
     client().create_result(carol(), result + "/part/1", [one, two], data).ok()
-    equal(client().got_keys(carol(), [result, result + "/part/1"]), {result: data, result + "/part/1": data}, "keys")
+    equal(
+        client().got_keys(carol(), [result, result + "/part/1"]),
+        {result: data, result + "/part/1": data},
+        "keys",
+    )
     client().create_result(carol(), result, [one]).is_refused(DENIED)
     same_party = parties.plain("carol", "carol, with another certificate")
     client().create_result(same_party, result, [one, two]).ok()
@@ -71,14 +75,24 @@ def result_requests_are_checked():
     client().create_result(carol(), result, [result]).is_refused((MALFORMED, DENIED))
     client().create_result(carol(), result, [one, result]).is_refused((MALFORMED, DENIED))
     client().create_result(carol(), result, [one, fresh()]).is_refused((DENIED, NOT_FOUND))
-    client().create_result(carol(), result, [one], owner=alice().id).is_refused((DENIED, UNAUTHENTIC))
-    body = {"body": {"resource_uri": result, "scope": "default", "data_key_b64": b64(new_key()),
-                     "ancestor_uuids": [one]}}
+    client().create_result(carol(), result, [one], owner=alice().id).is_refused(
+        (DENIED, UNAUTHENTIC)
+    )
+    body = {
+        "body": {
+            "resource_uri": result,
+            "scope": "default",
+            "data_key_b64": b64(new_key()),
+            "ancestor_uuids": [one],
+        }
+    }
     client().ask("CreateResultDataKey", body).is_refused(MALFORMED)
     client().ask("CreateResultDataKey", body, carol(), x5c=None).is_refused(UNAUTHENTIC)
     client().ask("CreateResultDataKey", {}, carol()).is_refused(MALFORMED)
     for bad in ("", "!", "AAE", "AAE=\n", "-_-_"):
-        client().ask("CreateResultDataKey", {"body": {**body["body"], "data_key_b64": bad}}, carol()).is_refused(MALFORMED)
+        client().ask(
+            "CreateResultDataKey", {"body": {**body["body"], "data_key_b64": bad}}, carol()
+        ).is_refused(MALFORMED)
     # Nothing of this left a trace: the uuid is free for anybody.
     client().create_keys(bob(), {result: new_key()}).ok()
 
@@ -133,7 +147,10 @@ def lineage_holds_over_generations():
 @suite.test
 def result_needs_every_original_of_three():
     dave = parties.plain("dave")
-    parents = [owned(client(), owner, [rule([carol(), dave])])[0] for owner in (alice(), bob(), parties.plain("eve"))]
+    parents = [
+        owned(client(), owner, [rule([carol(), dave])])[0]
+        for owner in (alice(), bob(), parties.plain("eve"))
+    ]
     client().got_keys(carol(), parents)
     result, data = fresh("result"), new_key()
     client().create_result(carol(), result, parents, data).ok()

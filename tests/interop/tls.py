@@ -23,8 +23,9 @@ class Tls:
         self.name = name
         self.folder = temporary_folder(name)
         self.root_key = parties.key(name + "-root", "ec")
-        self.root = parties.certificate(self.root_key.public_key(), self.root_key, name + " root", ca=True,
-                                        sign_use=True)
+        self.root = parties.certificate(
+            self.root_key.public_key(), self.root_key, name + " root", ca=True, sign_use=True
+        )
         os.mkdir(self.path("ca"))
         self.write("ca/root.crt", parties.pem_of(self.root))
         self.renew_server()
@@ -45,11 +46,15 @@ class Tls:
 
     def issue(self, public_key, subject, address=None):
         now = datetime.datetime.now(datetime.timezone.utc)
-        builder = (x509.CertificateBuilder().subject_name(parties.name_of(subject))
-                   .issuer_name(parties.name_of(self.name + " root")).public_key(public_key)
-                   .serial_number(x509.random_serial_number())
-                   .not_valid_before(now - datetime.timedelta(days=1))
-                   .not_valid_after(now + datetime.timedelta(days=9)))
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(parties.name_of(subject))
+            .issuer_name(parties.name_of(self.name + " root"))
+            .public_key(public_key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=9))
+        )
         if address:
             names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
             builder = builder.add_extension(names, critical=False)
@@ -64,9 +69,13 @@ class Tls:
         return cert
 
     def flags(self, **more):
-        return {"tls_config__enable_tls": "true", "tls_config__server_cert_path": self.path("server.crt"),
-                "tls_config__server_private_key_path": self.path("server.key"),
-                "tls_config__client_ca_cert_path": self.path("ca"), **more}
+        return {
+            "tls_config__enable_tls": "true",
+            "tls_config__server_cert_path": self.path("server.crt"),
+            "tls_config__server_private_key_path": self.path("server.key"),
+            "tls_config__client_ca_cert_path": self.path("ca"),
+            **more,
+        }
 
     def files(self):
         """(root, key, chain), as the SDK takes them."""
@@ -76,5 +85,7 @@ class Tls:
         """Of gRPC: with this client's certificate, or that of another Tls, or none."""
         own = self if client is True else client
         return grpc.ssl_channel_credentials(
-            root or self.read("ca/root.crt"), own.read("client.key") if own else None,
-            own.read("client.crt") if own else None)
+            root or self.read("ca/root.crt"),
+            own.read("client.key") if own else None,
+            own.read("client.crt") if own else None,
+        )

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "unit.h"
 
-#define PEER_STREAMS 64
+#define PEER_STREAMS 256
 #define PEER_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 struct peer_stream {

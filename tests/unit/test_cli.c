@@ -481,7 +481,8 @@ static void a_call_refuses_a_message_of_another_method(void **state)
     CAPSA_AUTO_FREE(capsa_client) client = NULL;
     const struct capsa_client_options options = {.target = "127.0.0.1:1"};
     assert_ok(capsa_client_new(&options, &client));
-    Cm__DeleteDataKeyRequest request = CM__DELETE_DATA_KEY_REQUEST__INIT;
+    Cm__DeleteDataKeyRequest request;
+    cm__delete_data_key_request__init(&request);
     ProtobufCMessage *answer;
     assert_fails(capsa_client_call(client, CAPSA_CLIENT_CREATE_DATA_KEYS, &request.base, &answer),
                  USAGE);

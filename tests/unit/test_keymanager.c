@@ -548,6 +548,9 @@ static void lineage_follows_every_original_as_it_stands_now(void **state)
     assert_int_equal(get_keys(&house, &carol, "train", r, NULL), 7);
     /* a result of a result comes from the originals */
     assert_int_equal(register_result(&house, &carol, "rr", "[\"r\"]"), 0);
+    /* nor can it come to descend from what descends from it */
+    assert_int_equal(get_keys(&house, &carol, "join", "[{\"resource_uri\":\"rr\"}]", NULL), 0);
+    assert_int_equal(register_result(&house, &carol, "r", "[\"rr\"]"), 7);
     const char *rr = "[{\"resource_uri\":\"rr\"}]";
     assert_int_equal(get_keys(&house, &carol, "join", rr, NULL), 0);
     assert_int_equal(call(&house, "DeleteDataPolicy", &bob,

@@ -623,11 +623,11 @@ static void answers_that_are_not_read_count_as_well(void **state)
     struct bench bench;
     bench_open(&bench);
     bench_greet(&bench);
-    for (uint32_t id = 1; id < 2 * 10; id += 2) {
+    for (uint32_t id = 1; id < 2 * 40; id += 2) {
         peer_call(&bench.out, id, "/t.T/Do", "x");
         assert_ok(bench_feed(&bench));
         if (peer_was_told(&bench.peer, (int32_t)id, "grpc-status: 8\n")) {
-            assert_int_equal(id, 17); /* eight answers and requests are more than 32 MiB */
+            assert_int_equal(id, 67); /* 33 answers are more than 128 MiB */
             bench_close(&bench);
             return;
         }
@@ -637,7 +637,7 @@ static void answers_that_are_not_read_count_as_well(void **state)
         (void)capsa_rpc_session_answer(work, bench.now_us);
         bench_take(&bench);
     }
-    fail_msg("ten answers of 4 MiB are held for a peer that reads none");
+    fail_msg("forty answers of 4 MiB are held for a peer that reads none");
 }
 
 static void a_large_header_list_is_refused(void **state)
