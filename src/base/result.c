@@ -33,31 +33,51 @@ static struct capsa_error *ring_take(void)
     return error;
 }
 
-/* A hostile name in a message must not forge log lines or drive a terminal. */
-static void make_printable(char *text)
+/* Bytes of the well-formed UTF-8 character at `at` (RFC 3629 §4), or 0. Never looks past a NUL. */
+static size_t utf8_length(const unsigned char *at)
 {
-    for (char *at = text; *at != '\0'; at++) {
-        unsigned char byte = (unsigned char)*at;
-        if (byte < 0x20 || byte == 0x7f) {
-            *at = '?';
+    static const struct {
+        unsigned char first_low, first_high, second_low, second_high;
+        size_t length;
+    } forms[] = {
+        {0x01, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        if (at[0] < forms[i].first_low || at[0] > forms[i].first_high) {
+            continue;
         }
+        size_t length = 1;
+        while (length < forms[i].length &&
+               at[length] >= (length == 1 ? forms[i].second_low : 0x80) &&
+               at[length] <= (length == 1 ? forms[i].second_high : 0xbf)) {
+            length++;
+        }
+        return length == forms[i].length ? length : 0;
     }
+    return 0;
 }
 
-/* Cut at a character, not inside one: `text` holds at most `size - 1` bytes of UTF-8. */
-static void trim_partial_utf8(char *text, size_t size)
+/* A hostile name in a message must not forge log lines, drive a terminal, or make the message no
+ * string of protobuf. A character that was cut at the end of the text goes. */
+static void make_printable(char *text, size_t size)
 {
     size_t len = strlen(text);
-    if (len + 1 < size) {
-        return;
+    bool cut = len + 1 == size;
+    for (size_t at = 0; at < len;) {
+        size_t length = utf8_length((const unsigned char *)text + at);
+        if (length == 0 && cut && len - at < 4 && ((unsigned char)text[at] & 0xc0) == 0xc0) {
+            text[at] = '\0';
+            return;
+        }
+        bool control = (unsigned char)text[at] < 0x20 || text[at] == 0x7f;
+        if (length == 0 || control) {
+            text[at] = '?';
+            length = 1;
+        }
+        at += length;
     }
-    while (len > 0 && ((unsigned char)text[len - 1] & 0xc0) == 0x80) {
-        len--;
-    }
-    if (len > 0 && ((unsigned char)text[len - 1] & 0x80) != 0) {
-        len--;
-    }
-    text[len] = '\0';
 }
 
 capsa_result capsa_error_make(enum capsa_code code, const char *file, int line, const char *format,
@@ -68,8 +88,7 @@ capsa_result capsa_error_make(enum capsa_code code, const char *file, int line, 
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    trim_partial_utf8(text, sizeof(text));
-    make_printable(text);
+    make_printable(text, sizeof(text));
 
     struct capsa_error *error = ring_take();
     error->code = code;

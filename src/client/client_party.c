@@ -26,7 +26,7 @@ static bool next_block(capsa_bytes *rest, capsa_bytes *ret_block)
     if (begin == NULL) {
         return false;
     }
-    capsa_bytes tail = capsa_bytes_from(*rest, (size_t)(begin - rest->data));
+    capsa_bytes tail = capsa_bytes_of(begin, rest->len - (size_t)(begin - rest->data));
     const uint8_t *end = memmem(tail.data, tail.len, block_end, sizeof(block_end) - 1);
     if (end == NULL) {
         return false;

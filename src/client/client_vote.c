@@ -94,6 +94,12 @@ void capsa_vote_view_drop(capsa_vote_view *view)
     *view = (capsa_vote_view){.resource_uri = NULL};
 }
 
+static void hand_over(capsa_vote_view *from, capsa_vote_view *to)
+{
+    *to = *from;
+    *from = (capsa_vote_view){.resource_uri = NULL};
+}
+
 struct document {
     const struct capsa_json *cert_chain;
     const char *body;
@@ -212,8 +218,7 @@ CAPSA_RESULT capsa_vote_request_check(const struct capsa_json *request, capsa_ti
     CAPSA_AUTO_FREE(capsa_json) body = NULL;
     CAPSA_TRY(check_document(request, request_fields, "", now, view.party, &body));
     CAPSA_TRY(read_terms(body, &view));
-    *ret_view = view;
-    view = (capsa_vote_view){.resource_uri = NULL};
+    hand_over(&view, ret_view);
     return CAPSA_OK;
 }
 
@@ -231,8 +236,7 @@ CAPSA_RESULT capsa_vote_check(const struct capsa_json *vote, const struct capsa_
                   MALFORMED, "body: action is neither APPROVE nor REJECT");
     view.action = capsa_strdup(action);
     CAPSA_REQUIRE_MEMORY(view.action);
-    *ret_view = view;
-    view = (capsa_vote_view){.resource_uri = NULL};
+    hand_over(&view, ret_view);
     return CAPSA_OK;
 }
 

@@ -96,10 +96,16 @@ CAPSA_RESULT capsa_keymanager_fingerprint(struct capsa_keymanager *manager,
 /* The original's monitor line: |<rpc>|"Y" or "N"|<ms>|"<status message>" */
 static void monitor_line(struct capsa_km_entry *entry, int64_t elapsed_us, capsa_result result)
 {
+    char text[CAPSA_ERROR_TEXT];
     char line[CAPSA_ERROR_TEXT + 128];
+    (void)snprintf(text, sizeof(text), "%s", capsa_text_of(result));
+    for (char *at = text; *at != '\0'; at++) {
+        if (*at == '"' || *at == '|') { /* the original's form has no escapes */
+            *at = '\'';
+        }
+    }
     (void)snprintf(line, sizeof(line), "|%s|\"%s\"|%lld|\"%s\"", entry->method->name,
-                   capsa_failed(result) ? "N" : "Y", (long long)(elapsed_us / 1000),
-                   capsa_text_of(result));
+                   capsa_failed(result) ? "N" : "Y", (long long)(elapsed_us / 1000), text);
     capsa_log_raw(entry->manager->options.monitor, line);
 }
 

@@ -75,6 +75,8 @@ CAPSA_RESULT capsa_km_dispatch_enveloped(void *context, const struct capsa_rpc_c
                                          capsa_buf *ret_message);
 CAPSA_RESULT capsa_km_dispatch_ra_cert(void *context, const struct capsa_rpc_call *rpc,
                                        capsa_buf *ret_message);
+/* CANCELLED when the caller has left or its deadline passed: asked between steps of long work. */
+CAPSA_RESULT capsa_km_still_wanted(const struct capsa_km_call *call);
 /* Log and count one answered call. */
 void capsa_km_answered(struct capsa_km_entry *entry, const struct capsa_rpc_call *rpc,
                        int64_t started_us, const char *party, capsa_result result);
@@ -102,6 +104,13 @@ struct capsa_jws;
 CAPSA_RESULT capsa_km_register_cert_check(const struct capsa_jws *jws,
                                           const Cm__RegisterCertRequest *request, capsa_time now,
                                           capsa_chain *ret_chain, char ret_party[CAPSA_PARTY_ID]);
+
+/* The holder of a resource's keys (Rec__Key.holder). */
+const char *capsa_km_holder(const Rec__Resource *resource);
+/* The key, which the caller may be given, as text: NOT_FOUND when there is none of that name,
+ * TAMPERED when the record is not this resource's. Belongs to the caller. */
+CAPSA_RESULT capsa_km_key_take(struct capsa_km_txn *txn, const char *uuid, const char *resource_uri,
+                               const Rec__Resource *resource, Rec__Key **ret_key);
 
 /* keymanager_names.c: checks of what requests name. `field` is for the message. */
 CAPSA_RESULT capsa_km_name_check(const char *field,

@@ -12,7 +12,9 @@
 #include "envelope/envelope_jws.h"
 #include "keymanager/keymanager_identity.h"
 
-#define ATTEMPTS 64 /* when others change what a handler reads; each time somebody got ahead */
+/* So that the answer sealed, which is base64, fits one message with its certificate and status. */
+#define ANSWER_MAX ((CAPSA_LIMIT_grpc_message - KIB(16)) / 4 * 3)
+#define ATTEMPTS   64 /* when others change what a handler reads; each time somebody got ahead */
 
 /* One enveloped call in the works. Everything that must outlive the handler. */
 typedef struct {
@@ -108,6 +110,12 @@ static capsa_result open_request(km_work *work)
 
 /* ---- doing ----------------------------------------------------------------------------------- */
 
+CAPSA_RESULT capsa_km_still_wanted(const struct capsa_km_call *call)
+{
+    CAPSA_REQUIRE(!capsa_rpc_cancelled(call->rpc), CANCELLED, "nobody waits for the answer");
+    return CAPSA_OK;
+}
+
 static capsa_result handle_once(km_work *work)
 {
     CAPSA_AUTO_FREE(capsa_km_txn) txn = NULL;
@@ -123,10 +131,7 @@ static capsa_result handle_once(km_work *work)
         .answer = &work->answer,
     };
     CAPSA_TRY(work->entry->method->handle(&call));
-    if (!capsa_km_txn_has_changes(txn)) {
-        return CAPSA_OK;
-    }
-    CAPSA_REQUIRE(!capsa_rpc_cancelled(work->rpc), CANCELLED, "nobody waits for the answer");
+    CAPSA_TRY(capsa_km_still_wanted(&call));
     return capsa_km_txn_commit(txn, work->entry->manager->options.writer);
 }
 
@@ -209,7 +214,7 @@ CAPSA_RESULT capsa_km_dispatch_enveloped(void *context, const struct capsa_rpc_c
     struct capsa_km_entry *entry = context;
     CAPSA_AUTO(km_work) work = {.entry = entry, .rpc = rpc};
     work.now = capsa_now(entry->manager->options.clock);
-    work.answer = capsa_buf_of(CAPSA_LIMIT_grpc_message);
+    work.answer = capsa_buf_of(ANSWER_MAX);
     capsa_result result = run(&work);
     capsa_km_answered(entry, rpc, started_us, work.signer.party, result);
     return answer(&work, result, ret_message);

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "codec/text.h"
 #include "keymanager/keymanager_vote.h"
 
 /* Distinct owners other than the requester that approved. An owner's rejection ends it. */
@@ -56,6 +57,34 @@ static capsa_result answer_write(const struct capsa_km_call *call, char *uri, ch
     return capsa_protojson_write(&response.base, CAPSA_PROTOJSON_ALL, call->answer);
 }
 
+/* A vote result is good for the key that used it first, and for the data as it was then: not for
+ * another holder of the party's root, and not for what is registered under the name later. */
+static capsa_result bind_votes(struct capsa_km_call *call, const capsa_km_vote_result *votes,
+                               char *uuid, const Rec__Resource *resource)
+{
+    CAPSA_AUTO(capsa_buf) hex = capsa_buf_of(2 * CAPSA_SHA256);
+    const char *id;
+    CAPSA_TRY(capsa_hex_write(capsa_bytes_of(votes->id, sizeof(votes->id)), &hex));
+    CAPSA_TRY(capsa_buf_cstr(&hex, &id));
+    CAPSA_AUTO_RECORD(Rec__Vote) used = NULL;
+    CAPSA_TRY(capsa_km_vote_find(call->txn, id, &used));
+    if (used != NULL) {
+        CAPSA_REQUIRE(capsa_streq(used->spki, call->signer.spki) &&
+                          capsa_streq(used->data_uuid, uuid) &&
+                          used->incarnation == resource->incarnation,
+                      DENIED,
+                      "this vote was used by another key, or for what \"%s\" was before; ask for "
+                      "a new one",
+                      uuid);
+        return CAPSA_OK;
+    }
+    Rec__Vote vote = REC__VOTE__INIT;
+    vote.spki = call->signer.spki;
+    vote.data_uuid = uuid;
+    vote.incarnation = resource->incarnation;
+    return capsa_km_vote_put(call->txn, id, &vote);
+}
+
 /* The votes are for this request and nothing else. */
 static capsa_result check_binding(const struct capsa_km_call *call, const char *uri,
                                   const capsa_km_vote_result *votes)
@@ -82,15 +111,14 @@ CAPSA_RESULT capsa_km_get_export_data_key(struct capsa_km_call *call)
     CAPSA_TRY(check_binding(call, request->resource_uri, &votes));
 
     CAPSA_AUTO_RECORD(Rec__Resource) resource = NULL;
-    CAPSA_AUTO_RECORD(Rec__Key) key = NULL;
     CAPSA_TRY(capsa_km_resource_find(call->txn, uuid, &resource));
-    CAPSA_TRY(capsa_km_key_find(call->txn, uuid, request->resource_uri, &key));
     CAPSA_REQUIRE(resource != NULL, DENIED,
                   "\"%s\" is not approved for export by all of its owners", request->resource_uri);
     CAPSA_AUTO(capsa_km_set) owners = {NULL, 0};
     CAPSA_TRY(capsa_km_owners_find(call->txn, uuid, resource, &owners));
     CAPSA_TRY(check_votes(request->resource_uri, &votes, &owners));
-    CAPSA_REQUIRE(key != NULL, NOT_FOUND, "\"%s\": there is no key of that name",
-                  request->resource_uri);
+    CAPSA_AUTO_RECORD(Rec__Key) key = NULL;
+    CAPSA_TRY(capsa_km_key_take(call->txn, uuid, request->resource_uri, resource, &key));
+    CAPSA_TRY(bind_votes(call, &votes, (char *)uuid_buf.data, resource));
     return answer_write(call, request->resource_uri, key->data_key_b64);
 }

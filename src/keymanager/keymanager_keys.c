@@ -7,27 +7,58 @@
 
 #include "base/limits.h"
 
-/* The resource of a uuid that `call`'s signer may register keys for; made or revived if need be. */
-static capsa_result claim_original(struct capsa_km_call *call, const char *uuid)
+const char *capsa_km_holder(const Rec__Resource *resource)
 {
-    const char *party = call->signer.party;
+    return resource->is_result ? resource->registrant : resource->owner_party_id;
+}
+
+CAPSA_RESULT capsa_km_key_take(struct capsa_km_txn *txn, const char *uuid, const char *resource_uri,
+                               const Rec__Resource *resource, Rec__Key **ret_key)
+{
+    CAPSA_AUTO_RECORD(Rec__Key) key = NULL;
+    CAPSA_TRY(capsa_km_key_find(txn, uuid, resource_uri, &key));
+    CAPSA_REQUIRE(key != NULL, NOT_FOUND, "\"%s\": there is no key of that name", resource_uri);
+    CAPSA_REQUIRE(capsa_streq(key->holder, capsa_km_holder(resource)) &&
+                      key->incarnation == resource->incarnation,
+                  TAMPERED, "the key \"%s\" is not that of the resource \"%s\"", resource_uri,
+                  uuid);
+    *ret_key = key;
+    key = NULL;
+    return CAPSA_OK;
+}
+
+/* Whoever writes the database could remove a resource and leave its keys, for the next to claim. */
+static capsa_result check_no_orphans(struct capsa_km_call *call, const char *uuid)
+{
+    bool has_keys;
+    CAPSA_TRY(capsa_km_key_has_other(call->txn, uuid, "", &has_keys));
+    CAPSA_REQUIRE(!has_keys, TAMPERED, "\"%s\" has keys but no owner", uuid);
+    return CAPSA_OK;
+}
+
+/* What the resource of a uuid becomes when `call`'s signer registers a key for it. It is put each
+ * time, so that a deletion that saw no other key cannot slip in between. */
+static capsa_result claim_original(struct capsa_km_call *call, const char *uuid,
+                                   int64_t *ret_incarnation)
+{
+    char *party = call->signer.party;
     CAPSA_AUTO_RECORD(Rec__Resource) found = NULL;
     CAPSA_TRY(capsa_km_resource_find(call->txn, uuid, &found));
+    Rec__Resource resource = REC__RESOURCE__INIT;
+    resource.owner_party_id = party;
+    resource.incarnation = 1;
+    resource.created_at = call->now;
     if (found != NULL) {
         CAPSA_REQUIRE(!found->is_result, DENIED,
                       "\"%s\" is a result; its keys come from CreateResultDataKey", uuid);
         CAPSA_REQUIRE(capsa_streq(found->owner_party_id, party), DENIED,
                       "\"%s\" belongs to another party", uuid);
-        if (!found->is_deleted) {
-            return CAPSA_OK;
-        }
+        resource.incarnation = found->incarnation + (found->is_deleted ? 1 : 0);
+        resource.created_at = found->is_deleted ? call->now : found->created_at;
+    } else {
+        CAPSA_TRY(check_no_orphans(call, uuid));
     }
-    Rec__Resource resource = REC__RESOURCE__INIT;
-    char owner[CAPSA_PARTY_ID];
-    memcpy(owner, party, sizeof(owner));
-    resource.owner_party_id = owner;
-    resource.incarnation = found == NULL ? 1 : found->incarnation + 1;
-    resource.created_at = call->now;
+    *ret_incarnation = resource.incarnation;
     return capsa_km_resource_put(call->txn, uuid, (const char *const[]){party, NULL}, &resource);
 }
 
@@ -38,9 +69,10 @@ static capsa_result create_one(struct capsa_km_call *call, const Cm__DataKey *wa
     CAPSA_TRY(capsa_km_uri_parse(wanted->resource_uri, &uuid_buf));
     CAPSA_TRY(capsa_buf_cstr(&uuid_buf, &uuid));
     CAPSA_TRY(capsa_km_data_key_check("data_key_b64", wanted->data_key_b64));
-    CAPSA_TRY(claim_original(call, uuid));
     Rec__Key key = REC__KEY__INIT;
     key.data_key_b64 = wanted->data_key_b64;
+    key.holder = call->signer.party;
+    CAPSA_TRY(claim_original(call, uuid, &key.incarnation));
     return capsa_km_key_put(call->txn, uuid, wanted->resource_uri,
                             (const char *const[]){call->signer.party, NULL}, &key);
 }

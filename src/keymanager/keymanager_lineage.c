@@ -175,6 +175,8 @@ static capsa_result result_put(struct capsa_km_call *call, const char *uuid,
     CAPSA_TRY(capsa_km_resource_put(call->txn, uuid, owner_list, &resource));
     Rec__Key key = REC__KEY__INIT;
     key.data_key_b64 = body->data_key_b64;
+    key.holder = call->signer.spki;
+    key.incarnation = resource.incarnation;
     return capsa_km_key_put(call->txn, uuid, body->resource_uri, owner_list, &key);
 }
 

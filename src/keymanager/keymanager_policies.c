@@ -87,6 +87,20 @@ static capsa_result ids_check(const Cm__Policy *policy)
     return CAPSA_OK;
 }
 
+/* A policy that grew rule by rule is within the limits of one that came at once, and can be read.
+ */
+static capsa_result check_whole(const Cm__Policy *policy)
+{
+    CAPSA_TRY_AT(capsa_policy_check(policy), "policy");
+    CAPSA_AUTO(capsa_buf) wire = capsa_buf_of(CAPSA_LIMIT_policy_bytes);
+    CAPSA_AUTO_MESSAGE again = NULL;
+    CAPSA_TRY_AT(capsa_protobuf_write(&policy->base, &wire), "policy");
+    CAPSA_TRY_AT(capsa_protobuf_parse(&cm__policy__descriptor, capsa_buf_bytes(&wire),
+                                      CAPSA_UNKNOWN_REFUSED, &again),
+                 "policy");
+    return CAPSA_OK;
+}
+
 /* Store `policy` with `rules` in the place of its own. */
 static capsa_result put_rules(struct capsa_km_call *call, const char *scope, const char *uuid,
                               const Cm__Policy *policy, Cm__Rule *const *rules, size_t count)
@@ -109,7 +123,10 @@ static capsa_result put_rules(struct capsa_km_call *call, const char *scope, con
         Cm__Policy stored = *policy;
         stored.rules = pointers;
         stored.n_rules = count;
-        result = capsa_km_policy_put(call->txn, call->signer.party, scope, uuid, &stored);
+        result = check_whole(&stored);
+        if (!capsa_failed(result)) {
+            result = capsa_km_policy_put(call->txn, call->signer.party, scope, uuid, &stored);
+        }
     }
     capsa_dealloc(heads);
     capsa_dealloc(pointers);
@@ -122,7 +139,6 @@ CAPSA_RESULT capsa_km_create_data_policy(struct capsa_km_call *call)
     const Cm__Policy *policy = request->policy;
     CAPSA_REQUIRE(policy != NULL, MALFORMED, "policy: missing");
     CAPSA_TRY(check_names(call, request->owner_party_id, request->scope, policy->data_uuid));
-    CAPSA_TRY_AT(capsa_policy_check(policy), "policy");
     CAPSA_TRY_AT(ids_check(policy), "policy");
     return put_rules(call, request->scope, policy->data_uuid, policy, policy->rules,
                      policy->n_rules);

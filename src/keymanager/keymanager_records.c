@@ -13,7 +13,7 @@
 struct touched {
     capsa_buf key; /* canonical */
     uint64_t version;
-    bool is_there;
+    bool is_written; /* then `value` is what it holds; else the store is asked again */
     capsa_buf value;
 };
 
@@ -22,7 +22,9 @@ struct capsa_km_txn {
     struct capsa_batch *batch;
     struct touched *touched;
     size_t count, capacity;
-    bool has_changes;
+    uint32_t *index; /* open addressing: 1 + place in `touched`, 0: free */
+    size_t index_size;
+    size_t work_left;
 };
 
 CAPSA_RESULT capsa_km_txn_new(struct capsa_store *store, struct capsa_km_txn **ret_txn)
@@ -30,6 +32,7 @@ CAPSA_RESULT capsa_km_txn_new(struct capsa_store *store, struct capsa_km_txn **r
     struct capsa_km_txn *txn = CAPSA_NEW(struct capsa_km_txn);
     CAPSA_REQUIRE_MEMORY(txn);
     txn->store = store;
+    txn->work_left = CAPSA_LIMIT_txn_work;
     capsa_result result = capsa_batch_new(&txn->batch);
     if (capsa_failed(result)) {
         capsa_km_txn_free(txn);
@@ -49,23 +52,76 @@ void capsa_km_txn_free(struct capsa_km_txn *txn)
         capsa_buf_drop(&txn->touched[i].value);
     }
     capsa_dealloc(txn->touched);
+    capsa_dealloc(txn->index);
     capsa_batch_free(txn->batch);
     capsa_dealloc(txn);
 }
 
-bool capsa_km_txn_has_changes(const struct capsa_km_txn *txn)
-{
-    return txn->has_changes;
-}
-
 CAPSA_RESULT capsa_km_txn_commit(struct capsa_km_txn *txn, struct capsa_writer *writer)
 {
-    return capsa_writer_commit(writer, txn->batch);
+    return capsa_batch_is_empty(txn->batch) ? CAPSA_OK : capsa_writer_commit(writer, txn->batch);
 }
 
-static capsa_result touched_add(struct capsa_km_txn *txn, capsa_bytes key,
+static capsa_result charge(struct capsa_km_txn *txn, size_t work)
+{
+    if (work > txn->work_left) {
+        txn->work_left = 0;
+        CAPSA_FAIL(TOO_LARGE, "the request takes too much work; ask for less at once");
+    }
+    txn->work_left -= work;
+    return CAPSA_OK;
+}
+
+/* ---- what was touched ------------------------------------------------------------------------ */
+
+/* FNV-1a; an attacker who finds collisions slows down one transaction of CAPSA_LIMIT_txn_records.
+ */
+static size_t hash(capsa_bytes key)
+{
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < key.len; i++) {
+        sum = (sum ^ key.data[i]) * UINT64_C(0x100000001b3);
+    }
+    return (size_t)(sum ^ sum >> 32);
+}
+
+/* The slot of a key: where it is, or where it would go. */
+static uint32_t *slot_of(const struct capsa_km_txn *txn, capsa_bytes key)
+{
+    size_t at = hash(key) & (txn->index_size - 1);
+    while (txn->index[at] != 0 &&
+           !capsa_bytes_equal(capsa_buf_bytes(&txn->touched[txn->index[at] - 1].key), key)) {
+        at = (at + 1) & (txn->index_size - 1);
+    }
+    return &txn->index[at];
+}
+
+static capsa_result index_grow(struct capsa_km_txn *txn)
+{
+    uint32_t *old = txn->index;
+    size_t size = txn->index_size == 0 ? 32 : txn->index_size * 2;
+    uint32_t *index = capsa_alloc_array(size, sizeof(*index));
+    CAPSA_REQUIRE_MEMORY(index);
+    txn->index = index;
+    txn->index_size = size;
+    for (size_t i = 0; i < txn->count; i++) {
+        *slot_of(txn, capsa_buf_bytes(&txn->touched[i].key)) = (uint32_t)i + 1;
+    }
+    capsa_dealloc(old);
+    return CAPSA_OK;
+}
+
+static struct touched *touched_find(const struct capsa_km_txn *txn, capsa_bytes key)
+{
+    uint32_t place = txn->index_size == 0 ? 0 : *slot_of(txn, key);
+    return place == 0 ? NULL : &txn->touched[place - 1];
+}
+
+static capsa_result touched_add(struct capsa_km_txn *txn, capsa_bytes key, uint64_t version,
                                 struct touched **ret_touched)
 {
+    CAPSA_REQUIRE(txn->count < CAPSA_LIMIT_txn_records, TOO_LARGE,
+                  "the request takes too much work; ask for less at once");
     if (txn->count == txn->capacity) {
         size_t capacity = txn->capacity == 0 ? 8 : txn->capacity * 2;
         struct touched *grown = capsa_realloc(txn->touched, capacity * sizeof(*grown));
@@ -73,82 +129,91 @@ static capsa_result touched_add(struct capsa_km_txn *txn, capsa_bytes key,
         txn->touched = grown;
         txn->capacity = capacity;
     }
+    if (txn->count * 2 >= txn->index_size) {
+        CAPSA_TRY(index_grow(txn));
+    }
     struct touched *touched = &txn->touched[txn->count];
     *touched = (struct touched){.key = capsa_buf_of(CAPSA_LIMIT_record_key),
+                                .version = version,
                                 .value = capsa_buf_of(CAPSA_LIMIT_record_value)};
     CAPSA_TRY(capsa_buf_append(&touched->key, key));
-    txn->count++;
+    *slot_of(txn, key) = (uint32_t)++txn->count;
     *ret_touched = touched;
     return CAPSA_OK;
 }
 
-/* The record as this transaction sees it; reads and checks its version the first time. */
+/* ---- reading and writing --------------------------------------------------------------------- */
+
+/* The record as this transaction sees it, its value appended to `value`: empty when there is none.
+ */
 static capsa_result touch(struct capsa_km_txn *txn, const struct capsa_record_key *key,
-                          struct touched **ret_touched)
+                          capsa_buf *value, struct touched **ret_touched)
 {
     CAPSA_AUTO(capsa_buf) canonical = capsa_buf_of(CAPSA_LIMIT_record_key);
     CAPSA_TRY(capsa_record_key_write(key, &canonical));
-    for (size_t i = 0; i < txn->count; i++) {
-        if (capsa_bytes_equal(capsa_buf_bytes(&txn->touched[i].key), capsa_buf_bytes(&canonical))) {
-            *ret_touched = &txn->touched[i];
-            return CAPSA_OK;
-        }
+    struct touched *touched = touched_find(txn, capsa_buf_bytes(&canonical));
+    if (touched != NULL && touched->is_written) {
+        *ret_touched = touched;
+        return capsa_buf_append(value, capsa_buf_bytes(&touched->value));
     }
     CAPSA_AUTO(capsa_record) record = {0};
     CAPSA_TRY(capsa_store_find(txn->store, key, &record));
-    CAPSA_TRY(capsa_batch_check(txn->batch, key, record.version));
-    struct touched *touched;
-    CAPSA_TRY(touched_add(txn, capsa_buf_bytes(&canonical), &touched));
-    touched->version = record.version;
-    touched->is_there = record.version != 0;
-    CAPSA_TRY(capsa_buf_append(&touched->value, capsa_buf_bytes(&record.value)));
+    CAPSA_TRY(charge(txn, KIB(1) + record.value.len));
+    if (touched == NULL) {
+        CAPSA_TRY(capsa_batch_check(txn->batch, key, record.version));
+        CAPSA_TRY(touched_add(txn, capsa_buf_bytes(&canonical), record.version, &touched));
+    }
+    CAPSA_REQUIRE(touched->version == record.version, CONFLICT, "a %s changed meanwhile",
+                  key->kind);
     *ret_touched = touched;
-    return CAPSA_OK;
+    return capsa_buf_append(value, capsa_buf_bytes(&record.value));
 }
 
 static capsa_result find(struct capsa_km_txn *txn, const struct capsa_record_key *key,
                          const ProtobufCMessageDescriptor *shape, void *ret_message)
 {
     struct touched *touched;
-    CAPSA_TRY(touch(txn, key, &touched));
+    CAPSA_AUTO(capsa_buf) value = capsa_buf_of(CAPSA_LIMIT_record_value);
+    CAPSA_TRY(touch(txn, key, &value, &touched));
     ProtobufCMessage *message = NULL;
-    if (touched->is_there) {
-        CAPSA_TRY_AT(capsa_protobuf_parse(shape, capsa_buf_bytes(&touched->value),
-                                          CAPSA_UNKNOWN_REFUSED, &message),
-                     "a stored %s", key->kind);
+    if (value.len > 0) {
+        CAPSA_TRY_AT(
+            capsa_protobuf_parse(shape, capsa_buf_bytes(&value), CAPSA_UNKNOWN_REFUSED, &message),
+            "a stored %s", key->kind);
     }
     memcpy(ret_message, &message, sizeof(message)); /* a Rec__Something ** */
     return CAPSA_OK;
 }
 
+/* An empty value is a record that was removed. */
+static capsa_result put_value(struct capsa_km_txn *txn, const struct capsa_record_key *key,
+                              const char *const *owners, capsa_bytes value)
+{
+    struct touched *touched;
+    CAPSA_AUTO(capsa_buf) old = capsa_buf_of(CAPSA_LIMIT_record_value);
+    CAPSA_TRY(touch(txn, key, &old, &touched));
+    if (value.len == 0 && old.len == 0) {
+        return CAPSA_OK;
+    }
+    CAPSA_TRY(capsa_batch_put(txn->batch, key, touched->version, owners, value));
+    touched->version++;
+    touched->is_written = true;
+    capsa_buf_clear(&touched->value);
+    return capsa_buf_append(&touched->value, value);
+}
+
 static capsa_result put(struct capsa_km_txn *txn, const struct capsa_record_key *key,
                         const char *const *owners, const ProtobufCMessage *message)
 {
-    struct touched *touched;
-    CAPSA_TRY(touch(txn, key, &touched));
     CAPSA_AUTO(capsa_buf) value = capsa_buf_of(CAPSA_LIMIT_record_value);
     CAPSA_TRY(capsa_protobuf_write(message, &value));
-    CAPSA_TRY(capsa_batch_put(txn->batch, key, touched->version, owners, capsa_buf_bytes(&value)));
-    txn->has_changes = true;
-    touched->version++;
-    touched->is_there = true;
-    capsa_buf_clear(&touched->value);
-    return capsa_buf_append(&touched->value, capsa_buf_bytes(&value));
+    CAPSA_REQUIRE(value.len > 0, INTERNAL, "a %s with nothing in it", key->kind);
+    return put_value(txn, key, owners, capsa_buf_bytes(&value));
 }
 
 static capsa_result drop(struct capsa_km_txn *txn, const struct capsa_record_key *key)
 {
-    struct touched *touched;
-    CAPSA_TRY(touch(txn, key, &touched));
-    if (!touched->is_there) {
-        return CAPSA_OK;
-    }
-    CAPSA_TRY(capsa_batch_remove(txn->batch, key, touched->version));
-    txn->has_changes = true;
-    touched->version = 0;
-    touched->is_there = false;
-    capsa_buf_clear(&touched->value);
-    return CAPSA_OK;
+    return put_value(txn, key, NULL, (capsa_bytes){NULL, 0});
 }
 
 /* ---- the kinds ------------------------------------------------------------------------------- */
@@ -171,6 +236,11 @@ static struct capsa_record_key policy_key(const char *owner, const char *scope, 
 static struct capsa_record_key release_key(const char *spki, const char *uuid)
 {
     return CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "release", spki, uuid);
+}
+
+static struct capsa_record_key vote_key(const char *vote)
+{
+    return CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "vote", vote);
 }
 
 static struct capsa_record_key certs_key(const char *party)
@@ -209,6 +279,12 @@ CAPSA_RESULT capsa_km_release_find(struct capsa_km_txn *txn, const char *spki, c
 {
     const struct capsa_record_key key = release_key(spki, uuid);
     return find(txn, &key, &rec__release__descriptor, ret_release);
+}
+
+CAPSA_RESULT capsa_km_vote_find(struct capsa_km_txn *txn, const char *vote, Rec__Vote **ret_vote)
+{
+    const struct capsa_record_key key = vote_key(vote);
+    return find(txn, &key, &rec__vote__descriptor, ret_vote);
 }
 
 CAPSA_RESULT capsa_km_certs_find(struct capsa_km_txn *txn, const char *party,
@@ -252,6 +328,12 @@ CAPSA_RESULT capsa_km_release_put(struct capsa_km_txn *txn, const char *spki, co
     return put(txn, &key, NULL, &release->base);
 }
 
+CAPSA_RESULT capsa_km_vote_put(struct capsa_km_txn *txn, const char *vote, const Rec__Vote *record)
+{
+    const struct capsa_record_key key = vote_key(vote);
+    return put(txn, &key, NULL, &record->base);
+}
+
 CAPSA_RESULT capsa_km_certs_put(struct capsa_km_txn *txn, const char *party,
                                 const Rec__Certs *certs)
 {
@@ -289,9 +371,8 @@ struct other_key {
 static capsa_result see_key(void *context, const struct capsa_record_key *key,
                             const capsa_record *record, bool *ret_stop)
 {
-    (void)record;
     struct other_key *other = context;
-    other->found = !capsa_streq(key->parts[1], other->resource_uri);
+    other->found = record->value.len > 0 && !capsa_streq(key->parts[1], other->resource_uri);
     *ret_stop = other->found;
     return CAPSA_OK;
 }
@@ -317,6 +398,9 @@ static capsa_result see_policy(void *context, const struct capsa_record_key *key
     (void)key;
     (void)ret_stop;
     const struct policy_walk *walk = context;
+    if (record->value.len == 0) { /* removed */
+        return CAPSA_OK;
+    }
     CAPSA_AUTO_MESSAGE policy = NULL;
     CAPSA_TRY(capsa_protobuf_parse(&cm__policy__descriptor, capsa_buf_bytes(&record->value),
                                    CAPSA_UNKNOWN_REFUSED, &policy));

@@ -3,8 +3,12 @@
  * The manager's records (proto/records.proto) read and written within a transaction.
  *
  * A transaction remembers the version of everything it read and checks it again at the commit, so
- * what was decided by one state of the store is never written into another. It sees its own writes.
- * One thread.
+ * what was decided by one state of the store is never written into another, nor answered from it:
+ * a call that only reads is committed too. It sees its own writes. What is removed stays as an
+ * empty record, so that versions never start again. One thread.
+ *
+ * Reading is work, and a request that makes much of it is refused: TOO_LARGE when more than
+ * CAPSA_LIMIT_txn_work bytes were read and decoded, or CAPSA_LIMIT_txn_records records touched.
  */
 #pragma once
 
@@ -19,9 +23,8 @@ struct capsa_km_txn;
 CAPSA_RESULT capsa_km_txn_new(struct capsa_store *store, struct capsa_km_txn **ret_txn);
 void capsa_km_txn_free(struct capsa_km_txn *txn);
 CAPSA_DEFINE_AUTO_FREE(capsa_km_txn)
-/* True when there is something to commit beside checks of what was read. */
-bool capsa_km_txn_has_changes(const struct capsa_km_txn *txn);
-/* CONFLICT: begin again with a new transaction. */
+/* Holds when all that was read is still so, and makes the changes. CONFLICT: begin again with a new
+ * transaction. */
 CAPSA_RESULT capsa_km_txn_commit(struct capsa_km_txn *txn, struct capsa_writer *writer);
 
 /* Reading: *ret is NULL when there is none. What is returned belongs to the caller
@@ -34,6 +37,7 @@ CAPSA_RESULT capsa_km_policy_find(struct capsa_km_txn *txn, const char *owner, c
                                   const char *uuid, Cm__Policy **ret_policy);
 CAPSA_RESULT capsa_km_release_find(struct capsa_km_txn *txn, const char *spki, const char *uuid,
                                    Rec__Release **ret_release);
+CAPSA_RESULT capsa_km_vote_find(struct capsa_km_txn *txn, const char *vote, Rec__Vote **ret_vote);
 CAPSA_RESULT capsa_km_certs_find(struct capsa_km_txn *txn, const char *party,
                                  Rec__Certs **ret_certs);
 CAPSA_RESULT capsa_km_identity_find(struct capsa_km_txn *txn, Rec__Identity **ret_identity);
@@ -47,6 +51,7 @@ CAPSA_RESULT capsa_km_policy_put(struct capsa_km_txn *txn, const char *owner, co
                                  const char *uuid, const Cm__Policy *policy);
 CAPSA_RESULT capsa_km_release_put(struct capsa_km_txn *txn, const char *spki, const char *uuid,
                                   const Rec__Release *release);
+CAPSA_RESULT capsa_km_vote_put(struct capsa_km_txn *txn, const char *vote, const Rec__Vote *record);
 CAPSA_RESULT capsa_km_certs_put(struct capsa_km_txn *txn, const char *party,
                                 const Rec__Certs *certs);
 CAPSA_RESULT capsa_km_identity_put(struct capsa_km_txn *txn, const Rec__Identity *identity);
@@ -57,8 +62,9 @@ CAPSA_RESULT capsa_km_key_remove(struct capsa_km_txn *txn, const char *uuid,
 CAPSA_RESULT capsa_km_policy_remove(struct capsa_km_txn *txn, const char *owner, const char *scope,
                                     const char *uuid);
 
-/* Whether the resource has a key other than that of `resource_uri`. Reads one committed state; the
- * caller puts the resource too, so two such changes of one resource conflict. */
+/* Whether the uuid has a key other than that of `resource_uri` ("": any at all). Reads one
+ * committed state; the caller puts the resource too, so two such changes of one resource conflict.
+ */
 CAPSA_RESULT capsa_km_key_has_other(struct capsa_km_txn *txn, const char *uuid,
                                     const char *resource_uri, bool *ret_has);
 /* Every policy of (owner, scope), in the order of their uuids. Ends at the callback's failure. */
@@ -76,6 +82,7 @@ CAPSA_RESULT capsa_km_policy_each(struct capsa_km_txn *txn, const char *owner, c
 CAPSA_DEFINE_AUTO_RECORD(Rec__Resource)
 CAPSA_DEFINE_AUTO_RECORD(Rec__Key)
 CAPSA_DEFINE_AUTO_RECORD(Rec__Release)
+CAPSA_DEFINE_AUTO_RECORD(Rec__Vote)
 CAPSA_DEFINE_AUTO_RECORD(Rec__Certs)
 CAPSA_DEFINE_AUTO_RECORD(Rec__Identity)
 CAPSA_DEFINE_AUTO_RECORD(Cm__Policy)

@@ -84,20 +84,55 @@ static capsa_result env_make(const struct capsa_km_call *call, const char *claim
 
 /* ---- one resource ---------------------------------------------------------------------------- */
 
-struct asked {
+typedef struct {
     struct capsa_km_call *call;
     const Cm__ResourceRequest *request;
     const struct capsa_json *env;
-    size_t *steps_left; /* of constraints, for all resources together */
-};
+    size_t steps_left;  /* for all resources together */
+    Cm__Policy *policy; /* of policy_uuid: the last one that was looked at */
+    capsa_buf policy_uuid;
+} km_asked;
 
-/* The policy of one original for this request. `owner` NULL: there is no such resource. */
-static capsa_result decide(const struct asked *asked, const Cm__ResourceRequest__Resource *wanted,
-                           const char *owner, const char *uuid, bool is_result)
+static void km_asked_drop(km_asked *asked)
 {
-    CAPSA_AUTO_RECORD(Cm__Policy) policy = NULL;
-    CAPSA_TRY(capsa_km_policy_find(asked->call->txn, owner == NULL ? "" : owner,
-                                   asked->request->scope, uuid, &policy));
+    capsa_message_free(asked->policy == NULL ? NULL : &asked->policy->base);
+    capsa_buf_drop(&asked->policy_uuid);
+}
+
+/* The policy of one original, kept for the next resource: requests name many parts of one uuid. */
+static capsa_result policy_of(km_asked *asked, const char *owner, const char *uuid,
+                              const Cm__Policy **ret_policy)
+{
+    bool kept =
+        asked->policy_uuid.len > 0 && capsa_bytes_is(capsa_buf_bytes(&asked->policy_uuid), uuid);
+    if (!kept) {
+        capsa_buf_clear(&asked->policy_uuid);
+        capsa_message_free(asked->policy == NULL ? NULL : &asked->policy->base);
+        asked->policy = NULL;
+        CAPSA_TRY(capsa_km_policy_find(asked->call->txn, owner, asked->request->scope, uuid,
+                                       &asked->policy));
+        CAPSA_TRY(capsa_buf_str(&asked->policy_uuid, uuid));
+    }
+    *ret_policy = asked->policy;
+    return CAPSA_OK;
+}
+
+/* Building `r` and looking through columns is work as constraints are. */
+static capsa_result charge(km_asked *asked, const Cm__ResourceRequest__Resource *wanted)
+{
+    size_t work = 16 + wanted->n_columns + strlen(wanted->attrs) / 16;
+    if (work > asked->steps_left) {
+        asked->steps_left = 0;
+        CAPSA_FAIL(TOO_LARGE, "the request takes too much work; ask for less at once");
+    }
+    asked->steps_left -= work;
+    return CAPSA_OK;
+}
+
+/* One original's policy for this request. NULL: a policy without rules, as of what is not there. */
+static capsa_result decide(km_asked *asked, const Cm__ResourceRequest__Resource *wanted,
+                           const Cm__Policy *policy, bool is_result)
+{
     const struct capsa_request request = {
         .resource_uri = wanted->resource_uri,
         .initiator_party_id = asked->request->initiator_party_id,
@@ -108,36 +143,39 @@ static capsa_result decide(const struct asked *asked, const Cm__ResourceRequest_
         .columns_count = wanted->n_columns,
         .env = asked->env,
         .is_result = is_result,
-        .steps_left = asked->steps_left,
+        .steps_left = &asked->steps_left,
         .empty_columns_pass = asked->call->manager->options.insecure_empty_columns_pass,
     };
     struct capsa_decision decision;
-    CAPSA_TRY(capsa_policy_decide(owner == NULL ? NULL : policy, &request, &decision));
+    CAPSA_TRY(capsa_policy_decide(policy, &request, &decision));
     return capsa_decision_result(&decision);
 }
 
 /* Every original of the resource must allow it, as its policy stands now. */
-static capsa_result decide_all(const struct asked *asked,
-                               const Cm__ResourceRequest__Resource *wanted, const char *uuid,
-                               const Rec__Resource *resource)
+static capsa_result decide_all(km_asked *asked, const Cm__ResourceRequest__Resource *wanted,
+                               const char *uuid, const Rec__Resource *resource)
 {
     if (resource == NULL) {
-        return decide(asked, wanted, NULL, uuid, false);
+        return decide(asked, wanted, NULL, false);
     }
     CAPSA_AUTO(capsa_km_set) origins = {NULL, 0};
     CAPSA_TRY(capsa_km_origins_add(uuid, resource, &origins));
     CAPSA_REQUIRE(origins.count > 0, TAMPERED, "\"%s\" comes from nothing", uuid);
     for (size_t i = 0; i < origins.count; i++) {
         CAPSA_AUTO_RECORD(Rec__Resource) origin = NULL;
+        const Cm__Policy *policy = NULL;
+        CAPSA_TRY(charge(asked, wanted));
         CAPSA_TRY(capsa_km_resource_find(asked->call->txn, origins.items[i], &origin));
-        CAPSA_TRY(decide(asked, wanted, origin == NULL ? NULL : origin->owner_party_id,
-                         origins.items[i], resource->is_result));
+        if (origin != NULL) {
+            CAPSA_TRY(policy_of(asked, origin->owner_party_id, origins.items[i], &policy));
+        }
+        CAPSA_TRY(decide(asked, wanted, policy, resource->is_result));
     }
     return CAPSA_OK;
 }
 
 /* Remember that this key was given this resource; nothing to write when that stands already. */
-static capsa_result record_release(const struct asked *asked, const char *uuid,
+static capsa_result record_release(const km_asked *asked, const char *uuid,
                                    const Rec__Resource *resource)
 {
     struct capsa_km_call *call = asked->call;
@@ -154,11 +192,9 @@ static capsa_result record_release(const struct asked *asked, const char *uuid,
     return capsa_km_release_put(call->txn, call->signer.spki, uuid, &release);
 }
 
-static capsa_result release_one(const struct asked *asked,
-                                const Cm__ResourceRequest__Resource *wanted, Rec__Key **ret_key)
+static capsa_result judge_one(km_asked *asked, const Cm__ResourceRequest__Resource *wanted,
+                              Rec__Key **ret_key)
 {
-    CAPSA_REQUIRE(wanted->n_columns <= CAPSA_LIMIT_columns, TOO_LARGE, "columns: over %d",
-                  CAPSA_LIMIT_columns);
     CAPSA_AUTO(capsa_buf) uuid_buf = capsa_buf_of(CAPSA_LIMIT_id_bytes);
     const char *uuid;
     CAPSA_TRY(capsa_km_uri_parse(wanted->resource_uri, &uuid_buf));
@@ -166,14 +202,24 @@ static capsa_result release_one(const struct asked *asked,
     CAPSA_AUTO_RECORD(Rec__Resource) resource = NULL;
     CAPSA_TRY(capsa_km_resource_find(asked->call->txn, uuid, &resource));
     CAPSA_TRY(decide_all(asked, wanted, uuid, resource));
-    CAPSA_AUTO_RECORD(Rec__Key) key = NULL;
-    CAPSA_TRY(capsa_km_key_find(asked->call->txn, uuid, wanted->resource_uri, &key));
-    CAPSA_REQUIRE(key != NULL, NOT_FOUND, "\"%s\": there is no key of that name",
-                  wanted->resource_uri);
-    CAPSA_TRY(record_release(asked, uuid, resource));
-    *ret_key = key;
-    key = NULL;
-    return CAPSA_OK;
+    CAPSA_TRY(capsa_km_key_take(asked->call->txn, uuid, wanted->resource_uri, resource, ret_key));
+    return record_release(asked, uuid, resource);
+}
+
+/* How much work a resource makes tells of what lies behind it. So when the work runs out, the
+ * answer is the same as for what is not there; the log says why. */
+static capsa_result release_one(km_asked *asked, const Cm__ResourceRequest__Resource *wanted,
+                                Rec__Key **ret_key)
+{
+    CAPSA_TRY(capsa_km_still_wanted(asked->call));
+    capsa_result result = judge_one(asked, wanted, ret_key);
+    if (capsa_code_of(result) != CAPSA_E_TOO_LARGE) {
+        return result;
+    }
+    capsa_log_event(asked->call->manager->options.log, CAPSA_LOG_WARN, "work",
+                    CAPSA_LOG_INT("id", asked->call->rpc->id), CAPSA_LOG_CODE("why", result));
+    asked->steps_left = 0;
+    return decide(asked, wanted, NULL, false);
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
@@ -236,7 +282,7 @@ static capsa_result answer_write(const struct capsa_km_call *call,
     return result;
 }
 
-static capsa_result release_all(const struct asked *asked, Rec__Key **keys)
+static capsa_result release_all(km_asked *asked, Rec__Key **keys)
 {
     for (size_t i = 0; i < asked->request->n_resources; i++) {
         CAPSA_TRY(release_one(asked, asked->request->resources[i], &keys[i]));
@@ -256,8 +302,9 @@ CAPSA_RESULT capsa_km_get_data_keys(struct capsa_km_call *call)
     CAPSA_AUTO_FREE(capsa_json) env = NULL;
     CAPSA_TRY(env_make(call, request->env, &env));
 
-    size_t steps_left = CAPSA_LIMIT_policy_steps;
-    const struct asked asked = {call, request, env, &steps_left};
+    CAPSA_AUTO(km_asked) asked = {.call = call, .request = request, .env = env};
+    asked.steps_left = CAPSA_LIMIT_policy_steps;
+    asked.policy_uuid = capsa_buf_of(CAPSA_LIMIT_id_bytes);
     Rec__Key **keys = capsa_alloc_array(request->n_resources, sizeof(Rec__Key *));
     CAPSA_REQUIRE_MEMORY(keys);
     capsa_result result = release_all(&asked, keys);

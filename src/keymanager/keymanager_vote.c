@@ -134,6 +134,7 @@ static capsa_result request_parse(const struct statement *request, capsa_time no
                  "body");
     CAPSA_REQUIRE(capsa_streq(body.type, "TEE_DOWNLOAD"), UNSUPPORTED,
                   "type \"%s\": only TEE_DOWNLOAD exports a key", body.type);
+    capsa_sha256(capsa_bytes_str(request->signature), result->id);
     result->approved_threshold = body.approved_threshold;
     return action_parse(body.approved_action, &result->resource_uri);
 }

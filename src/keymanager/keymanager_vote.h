@@ -15,6 +15,7 @@ struct capsa_km_vote {
 
 typedef struct capsa_km_vote_result {
     char requester[CAPSA_PARTY_ID];
+    uint8_t id[CAPSA_SHA256]; /* SHA-256 of the request's signature as text */
     char *resource_uri;
     int64_t approved_threshold;
     struct capsa_km_vote *votes; /* every one verified */

@@ -130,6 +130,8 @@ static capsa_result store_location(const struct capsad_config *config, capsa_buf
 {
     const char *backend = config->storage_backend;
     if (capsa_streq(backend, "memory") || capsa_streq(backend, "inmemory")) {
+        CAPSA_REQUIRE(*config->db_url == '\0', USAGE,
+                      "storage_config.db_url: storage_backend \"%s\" keeps nothing there", backend);
         return capsa_buf_str(ret_location, "memory:");
     }
     CAPSA_REQUIRE(capsa_streq(backend, "sqlite"), UNSUPPORTED,
@@ -362,10 +364,12 @@ static void banner(capsad *daemon)
     const char *listen = daemon->config.listen;
     unsigned port = capsa_rpc_server_port(daemon->server);
     bool in_memory = capsa_streq(capsa_store_scheme(daemon->store), "memory");
+    const char *where =
+        *daemon->config.db_url == '\0' ? daemon->config.data_dir : daemon->config.db_url;
     (void)fprintf(stderr, "capsad %s\n  mode      %s%s\n  store     %s%s%s\n", CAPSA_VERSION,
                   daemon->config.mode, ": nothing is attested; do not trust it with real data",
                   capsa_store_scheme(daemon->store), in_memory ? " (gone when it stops)" : " in ",
-                  in_memory ? "" : daemon->config.data_dir);
+                  in_memory ? "" : where);
     (void)fprintf(stderr, "  grpc      %s:%u, TLS %s\n  admin     %s\n  manager   %s\n", listen,
                   port, tls_word(daemon),
                   daemon->admin == NULL ? "off" : capsad_admin_address(daemon->admin), party);

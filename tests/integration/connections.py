@@ -386,7 +386,10 @@ def cancelled_and_late_calls_do_no_harm():
             try:
                 client.method("GetRaCert", "GetRaCertResponse")(big, timeout=deadline)
             except grpc.RpcError as error:
-                equal(error.code().name, "DEADLINE_EXCEEDED", "status")
+                # Once in a while this version of C-core cancels a stream that it never opened, for
+                # which HTTP/2 wants the connection closed (RFC 9113 section 6.4).
+                if "stream in idle" not in error.details():
+                    equal(error.code().name, "DEADLINE_EXCEEDED", error.details())
         uuid, data = owned(client, alice(), [rule([bob()])])
         equal(client.got_keys(bob(), [uuid]), {uuid: data}, "keys")
 

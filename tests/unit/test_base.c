@@ -57,6 +57,22 @@ static void a_hostile_name_cannot_forge_a_line(void **state)
     assert_null(strchr(capsa_text_of(result), 0x1b));
 }
 
+static void a_message_is_well_formed_whatever_was_quoted(void **state)
+{
+    (void)state;
+    static const char *const quoted[] = {
+        "\xff", "\xc3", "\xc3(", "\xed\xa0\x80", "\xf5\x80\x80\x80", "\xe2\x82", "\x80"};
+    for (size_t i = 0; i < sizeof(quoted) / sizeof(quoted[0]); i++) {
+        const char *text = capsa_text_of(fail_with(quoted[i]));
+        assert_non_null(strchr(text, '?'));
+        for (const char *at = text; *at != '\0'; at++) {
+            assert_true((unsigned char)*at < 0x80);
+        }
+    }
+    assert_string_equal(capsa_text_of(fail_with("\xe2\x82\xac\xf0\x9f\x94\x91")),
+                        "field \xe2\x82\xac\xf0\x9f\x94\x91");
+}
+
 static void a_long_message_is_cut_between_characters(void **state)
 {
     (void)state;
@@ -289,6 +305,7 @@ int main(void)
         cmocka_unit_test(an_error_carries_code_place_and_message),
         cmocka_unit_test(an_error_survives_the_failures_of_its_clean_up),
         cmocka_unit_test(a_hostile_name_cannot_forge_a_line),
+        cmocka_unit_test(a_message_is_well_formed_whatever_was_quoted),
         cmocka_unit_test(a_long_message_is_cut_between_characters),
         cmocka_unit_test(a_buffer_refuses_to_pass_its_maximum_and_stays_as_it_was),
         cmocka_unit_test(numbers_read_as_they_were_written),
