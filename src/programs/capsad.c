@@ -276,7 +276,8 @@ static capsa_result open_server(capsad *daemon)
         .on_trouble = on_trouble,
         .context = daemon,
     };
-    return capsa_rpc_server_new(&options, &daemon->server);
+    CAPSA_TRY_AT(capsa_rpc_server_new(&options, &daemon->server), "listen");
+    return CAPSA_OK;
 }
 
 static capsa_result open_admin(capsad *daemon)

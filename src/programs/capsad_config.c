@@ -82,6 +82,10 @@ static capsa_result unknown_key(const char *what, const char *name)
         names[KEYS + i] = aliases[i].old;
     }
     const char *nearest = capsa_nearest_name(name, names);
+    for (size_t i = 0; i < KEYS && nearest == NULL; i++) { /* the section was forgotten */
+        const char *dot = strrchr(keys[i].name, '.');
+        nearest = dot != NULL && capsa_streq(dot + 1, name) ? keys[i].name : NULL;
+    }
     if (nearest != NULL) {
         CAPSA_FAIL(UNKNOWN_FIELD, "unknown %s \"%s\"; did you mean \"%s\"?", what, name, nearest);
     }
@@ -286,6 +290,7 @@ static capsa_result walk_flags(struct capsad_config *config, int argc, char *con
     return CAPSA_OK;
 }
 
+/* A command stands alone; as the value of a flag the same word is a value. */
 static bool find_command(int argc, char *const *argv, enum capsad_command *ret_command)
 {
     static const struct {
@@ -296,12 +301,10 @@ static bool find_command(int argc, char *const *argv, enum capsad_command *ret_c
                     {"help", CAPSAD_HELP},
                     {"--version", CAPSAD_VERSION},
                     {"--print-keys", CAPSAD_KEYS}};
-    for (int i = 1; i < argc; i++) {
-        for (size_t k = 0; k < sizeof(commands) / sizeof(commands[0]); k++) {
-            if (capsa_streq(argv[i], commands[k].word)) {
-                *ret_command = commands[k].command;
-                return true;
-            }
+    for (size_t k = 0; argc == 2 && k < sizeof(commands) / sizeof(commands[0]); k++) {
+        if (capsa_streq(argv[1], commands[k].word)) {
+            *ret_command = commands[k].command;
+            return true;
         }
     }
     return false;

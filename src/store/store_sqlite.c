@@ -127,21 +127,27 @@ static capsa_result read_record(sqlite3_stmt *row, int first, capsa_record *ret_
     return CAPSA_OK;
 }
 
+/* The place of a free reader, or READERS. */
+static size_t reader_free_at(const struct sqlite_store *store)
+{
+    size_t at = 0;
+    while (at < READERS && store->readers[at].is_taken) {
+        at++;
+    }
+    return at;
+}
+
 static struct reader *reader_take(struct sqlite_store *store)
 {
-    struct reader *taken = NULL;
     (void)pthread_mutex_lock(&store->mutex);
-    while (taken == NULL) {
-        for (size_t i = 0; i < READERS && taken == NULL; i++) {
-            taken = store->readers[i].is_taken ? NULL : &store->readers[i];
-        }
-        if (taken == NULL) {
-            (void)pthread_cond_wait(&store->returned, &store->mutex);
-        }
+    size_t at = reader_free_at(store);
+    while (at == READERS) {
+        (void)pthread_cond_wait(&store->returned, &store->mutex);
+        at = reader_free_at(store);
     }
-    taken->is_taken = true;
+    store->readers[at].is_taken = true;
     (void)pthread_mutex_unlock(&store->mutex);
-    return taken;
+    return &store->readers[at];
 }
 
 static void reader_return(struct sqlite_store *store, struct reader *reader)

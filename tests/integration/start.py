@@ -149,7 +149,7 @@ def unknown_keys_name_the_nearest():
         "log_config.log_level",
         config_path=config("log_config:\n  log_levl: info\n"),
     )
-    refused_start("enable_tls", "--help", config_path=config("enable_tls: false\n"))
+    refused_start("enable_tls", "tls_config.enable_tls", config_path=config("enable_tls: false\n"))
     refused_start("anything", "--help", anything_else_entirely_x="1")
 
 
@@ -227,6 +227,9 @@ def help_version_and_reference_are_printed():
             "--insecure_claimed_initiator",
         )
     equal(run(CAPSAD, "--version")[0], 0, "exit status of --version")
+    top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    with open(os.path.join(top, "docs", "reference", "config.md"), encoding="utf-8") as page:
+        equal(page.read(), run(CAPSAD, "--print-keys")[1], "docs/reference/config.md")
     status, out, _ = run(CAPSAD, "--print-keys")
     equal(status, 0, "exit status of --print-keys")
     contains(out, "`tls_config.client_auth`", "`tls_config.server_cert_key_path`")
