@@ -112,6 +112,16 @@ const char *capsa_km_holder(const Rec__Resource *resource);
 CAPSA_RESULT capsa_km_key_take(struct capsa_km_txn *txn, const char *uuid, const char *resource_uri,
                                const Rec__Resource *resource, Rec__Key **ret_key);
 
+/* A text as a field of a message that is only written: protobuf-c's fields have no const. */
+static inline char *capsa_km_field(const char *text)
+{
+    union {
+        const char *text;
+        char *field;
+    } same = {text};
+    return same.field;
+}
+
 /* keymanager_names.c: checks of what requests name. `field` is for the message. */
 CAPSA_RESULT capsa_km_name_check(const char *field,
                                  const char *value);  /* not empty, not too long */

@@ -167,13 +167,9 @@ static capsa_result for_peer(capsa_result result)
 static capsa_result write_response(capsa_result result, const capsa_jwe_out *sealed,
                                    capsa_buf *ret_message)
 {
-    union {
-        const char *borrowed;
-        char *field; /* protobuf-c has no const; it is only read */
-    } text = {capsa_text_of(result)};
     Cm__Status status = CM__STATUS__INIT;
     status.code = capsa_code_status(capsa_code_of(result));
-    status.message = text.field;
+    status.message = capsa_km_field(capsa_text_of(result));
     Cm__Jwe jwe = CM__JWE__INIT;
     Cm__EncryptedResponse response = CM__ENCRYPTED_RESPONSE__INIT;
     response.status = &status;
@@ -254,13 +250,9 @@ CAPSA_RESULT capsa_km_dispatch_ra_cert(void *context, const struct capsa_rpc_cal
     capsa_result result = ra_cert(entry, rpc, &pem);
     capsa_km_answered(entry, rpc, started_us, "", result);
     result = for_peer(result);
-    union {
-        const char *borrowed;
-        char *field;
-    } text = {capsa_text_of(result)};
     Cm__Status status = CM__STATUS__INIT;
     status.code = capsa_code_status(capsa_code_of(result));
-    status.message = text.field;
+    status.message = capsa_km_field(capsa_text_of(result));
     Cm__GetRaCertResponse response = CM__GET_RA_CERT_RESPONSE__INIT;
     response.status = &status;
     if (!capsa_failed(result)) {

@@ -269,11 +269,7 @@ static capsa_result answer_write(const struct capsa_km_call *call,
             result = capsa_buf_cstr(&pem, &cert);
         }
         if (!capsa_failed(result)) {
-            union {
-                const char *borrowed;
-                char *field; /* protobuf-c has no const; it is only read */
-            } text = {cert};
-            response.cert = text.field;
+            response.cert = capsa_km_field(cert);
             result = capsa_protojson_write(&response.base, CAPSA_PROTOJSON_ALL, call->answer);
         }
     }
