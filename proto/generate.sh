@@ -6,5 +6,5 @@
 # it is let through.
 set -eu
 "$1" -I "$2" --c_out "$3" "$4"
-sed -i 's/(char \*)protobuf_c_empty_string/(char *)(uintptr_t)protobuf_c_empty_string/' \
+sed -i 's/(char \*)protobuf_c_empty_string/(char *)(uintptr_t)protobuf_c_empty_string/g' \
     "$3/${4%.proto}.pb-c.h"

@@ -72,7 +72,7 @@ static const struct capsa_store_ops slow_ops = {.scheme = "memory",
 static void slow_house_open(struct house *house)
 {
     *house = (struct house){.store = NULL};
-    slow = (struct slow_store){.base = {&slow_ops}, .house = house};
+    slow = (struct slow_store){.base.ops = &slow_ops, .house = house};
     struct capsa_root *root;
     assert_ok(capsa_store_open("memory:", &slow.inner));
     assert_ok(capsa_root_new(&root));
