@@ -344,12 +344,12 @@ static CAPSA_RESULT parse_sign(struct parser *parser, uint16_t *ret_node)
 static CAPSA_RESULT parse_not(struct parser *parser, uint16_t *ret_node)
 {
     CAPSA_TRY(deeper(parser));
-    uint16_t not, operand;
-    CAPSA_TRY(add_node(parser, NODE_NOT, &not ));
+    uint16_t negation, operand;
+    CAPSA_TRY(add_node(parser, NODE_NOT, &negation));
     CAPSA_TRY(take(parser));
     CAPSA_TRY(parse_unary(parser, &operand));
-    add_child(parser, not, operand);
-    *ret_node = not ;
+    add_child(parser, negation, operand);
+    *ret_node = negation;
     parser->depth--;
     return CAPSA_OK;
 }
