@@ -91,6 +91,19 @@ CAPSA_RESULT capsa_keymanager_fingerprint(struct capsa_keymanager *manager,
     return capsa_cert_party_id(cert, ret_id);
 }
 
+bool capsa_keymanager_is_new(const struct capsa_keymanager *manager)
+{
+    return capsa_km_identity_is_new(manager->identity);
+}
+
+CAPSA_RESULT capsa_keymanager_probe(struct capsa_keymanager *manager)
+{
+    CAPSA_AUTO_FREE(capsa_km_txn) txn = NULL;
+    CAPSA_TRY(capsa_km_txn_new(manager->options.store, &txn));
+    CAPSA_TRY(capsa_km_probe_put(txn, capsa_now(manager->options.clock)));
+    return capsa_km_txn_commit(txn, manager->options.writer);
+}
+
 /* ---- log and counters ------------------------------------------------------------------------ */
 
 /* The original's monitor line: |<rpc>|"Y" or "N"|<ms>|"<status message>" */

@@ -50,5 +50,9 @@ CAPSA_RESULT capsa_keymanager_renew(struct capsa_keymanager *manager);
 /* The party id of the manager's key, for the banner. */
 CAPSA_RESULT capsa_keymanager_fingerprint(struct capsa_keymanager *manager,
                                           char ret_id[CAPSA_PARTY_ID]);
+/* The store had no key of a manager: this one was made just now. */
+bool capsa_keymanager_is_new(const struct capsa_keymanager *manager);
+/* Commit something that changes nothing: whether the store takes writes again after it did not. */
+CAPSA_RESULT capsa_keymanager_probe(struct capsa_keymanager *manager);
 /* Prometheus text: calls by method and status. Names no resource and no party. */
 CAPSA_RESULT capsa_keymanager_metrics(struct capsa_keymanager *manager, capsa_buf *text);

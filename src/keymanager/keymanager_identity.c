@@ -16,6 +16,7 @@ struct capsa_km_identity {
     struct capsa_keymanager_options options;
     struct capsa_private_key *key;
     bool injected;
+    bool is_new;
     pthread_mutex_t lock; /* for what stands below */
     capsa_buf cert_pem;
     capsa_time not_after;
@@ -35,6 +36,11 @@ void capsa_km_identity_free(struct capsa_km_identity *identity)
 const struct capsa_private_key *capsa_km_identity_key(const struct capsa_km_identity *identity)
 {
     return identity->key;
+}
+
+bool capsa_km_identity_is_new(const struct capsa_km_identity *identity)
+{
+    return identity->is_new;
 }
 
 CAPSA_RESULT capsa_km_identity_cert(struct capsa_km_identity *identity, capsa_buf *pem)
@@ -119,6 +125,7 @@ static capsa_result load_own(struct capsa_km_identity *identity)
     CAPSA_TRY(capsa_km_identity_find(txn, &record));
     if (record == NULL) {
         CAPSA_TRY(capsa_private_key_new_rsa(identity->options.rsa_bits, &identity->key));
+        identity->is_new = true;
         return issue(identity, txn);
     }
     CAPSA_TRY_AT(capsa_private_key_parse(capsa_bytes_str(record->private_key), &identity->key),

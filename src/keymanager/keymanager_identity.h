@@ -19,6 +19,8 @@ void capsa_km_identity_free(struct capsa_km_identity *identity);
 const struct capsa_private_key *capsa_km_identity_key(const struct capsa_km_identity *identity);
 /* Append the certificate's PEM, as GetRaCert returns it. */
 CAPSA_RESULT capsa_km_identity_cert(struct capsa_km_identity *identity, capsa_buf *pem);
+/* The key was made by this _load: the store had none. */
+bool capsa_km_identity_is_new(const struct capsa_km_identity *identity);
 /* New certificate, same key, when fewer than CAPSA_KM_RENEW_DAYS days are left. */
 CAPSA_RESULT capsa_km_identity_renew(struct capsa_km_identity *identity);
 

@@ -74,9 +74,15 @@ static capsa_result fresh_ids_fill(Cm__Rule **rules, size_t count, fresh_ids *id
     return CAPSA_OK;
 }
 
+static capsa_result rule_id_check(const char *id)
+{
+    return *id == '\0' ? CAPSA_OK : capsa_km_name_check("rule_id", id);
+}
+
 static capsa_result ids_check(const Cm__Policy *policy)
 {
     for (size_t i = 0; i < policy->n_rules; i++) {
+        CAPSA_TRY(rule_id_check(policy->rules[i]->rule_id));
         for (size_t k = 0; k < i; k++) {
             CAPSA_REQUIRE(*policy->rules[i]->rule_id == '\0' ||
                               !capsa_streq(policy->rules[i]->rule_id, policy->rules[k]->rule_id),
@@ -150,6 +156,7 @@ CAPSA_RESULT capsa_km_add_data_rule(struct capsa_km_call *call)
     CAPSA_REQUIRE(request->rule != NULL, MALFORMED, "rule: missing");
     CAPSA_TRY(check_names(call, request->owner_party_id, request->scope, request->data_uuid));
     CAPSA_TRY_AT(capsa_rule_check(request->rule, 1), "rule");
+    CAPSA_TRY(rule_id_check(request->rule->rule_id));
 
     CAPSA_AUTO_RECORD(Cm__Policy) found = NULL;
     CAPSA_TRY(capsa_km_policy_find(call->txn, call->signer.party, request->scope,

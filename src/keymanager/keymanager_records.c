@@ -347,6 +347,12 @@ CAPSA_RESULT capsa_km_identity_put(struct capsa_km_txn *txn, const Rec__Identity
     return put(txn, &key, NULL, &identity->base);
 }
 
+CAPSA_RESULT capsa_km_probe_put(struct capsa_km_txn *txn, int64_t now)
+{
+    const struct capsa_record_key key = CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "probe", NULL);
+    return put_value(txn, &key, NULL, capsa_bytes_of(&now, sizeof(now)));
+}
+
 CAPSA_RESULT capsa_km_key_remove(struct capsa_km_txn *txn, const char *uuid,
                                  const char *resource_uri)
 {

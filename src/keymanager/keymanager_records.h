@@ -56,6 +56,9 @@ CAPSA_RESULT capsa_km_certs_put(struct capsa_km_txn *txn, const char *party,
                                 const Rec__Certs *certs);
 CAPSA_RESULT capsa_km_identity_put(struct capsa_km_txn *txn, const Rec__Identity *identity);
 
+/* A record that nobody reads, different each second. */
+CAPSA_RESULT capsa_km_probe_put(struct capsa_km_txn *txn, int64_t now);
+
 /* Removing what was found before in this transaction; nothing there is fine. */
 CAPSA_RESULT capsa_km_key_remove(struct capsa_km_txn *txn, const char *uuid,
                                  const char *resource_uri);

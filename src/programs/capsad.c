@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,6 +32,7 @@
 #define LOG_ROLL_AT      MIB(10)
 #define RENEW_EVERY_US   (INT64_C(3600) * 1000000)
 #define TROUBLE_EVERY_US INT64_C(1000000)
+#define PROBE_EVERY_US   INT64_C(2000000)
 
 /* The parts, in the order in which they are made; freed the other way round. */
 struct capsad {
@@ -49,6 +52,7 @@ struct capsad {
     struct capsad_admin *admin;
     struct capsa_net_signal *signals[3];
     struct capsa_net_timer *renewal;
+    struct capsa_net_timer *probe;
     int64_t trouble_after_us; /* log no connection trouble before */
     uint64_t trouble_count;
 };
@@ -59,6 +63,7 @@ static void capsad_drop(capsad *daemon)
     for (size_t i = 0; i < sizeof(daemon->signals) / sizeof(daemon->signals[0]); i++) {
         capsa_net_signal_free(daemon->signals[i]);
     }
+    capsa_net_timer_free(daemon->probe);
     capsa_net_timer_free(daemon->renewal);
     capsad_admin_free(daemon->admin);
     capsa_rpc_server_free(daemon->server);
@@ -212,7 +217,9 @@ static capsa_result open_manager(capsad *daemon)
         .insecure_claimed_initiator = config->insecure_claimed_initiator,
         .insecure_client_env = config->insecure_client_env,
     };
-    return capsa_keymanager_new(&options, &daemon->manager);
+    CAPSA_TRY(capsa_keymanager_new(&options, &daemon->manager));
+    capsa_buf_drop(&daemon->injected_key); /* the manager has it where no core dump goes */
+    return CAPSA_OK;
 }
 
 static capsa_result open_tls(capsad *daemon)
@@ -327,6 +334,19 @@ static void on_renewal(void *context)
     capsa_ignore(capsa_net_timer_set(daemon->renewal, RENEW_EVERY_US), "tried again at a restart");
 }
 
+/* After a write that failed, see now and then whether writing works again: where nobody sends
+ * writes to a manager that is not ready, nothing else would. */
+static void on_probe(void *context)
+{
+    capsad *daemon = context;
+    struct capsa_writer_state state;
+    capsa_writer_state(daemon->writer, &state);
+    if (state.last.code != CAPSA_E_OK && !capsa_failed(capsa_keymanager_probe(daemon->manager))) {
+        capsa_log_event(daemon->log, CAPSA_LOG_INFO, "store", CAPSA_LOG_STR("why", "writes again"));
+    }
+    capsa_ignore(capsa_net_timer_set(daemon->probe, PROBE_EVERY_US), "as good as no probe");
+}
+
 static capsa_result watch_events(capsad *daemon)
 {
     static const struct {
@@ -338,7 +358,9 @@ static capsa_result watch_events(capsad *daemon)
                                        &daemon->signals[i]));
     }
     CAPSA_TRY(capsa_net_timer_new(daemon->loop, on_renewal, daemon, &daemon->renewal));
-    return capsa_net_timer_set(daemon->renewal, RENEW_EVERY_US);
+    CAPSA_TRY(capsa_net_timer_set(daemon->renewal, RENEW_EVERY_US));
+    CAPSA_TRY(capsa_net_timer_new(daemon->loop, on_probe, daemon, &daemon->probe));
+    return capsa_net_timer_set(daemon->probe, PROBE_EVERY_US);
 }
 
 /* ---- the banner ------------------------------------------------------------------------------ */
@@ -371,12 +393,17 @@ static void banner(capsad *daemon)
                   daemon->config.mode, ": nothing is attested; do not trust it with real data",
                   capsa_store_scheme(daemon->store), in_memory ? " (gone when it stops)" : " in ",
                   in_memory ? "" : where);
-    (void)fprintf(stderr, "  grpc      %s:%u, TLS %s\n  admin     %s\n  manager   %s\n", listen,
+    (void)fprintf(stderr, "  grpc      %s:%u, TLS %s\n  admin     %s\n  manager   %s%s\n", listen,
                   port, tls_word(daemon),
-                  daemon->admin == NULL ? "off" : capsad_admin_address(daemon->admin), party);
+                  daemon->admin == NULL ? "off" : capsad_admin_address(daemon->admin), party,
+                  capsa_keymanager_is_new(daemon->manager) ? " (new: the store was empty)" : "");
     capsad_config_each_insecure(&daemon->config, announce_insecure, daemon);
     if (capsa_secret_lock_failed()) {
         (void)fprintf(stderr, "  WARNING   secrets could not be locked in memory (ulimit -l)\n");
+    }
+    if (capsa_keymanager_is_new(daemon->manager)) {
+        capsa_log_event(daemon->log, CAPSA_LOG_WARN, "new_manager",
+                        CAPSA_LOG_STR("manager", party));
     }
     capsa_log_event(daemon->log, CAPSA_LOG_INFO, "started", CAPSA_LOG_STR("version", CAPSA_VERSION),
                     CAPSA_LOG_STR("mode", daemon->config.mode),
@@ -413,6 +440,11 @@ static capsa_result serve(int argc, char *const *argv, enum capsad_command *comm
     if (*command != CAPSAD_SERVE) {
         return CAPSA_OK;
     }
+    /* Keys that libcrypto holds lie in plain memory: no core dump, and no debugger of the same
+     * user. */
+    const struct rlimit no_core = {0, 0};
+    CAPSA_REQUIRE(setrlimit(RLIMIT_CORE, &no_core) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0, INTERNAL,
+                  "cannot switch core dumps off");
     (void)umask(077); /* whatever is made here is the operator's alone */
     CAPSA_TRY(start(&daemon));
     capsa_rpc_health_set(daemon.health, NULL, CAPSA_RPC_HEALTH_SERVING);

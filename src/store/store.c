@@ -5,8 +5,10 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -216,14 +218,34 @@ CAPSA_RESULT capsa_store_restore(const char *location, const char *from)
     return ops->restore(where, from);
 }
 
+/* A folder that was just made is in the folder above for good only when that is on disk. */
+static capsa_result sync_parent(const char *folder)
+{
+    CAPSA_AUTO(capsa_buf) name = capsa_buf_of(KIB(8));
+    const char *parent;
+    CAPSA_TRY(capsa_buf_format(&name, "%s/..", folder));
+    CAPSA_TRY(capsa_buf_cstr(&name, &parent));
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int synced = fd < 0 ? -1 : fsync(fd);
+    int why = errno;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    CAPSA_REQUIRE(synced == 0 || why == EINVAL, IO, "cannot sync the folder of %s: %s", folder,
+                  strerror(why));
+    return CAPSA_OK;
+}
+
 CAPSA_RESULT capsa_store_folder_make(const char *path)
 {
     char *copy = capsa_strdup(path);
     CAPSA_REQUIRE_MEMORY(copy);
     const char *folder = dirname(copy);
     int made = mkdir(folder, 0700);
-    int why = made == 0 ? EEXIST : errno;
+    int why = made == 0 ? 0 : errno;
+    capsa_result result = why == 0 ? sync_parent(folder) : CAPSA_OK;
     capsa_dealloc(copy);
-    CAPSA_REQUIRE(why == EEXIST, IO, "cannot make the folder of %s: %s", path, strerror(why));
-    return CAPSA_OK;
+    CAPSA_REQUIRE(why == 0 || why == EEXIST, IO, "cannot make the folder of %s: %s", path,
+                  strerror(why));
+    return result;
 }

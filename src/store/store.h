@@ -149,5 +149,7 @@ CAPSA_RESULT capsa_store_commit(struct capsa_store *store, const struct capsa_ba
  * `to` is there already. CAPSA_E_UNSUPPORTED: the scheme keeps nothing on disk. */
 CAPSA_RESULT capsa_store_backup(const char *location, const char *to);
 /* Check such a file and put it in the store's place, in one transaction, while no daemon runs
- * (else CAPSA_E_BUSY). Makes the store when there is none. */
+ * (else CAPSA_E_BUSY). Makes the store when there is none; what was there is kept in a file with
+ * CAPSA_STORE_KEPT behind its name, and where that is still there, CAPSA_E_EXISTS. */
+#define CAPSA_STORE_KEPT ".before-restore"
 CAPSA_RESULT capsa_store_restore(const char *location, const char *from);

@@ -307,7 +307,8 @@ static capsa_result make_single(const char *temporary)
 
 CAPSA_RESULT capsa_sqlite_backup(const char *path, const char *to)
 {
-    CAPSA_REQUIRE(access(path, F_OK) == 0, NOT_FOUND, "there is no store %s", path);
+    CAPSA_REQUIRE(access(path, R_OK) == 0, NOT_FOUND, "cannot read a store %s: %s", path,
+                  strerror(errno));
     /* A writing connection can recover what a killed daemon left; it changes nothing else. */
     CAPSA_AUTO(capsa_sqlite) from = {0};
     CAPSA_TRY(capsa_sqlite_connect(path, CAPSA_SQLITE_WRITE, &from));
@@ -329,11 +330,27 @@ static capsa_result check_copy(const capsa_sqlite *from)
     return CAPSA_OK;
 }
 
+/* What is about to be replaced stays beside it: the wrong backup must not cost the right store. */
+static capsa_result keep_present(const char *path)
+{
+    if (access(path, F_OK) != 0) {
+        return CAPSA_OK;
+    }
+    CAPSA_AUTO(capsa_buf) name = capsa_buf_of(KIB(8));
+    const char *kept;
+    CAPSA_TRY(capsa_buf_format(&name, "%s" CAPSA_STORE_KEPT, path));
+    CAPSA_TRY(capsa_buf_cstr(&name, &kept));
+    CAPSA_REQUIRE(access(kept, F_OK) != 0, EXISTS,
+                  "%s holds what the last restore replaced; move it away first", kept);
+    return capsa_sqlite_backup(path, kept);
+}
+
 static capsa_result restore_locked(const char *path, const char *from_path)
 {
     CAPSA_AUTO(capsa_sqlite) from = {0};
     CAPSA_TRY(capsa_sqlite_connect(from_path, CAPSA_SQLITE_READ, &from));
     CAPSA_TRY_AT(check_copy(&from), "the backup");
+    CAPSA_TRY_AT(keep_present(path), "what is to be replaced (move it away if it is lost)");
     CAPSA_TRY(capsa_sqlite_touch(path));
     CAPSA_AUTO(capsa_sqlite) to = {0};
     CAPSA_TRY(capsa_sqlite_connect(path, CAPSA_SQLITE_WRITE, &to));

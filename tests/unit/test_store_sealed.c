@@ -770,6 +770,18 @@ static void a_restore_replaces_everything_and_a_bad_file_nothing(void **state)
     CAPSA_AUTO(capsa_record) record = {0};
     assert_fails(get(place->store, "later", &record), NOT_FOUND);
     put(place->store, "later", 0, "again");
+    place_close(place);
+
+    /* what was replaced is still there, is a backup itself, and is not replaced in its turn */
+    char kept[200];
+    (void)snprintf(kept, sizeof(kept), "%s" CAPSA_STORE_KEPT, strchr(place->location, ':') + 1);
+    assert_mode(kept, 0600);
+    assert_fails(capsa_store_restore(place->location, copy), EXISTS);
+    (void)snprintf(bad, sizeof(bad), "%s/moved", place->dir);
+    assert_int_equal(rename(kept, bad), 0);
+    assert_ok(capsa_store_restore(place->location, bad));
+    place->store = open_store(place);
+    assert_has(place->store, "later", "x");
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, place_up, place_down)
