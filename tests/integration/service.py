@@ -14,6 +14,7 @@ import signal
 import sqlite3
 import sys
 import threading
+import time
 
 sys.path.insert(
     0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "interop")
@@ -270,6 +271,40 @@ def full_disk_is_a_clear_error_and_loses_nothing():
         equal(client.got_keys(bob(), list(kept)), kept, "keys")
         client.create_keys(alice(), keys).ok()
         client.close()
+        server.stop()
+    finally:
+        server.kill()
+
+
+@suite.test
+def manager_is_ready_again_once_the_disk_has_room():
+    # Behind a balancer that sends no writes to who is not ready, only the manager itself can notice.
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+
+    def limited():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600000, unlimited))
+
+    server = Server(
+        before=limited,
+        log_config__log_dir="",
+        log_config__enable_console_logger="false",
+        admin_listen="127.0.0.1:0",
+    )
+    try:
+        client = Client(server.target)
+        uuid = fresh()
+        for turn in range(200):
+            keys = {"%s/p/%d/%d" % (uuid, turn, part): os.urandom(4096) for part in range(4)}
+            if client.create_keys(alice(), keys).code:
+                break
+        client.close()
+        equal(server.get("/readyz")[0], 503, "status of /readyz with a full disk")
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
+        deadline = time.monotonic() + PATIENCE
+        while server.get("/readyz")[0] != 200:
+            holds(time.monotonic() < deadline, "not ready although there is room")
+            time.sleep(0.2)
         server.stop()
     finally:
         server.kill()
