@@ -27,37 +27,43 @@ CAPSA_RESULT capsa_km_key_take(struct capsa_km_txn *txn, const char *uuid, const
     return CAPSA_OK;
 }
 
-/* Whoever writes the database could remove a resource and leave its keys, for the next to claim. */
-static capsa_result check_no_orphans(struct capsa_km_call *call, const char *uuid)
+/* What a uuid is when nobody has registered it yet. Whoever writes the database could take a
+ * resource out and leave its keys, for the next to claim. */
+static capsa_result check_unclaimed(const char *uuid, bool has_keys)
 {
-    bool has_keys;
-    CAPSA_TRY(capsa_km_key_has_other(call->txn, uuid, "", &has_keys));
     CAPSA_REQUIRE(!has_keys, TAMPERED, "\"%s\" has keys but no owner", uuid);
     return CAPSA_OK;
 }
 
-/* What the resource of a uuid becomes when `call`'s signer registers a key for it. It is put each
- * time, so that a deletion that saw no other key cannot slip in between. */
+static capsa_result check_mine(const struct capsa_km_call *call, const char *uuid,
+                               const Rec__Resource *found)
+{
+    CAPSA_REQUIRE(!found->is_result, DENIED,
+                  "\"%s\" is a result; its keys come from CreateResultDataKey", uuid);
+    CAPSA_REQUIRE(capsa_streq(found->owner_party_id, call->signer.party), DENIED,
+                  "\"%s\" belongs to another party", uuid);
+    return CAPSA_OK;
+}
+
+/* The resource of a uuid that `call`'s signer registers a key for: made, or begun anew when its
+ * last key was deleted, else as it is. */
 static capsa_result claim_original(struct capsa_km_call *call, const char *uuid,
                                    int64_t *ret_incarnation)
 {
     char *party = call->signer.party;
     CAPSA_AUTO_RECORD(Rec__Resource) found = NULL;
+    bool has_keys;
     CAPSA_TRY(capsa_km_resource_find(call->txn, uuid, &found));
+    CAPSA_TRY(capsa_km_key_has_any(call->txn, uuid, &has_keys));
+    CAPSA_TRY(found == NULL ? check_unclaimed(uuid, has_keys) : check_mine(call, uuid, found));
+    if (found != NULL && has_keys) {
+        *ret_incarnation = found->incarnation;
+        return CAPSA_OK;
+    }
     Rec__Resource resource = REC__RESOURCE__INIT;
     resource.owner_party_id = party;
-    resource.incarnation = 1;
+    resource.incarnation = found == NULL ? 1 : found->incarnation + 1;
     resource.created_at = call->now;
-    if (found != NULL) {
-        CAPSA_REQUIRE(!found->is_result, DENIED,
-                      "\"%s\" is a result; its keys come from CreateResultDataKey", uuid);
-        CAPSA_REQUIRE(capsa_streq(found->owner_party_id, party), DENIED,
-                      "\"%s\" belongs to another party", uuid);
-        resource.incarnation = found->incarnation + (found->is_deleted ? 1 : 0);
-        resource.created_at = found->is_deleted ? call->now : found->created_at;
-    } else {
-        CAPSA_TRY(check_no_orphans(call, uuid));
-    }
     *ret_incarnation = resource.incarnation;
     return capsa_km_resource_put(call->txn, uuid, (const char *const[]){party, NULL}, &resource);
 }
@@ -114,14 +120,6 @@ static capsa_result may_delete(struct capsa_km_call *call, const Rec__Resource *
     return CAPSA_OK;
 }
 
-/* The last key goes: the name stays the owner's. */
-static capsa_result bury(struct capsa_km_call *call, const char *uuid, Rec__Resource *resource)
-{
-    resource->is_deleted = true;
-    return capsa_km_resource_put(call->txn, uuid, (const char *const[]){call->signer.party, NULL},
-                                 resource);
-}
-
 CAPSA_RESULT capsa_km_delete_data_key(struct capsa_km_call *call)
 {
     const Cm__DeleteDataKeyRequest *request = (const Cm__DeleteDataKeyRequest *)call->request;
@@ -142,12 +140,5 @@ CAPSA_RESULT capsa_km_delete_data_key(struct capsa_km_call *call)
     CAPSA_REQUIRE(may && key != NULL, NOT_FOUND, "\"%s\" is no data key of %s",
                   request->resource_uri, call->signer.party);
 
-    bool has_other;
-    CAPSA_TRY(capsa_km_key_has_other(call->txn, uuid, request->resource_uri, &has_other));
-    CAPSA_TRY(capsa_km_key_remove(call->txn, uuid, request->resource_uri));
-    if (!has_other) {
-        return bury(call, uuid, resource);
-    }
-    return capsa_km_resource_put(call->txn, uuid, (const char *const[]){call->signer.party, NULL},
-                                 resource);
+    return capsa_km_key_remove(call->txn, uuid, request->resource_uri);
 }

@@ -111,7 +111,9 @@ static capsa_result ancestor_add(struct capsa_km_call *call, const char *ancesto
     CAPSA_AUTO_RECORD(Rec__Release) release = NULL;
     CAPSA_TRY(capsa_km_resource_find(call->txn, ancestor, &resource));
     CAPSA_TRY(capsa_km_release_find(call->txn, call->signer.spki, ancestor, &release));
-    CAPSA_REQUIRE(resource != NULL && !resource->is_deleted && release != NULL &&
+    bool has_keys;
+    CAPSA_TRY(capsa_km_key_has_any(call->txn, ancestor, &has_keys));
+    CAPSA_REQUIRE(resource != NULL && has_keys && release != NULL &&
                       release->incarnation == resource->incarnation,
                   DENIED, "ancestor \"%s\" was not released to the key that signs this", ancestor);
     CAPSA_TRY(capsa_km_set_add(&line->ancestors, ancestor));
@@ -160,9 +162,11 @@ static capsa_result result_put(struct capsa_km_call *call, const char *uuid,
                                const Rec__Resource *found, const lineage *line,
                                const Cm__CreateResultDataKeyRequest__Body *body)
 {
+    bool has_keys;
+    CAPSA_TRY(capsa_km_key_has_any(call->txn, uuid, &has_keys));
     Rec__Resource resource = REC__RESOURCE__INIT;
     resource.is_result = true;
-    resource.incarnation = found == NULL ? 1 : found->incarnation + (found->is_deleted ? 1 : 0);
+    resource.incarnation = found == NULL ? 1 : found->incarnation + (has_keys ? 0 : 1);
     resource.created_at = found == NULL ? call->now : found->created_at;
     resource.origins = line->origins.items;
     resource.n_origins = line->origins.count;

@@ -369,27 +369,31 @@ CAPSA_RESULT capsa_km_policy_remove(struct capsa_km_txn *txn, const char *owner,
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
-struct other_key {
-    const char *resource_uri;
-    bool found;
-};
-
 static capsa_result see_key(void *context, const struct capsa_record_key *key,
                             const capsa_record *record, bool *ret_stop)
 {
-    struct other_key *other = context;
-    other->found = record->value.len > 0 && !capsa_streq(key->parts[1], other->resource_uri);
-    *ret_stop = other->found;
+    (void)key;
+    bool *found = context;
+    *found = *ret_stop = record->value.len > 0;
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_km_key_has_other(struct capsa_km_txn *txn, const char *uuid,
-                                    const char *resource_uri, bool *ret_has)
+CAPSA_RESULT capsa_km_key_has_any(struct capsa_km_txn *txn, const char *uuid, bool *ret_has)
 {
     const struct capsa_record_key prefix = key_key(uuid, NULL);
-    struct other_key other = {resource_uri, false};
-    CAPSA_TRY(capsa_store_each(txn->store, &prefix, see_key, &other));
-    *ret_has = other.found;
+    CAPSA_AUTO(capsa_buf) canonical = capsa_buf_of(CAPSA_LIMIT_record_key);
+    CAPSA_TRY(capsa_record_key_write(&prefix, &canonical));
+    bool found = false;
+    for (size_t i = 0; i < txn->count && !found; i++) {
+        const struct touched *touched = &txn->touched[i];
+        found = touched->is_written && touched->value.len > 0 && touched->key.len > canonical.len &&
+                memcmp(touched->key.data, canonical.data, canonical.len) == 0;
+    }
+    if (!found) {
+        CAPSA_TRY(charge(txn, KIB(1)));
+        CAPSA_TRY(capsa_store_each(txn->store, &prefix, see_key, &found));
+    }
+    *ret_has = found;
     return CAPSA_OK;
 }
 

@@ -65,11 +65,8 @@ CAPSA_RESULT capsa_km_key_remove(struct capsa_km_txn *txn, const char *uuid,
 CAPSA_RESULT capsa_km_policy_remove(struct capsa_km_txn *txn, const char *owner, const char *scope,
                                     const char *uuid);
 
-/* Whether the uuid has a key other than that of `resource_uri` ("": any at all). Reads one
- * committed state; the caller puts the resource too, so two such changes of one resource conflict.
- */
-CAPSA_RESULT capsa_km_key_has_other(struct capsa_km_txn *txn, const char *uuid,
-                                    const char *resource_uri, bool *ret_has);
+/* Whether the uuid has a key, in this transaction or in the store as it was committed last. */
+CAPSA_RESULT capsa_km_key_has_any(struct capsa_km_txn *txn, const char *uuid, bool *ret_has);
 /* Every policy of (owner, scope), in the order of their uuids. Ends at the callback's failure. */
 typedef CAPSA_RESULT (*capsa_km_policy_fn)(void *context, const Cm__Policy *policy);
 CAPSA_RESULT capsa_km_policy_each(struct capsa_km_txn *txn, const char *owner, const char *scope,
