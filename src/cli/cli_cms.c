@@ -59,7 +59,7 @@ static capsa_result run_get_public_key(struct capsa_cli *cli)
     CAPSA_AUTO(capsa_cli_link) link = {.client = NULL};
     CAPSA_TRY(begin(cli, false, &link));
     const struct capsa_cert *cert;
-    CAPSA_TRY(capsa_client_manager(link.client, &cert));
+    CAPSA_TRY(capsa_cli_manager(&link, &cert));
     CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(CAPSA_LIMIT_cert_pem);
     CAPSA_TRY(capsa_public_key_write(capsa_cert_key(cert), &pem));
     capsa_cli_print(cli, capsa_buf_bytes(&pem));
@@ -176,7 +176,7 @@ static capsa_result run_register_data_policy(struct capsa_cli *cli)
     CAPSA_TRY(scope_at(cli, "register_data_policy.scope", &scope));
     CAPSA_TRY(capsa_cli_config_needed(cli, "register_data_policy.data_uuid", &uuid));
     CAPSA_AUTO_FREE(capsa_json) policy = NULL;
-    CAPSA_TRY_AT(capsa_cli_policy_of(cli, section, NULL, &policy), "%s: register_data_policy",
+    CAPSA_TRY_AT(capsa_cli_policy_of(cli, section, 0, NULL, &policy), "%s: register_data_policy",
                  cli->config_path);
     CAPSA_TRY_AT(capsa_cli_policy_check(cli, policy), "%s: register_data_policy", cli->config_path);
     CAPSA_AUTO_FREE(capsa_json) request = NULL;

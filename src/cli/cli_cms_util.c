@@ -82,6 +82,7 @@ static capsa_result key_of_options(const struct capsa_cli *cli, struct capsa_sec
 
 static capsa_result encrypt(struct capsa_cli *cli, const char *source, const char *destination)
 {
+    CAPSA_TRY(capsa_cli_check_no_key(cli, destination));
     CAPSA_AUTO_FREE(capsa_secret) key = NULL;
     CAPSA_TRY(key_of_options(cli, &key));
     const struct capsa_file_options options = {.format = CAPSA_FILE_SDC1, .replace = true};
@@ -90,6 +91,7 @@ static capsa_result encrypt(struct capsa_cli *cli, const char *source, const cha
 
 static capsa_result decrypt(struct capsa_cli *cli, const char *source, const char *destination)
 {
+    CAPSA_TRY(capsa_cli_check_no_key(cli, destination));
     CAPSA_AUTO_FREE(capsa_secret) key = NULL;
     CAPSA_TRY(key_of_options(cli, &key));
     const struct capsa_file_options options = {.format = CAPSA_FILE_ANY, .replace = true};
@@ -142,16 +144,6 @@ static capsa_result need_object(const char *path, const char *name, const struct
     return CAPSA_OK;
 }
 
-static bool is_among(const char *name, const char *const *names)
-{
-    for (; *names != NULL; names++) {
-        if (capsa_streq(name, *names)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* What is signed: everything that does not say how to sign. */
 static capsa_result body_of(const struct capsa_json *input, const char *const *others,
                             struct capsa_json **ret_body)
@@ -161,7 +153,7 @@ static capsa_result body_of(const struct capsa_json *input, const char *const *o
     const char *name;
     const struct capsa_json *value;
     for (size_t i = 0; capsa_json_member(input, i, &name, &value); i++) {
-        if (!is_among(name, others)) {
+        if (!capsa_cli_is_among(name, others)) {
             CAPSA_TRY(capsa_json_set(body, name, capsa_json_copy(value)));
         }
     }
@@ -171,7 +163,8 @@ static capsa_result body_of(const struct capsa_json *input, const char *const *o
 }
 
 /* cert_chain_file is a list of paths or one path. */
-static capsa_result signer_of(const char *path, const struct capsa_json *input, capsa_party *party)
+static capsa_result signer_of(struct capsa_cli *cli, const char *path,
+                              const struct capsa_json *input, capsa_party *party)
 {
     const struct capsa_json *chain = capsa_json_get(input, "cert_chain_file");
     const char *key = capsa_json_string(capsa_json_get(input, "private_key_file"));
@@ -187,6 +180,7 @@ static capsa_result signer_of(const char *path, const struct capsa_json *input, 
     CAPSA_REQUIRE(paths.count > 0, MALFORMED, "%s: cert_chain_file is missing", path);
     CAPSA_REQUIRE(key != NULL, MALFORMED, "%s: private_key_file is missing", path);
     CAPSA_TRY(capsa_party_load_chain(party, paths.items));
+    capsa_cli_warn_open(cli, key);
     return capsa_party_load_key(party, key);
 }
 
@@ -206,7 +200,7 @@ static capsa_result run_sign_vote_request(struct capsa_cli *cli)
     const struct capsa_json *input = capsa_json_get(document, "vote_request");
     CAPSA_TRY(need_object(path, "the section vote_request is missing", input));
     CAPSA_AUTO(capsa_party) party = {.key = NULL};
-    CAPSA_TRY(signer_of(path, input, &party));
+    CAPSA_TRY(signer_of(cli, path, input, &party));
     CAPSA_AUTO_FREE(capsa_json) body = NULL;
     CAPSA_TRY(body_of(input, others, &body));
     CAPSA_AUTO_FREE(capsa_json) request = NULL;
@@ -227,7 +221,7 @@ static capsa_result run_voter_sign(struct capsa_cli *cli)
     CAPSA_REQUIRE(capsa_json_string(capsa_json_get(input, "action")) != NULL, MALFORMED,
                   "%s: action (APPROVE or REJECT) is missing", path);
     CAPSA_AUTO(capsa_party) party = {.key = NULL};
-    CAPSA_TRY(signer_of(path, input, &party));
+    CAPSA_TRY(signer_of(cli, path, input, &party));
     CAPSA_AUTO_FREE(capsa_json) body = NULL;
     CAPSA_TRY(body_of(input, others, &body));
     CAPSA_AUTO_FREE(capsa_json) vote = NULL;

@@ -41,14 +41,24 @@ static const char *const *keys_of(const char *section)
     return NULL;
 }
 
-static bool is_among(const char *name, const char *const *names)
+/* Sections that another writer of these files makes, and what reads the like. */
+static const struct {
+    const char *section;
+    const char *instead;
+} never_read[] = {
+    {"create_data_policy", "register_data_policy"}, {"register_data_key", "register_data_keys"},
+    {"create_data_keys", "register_data_keys"},     {"list_data_policy", "get_data_policys"},
+    {"get_data_policies", "get_data_policys"},
+};
+
+static const char *instead_of(const char *section, const char *const *known)
 {
-    for (; *names != NULL; names++) {
-        if (capsa_streq(name, *names)) {
-            return true;
+    for (size_t i = 0; i < sizeof(never_read) / sizeof(never_read[0]); i++) {
+        if (capsa_streq(never_read[i].section, section)) {
+            return never_read[i].instead;
         }
     }
-    return false;
+    return capsa_nearest_name(section, known);
 }
 
 static void warn_unread(struct capsa_cli *cli, const char *section, const char *key,
@@ -70,7 +80,7 @@ static void check_section(struct capsa_cli *cli, const char *section,
     const char *name;
     const struct capsa_json *value;
     for (size_t i = 0; capsa_json_member(object, i, &name, &value); i++) {
-        if (!is_among(name, known)) {
+        if (!capsa_cli_is_among(name, known)) {
             warn_unread(cli, section, name, capsa_nearest_name(name, known));
         }
     }
@@ -89,8 +99,8 @@ static void check_keys(struct capsa_cli *cli, const struct capsa_json *root)
     const char *name;
     const struct capsa_json *value;
     for (size_t i = 0; capsa_json_member(root, i, &name, &value); i++) {
-        if (!is_among(name, all)) {
-            warn_unread(cli, "", name, capsa_nearest_name(name, all));
+        if (!capsa_cli_is_among(name, all)) {
+            warn_unread(cli, "", name, instead_of(name, all));
         } else if (*name != '\0' && keys_of(name) != NULL) {
             check_section(cli, name, value);
         }

@@ -10,6 +10,7 @@
 #include "cli/cli_print.h"
 #include "cli/cli_progress.h"
 #include "cli/cli_read.h"
+#include "client/client_text.h"
 
 /* ---- with a bar ------------------------------------------------------------------------------ */
 
@@ -21,17 +22,23 @@ static capsa_result with_bar(struct capsa_cli *cli, work_fn work, const char *ve
                              struct capsa_file_options options)
 {
     const char *slash = strrchr(source, '/');
-    char name[64];
-    (void)snprintf(name, sizeof(name), "%s %s", verb, slash == NULL ? source : slash + 1);
-    for (char *at = name; *at != '\0'; at++) {
-        if ((unsigned char)*at < 0x20 || *at == 0x7f) {
-            *at = '?'; /* a file's name does not steer the terminal */
-        }
-    }
-    struct capsa_cli_progress progress = {.out = cli->err, .name = name};
+    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(KIB(64));
+    CAPSA_TRY(capsa_buf_format(&text, "%s ", verb));
+    CAPSA_TRY(capsa_text_show(slash == NULL ? source : slash + 1, &text));
+    const char *name;
+    CAPSA_TRY(capsa_buf_cstr(&text, &name));
+    const struct capsa_cli_signals *signals = cli->signals;
+    struct capsa_cli_progress progress = {
+        .out = cli->err, .name = name, .caught = signals == NULL ? NULL : signals->caught};
     options.progress = capsa_cli_progress_step;
     options.context = &progress;
+    if (signals != NULL) {
+        signals->watch(true);
+    }
     capsa_result result = work(source, destination, key, &options);
+    if (signals != NULL) {
+        signals->watch(false);
+    }
     capsa_cli_progress_end(&progress);
     return result;
 }
@@ -74,6 +81,9 @@ static capsa_result run_work(struct capsa_cli *cli, bool seal)
     CAPSA_TRY(capsa_cli_check_out(cli, destination));
     struct capsa_file_options options = {.format = CAPSA_FILE_ANY};
     CAPSA_TRY(read_options(cli, &options));
+    if (seal && options.resource != NULL) {
+        CAPSA_TRY(capsa_text_check("--resource", options.resource));
+    }
     CAPSA_AUTO_FREE(capsa_secret) key = NULL;
     CAPSA_TRY(capsa_cli_read_data_key(key_path, &key));
     capsa_secret_bytes borrowed = capsa_secret_borrow(key);

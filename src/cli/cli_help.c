@@ -36,9 +36,8 @@ CAPSA_RESULT capsa_cli_help_all(capsa_buf *text)
                                    capsa_cli_nouns[i]->help));
     }
     return capsa_buf_str(
-        text, "\n-o json prints for programs. Status: 0 done, 1 wrong use or input, 2 denied,\n"
-              "5 network or machine. CAPSA_HOST, CAPSA_CERT, CAPSA_KEY and CAPSA_CONFIG_FILE say\n"
-              "where things are.\n");
+        text, "\n-o json prints for programs. CAPSA_HOST, CAPSA_CERT, CAPSA_KEY and\n"
+              "CAPSA_CONFIG_FILE say where things are.\n\nStatus: " CAPSA_CLI_STATUS ".\n");
 }
 
 CAPSA_RESULT capsa_cli_help_noun(const struct capsa_cli_noun *noun, capsa_buf *text)
@@ -172,10 +171,10 @@ CAPSA_RESULT capsa_cli_reference(capsa_buf *text)
         "# The command capsa\n\n"
         "Made by `capsa --print-reference`; `./dev test` compares.\n\n"
         "`-o json` (or `-o text`, the default) goes with every verb but those of the originals' "
-        "commands.\nErrors are one line on standard error that begins with `capsa: `. Exit "
-        "status: 0 done, 1 wrong use or\nbad input, 2 denied, 5 network or machine. Keys are "
-        "written to files with mode 0600, which are never\nreplaced without `--force`; `-` is "
-        "standard input or output.\n"));
+        "commands.\nErrors are one line on standard error that begins with `capsa: `.\n"
+        "Keys are written to files with mode 0600, which are never replaced without `--force`; "
+        "links are followed;\n`-` is standard input or output.\n\n"
+        "Exit status: " CAPSA_CLI_STATUS ".\n"));
     CAPSA_TRY(reference_shared(text));
     for (size_t i = 0; capsa_cli_nouns[i] != NULL; i++) {
         const struct capsa_cli_noun *noun = capsa_cli_nouns[i];

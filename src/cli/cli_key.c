@@ -126,7 +126,7 @@ static capsa_result write_exported(struct capsa_cli *cli, const char *uri,
 static capsa_result run_export(struct capsa_cli *cli)
 {
     const char *uri = cli->words[0];
-    CAPSA_TRY(capsa_cli_check_out(cli, capsa_cli_option(cli, "out")));
+    CAPSA_TRY(capsa_cli_check_room(cli, capsa_cli_option(cli, "out")));
     CAPSA_AUTO_FREE(capsa_json) votes = NULL;
     CAPSA_TRY(capsa_cli_read_document(capsa_cli_option(cli, "votes"), &votes));
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(MIB(4));

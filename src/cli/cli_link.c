@@ -4,9 +4,13 @@
  */
 #include "cli/cli_link.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/file.h"
 #include "base/limits.h"
 #include "cli/cli_config.h"
+#include "cli/cli_print.h"
 #include "codec/protobuf.h"
 
 #define DEFAULT_HOST    "127.0.0.1:8888"
@@ -63,7 +67,11 @@ static capsa_result name_file(const struct capsa_cli *cli, const char *ending, c
                   USAGE, "--as %s names certificate and key; --cert and --key do not go with it",
                   as);
     CAPSA_TRY(capsa_buf_format(name, "%s%s", as, ending));
-    return capsa_buf_cstr(name, ret_path);
+    CAPSA_TRY(capsa_buf_cstr(name, ret_path));
+    CAPSA_REQUIRE(access(*ret_path, F_OK) == 0, USAGE,
+                  "--as %s: there is no %s (to make both files: capsa party new --name %s)", as,
+                  *ret_path, as);
+    return CAPSA_OK;
 }
 
 /* A config file that says who the party is must mean this one. */
@@ -80,6 +88,18 @@ static capsa_result check_party_id(const struct capsa_cli *cli, const capsa_part
     return CAPSA_OK;
 }
 
+/* Others who may write it, or all who may read it, hold the party's identity too. */
+void capsa_cli_warn_open(struct capsa_cli *cli, const char *key_path)
+{
+    struct stat status;
+    if (stat(key_path, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+        (status.st_mode & 0777 & ~0640U) != 0) {
+        char mode[16];
+        (void)snprintf(mode, sizeof(mode), "%04o", (unsigned)status.st_mode & 0777U);
+        capsa_cli_warn(cli, "%s is a private key with mode %s; it should be 0600", key_path, mode);
+    }
+}
+
 CAPSA_RESULT capsa_cli_party(struct capsa_cli *cli, bool with_key, capsa_party *party)
 {
     CAPSA_TRY(capsa_cli_config_load(cli, NULL));
@@ -88,7 +108,6 @@ CAPSA_RESULT capsa_cli_party(struct capsa_cli *cli, bool with_key, capsa_party *
     const char *cert;
     const char *key;
     CAPSA_TRY(name_file(cli, ".crt", &cert_name, &cert));
-    CAPSA_TRY(name_file(cli, ".key", &key_name, &key));
     CAPSA_AUTO(capsa_texts) certs = {NULL, 0};
     CAPSA_TRY(choose_all(cli, "cert", cert == NULL ? cli->places->cert : cert,
                          "common.cert_pems_file", &certs));
@@ -100,12 +119,14 @@ CAPSA_RESULT capsa_cli_party(struct capsa_cli *cli, bool with_key, capsa_party *
     if (!with_key) {
         return CAPSA_OK;
     }
+    CAPSA_TRY(name_file(cli, ".key", &key_name, &key));
     if (key == NULL) {
         CAPSA_TRY(choose(cli, "key", cli->places->key, "common.private_key_file", &key));
     }
     CAPSA_REQUIRE(key != NULL, USAGE,
                   "the certificate's private key is needed: --key FILE, CAPSA_KEY, or "
                   "common.private_key_file in the config file");
+    capsa_cli_warn_open(cli, key);
     return capsa_party_load_key(party, key);
 }
 
@@ -128,6 +149,7 @@ static capsa_result choose_tls(struct capsa_cli *cli, capsa_cli_link *link,
                                struct capsa_client_options *options)
 {
     CAPSA_TRY(choose(cli, "root-ca", NULL, "root_ca_file", &options->ca_path));
+    link->tls = options->ca_path != NULL;
     CAPSA_TRY(choose(cli, "tls-key", NULL, "private_key_file", &options->tls_key));
     CAPSA_TRY(choose_all(cli, "tls-cert", NULL, "cert_chain_file", &link->tls_certs));
     options->tls_certs = link->tls_certs.items;
@@ -157,6 +179,7 @@ static capsa_result load_pin(struct capsa_cli *cli, capsa_cli_link *link)
 
 CAPSA_RESULT capsa_cli_link_open(struct capsa_cli *cli, bool signs, capsa_cli_link *link)
 {
+    link->cli = cli;
     CAPSA_TRY(capsa_cli_config_load(cli, NULL));
     CAPSA_TRY(check_platform(cli));
     if (signs) {
@@ -176,6 +199,19 @@ CAPSA_RESULT capsa_cli_link_open(struct capsa_cli *cli, bool signs, capsa_cli_li
     return capsa_client_new(&options, &link->client);
 }
 
+/* A server was reached, and did not speak as expected: most often TLS is on at one end only. */
+CAPSA_RESULT capsa_cli_manager(const capsa_cli_link *link, const struct capsa_cert **ret_cert)
+{
+    capsa_result result = capsa_client_manager(link->client, ret_cert);
+    bool reached = capsa_code_of(result) == CAPSA_E_NETWORK &&
+                   strncmp(capsa_text_of(result), "cannot ", strlen("cannot ")) != 0;
+    CAPSA_REQUIRE(!reached || link->tls, NETWORK, "%s (if the server has TLS on: --root-ca FILE)",
+                  capsa_text_of(result));
+    CAPSA_REQUIRE(!reached, NETWORK, "%s (if the server has TLS off: no --root-ca)",
+                  capsa_text_of(result));
+    return result;
+}
+
 CAPSA_RESULT capsa_cli_call(capsa_cli_link *link, enum capsa_client_method method,
                             struct capsa_json *request, ProtobufCMessage **ret_answer)
 {
@@ -183,8 +219,13 @@ CAPSA_RESULT capsa_cli_call(capsa_cli_link *link, enum capsa_client_method metho
     CAPSA_AUTO_MESSAGE message = NULL;
     CAPSA_TRY(
         capsa_protojson_decode(capsa_client_shape(method), taken, CAPSA_UNKNOWN_REFUSED, &message));
+    const struct capsa_cert *manager;
+    CAPSA_TRY(capsa_cli_manager(link, &manager)); /* where nobody speaks our protocol, this fails */
     CAPSA_AUTO_MESSAGE answer = NULL;
-    CAPSA_TRY(capsa_client_call(link->client, method, message, &answer));
+    capsa_result result = capsa_client_call(link->client, method, message, &answer);
+    enum capsa_code code = capsa_code_of(result);
+    link->cli->refused = code == CAPSA_E_NOT_FOUND || code == CAPSA_E_EXISTS;
+    CAPSA_TRY(result);
     if (ret_answer != NULL) {
         *ret_answer = answer;
         answer = NULL;

@@ -11,18 +11,26 @@
 
 /* Everything that a connection stands on. Start from {0}. */
 typedef struct capsa_cli_link {
+    struct capsa_cli *cli; /* borrowed */
     capsa_party party;
     capsa_texts tls_certs;
     struct capsa_cert *manager;
     struct capsa_client *client;
+    bool tls;
 } capsa_cli_link;
 void capsa_cli_link_drop(capsa_cli_link *link); /* callable twice, and on zeros */
 
 /* The party of --cert and, if `with_key`, --key. */
 CAPSA_RESULT capsa_cli_party(struct capsa_cli *cli, bool with_key, capsa_party *party);
 
+/* Warn of a private key file of one's own whose mode is wider than 0640. */
+void capsa_cli_warn_open(struct capsa_cli *cli, const char *key_path);
+
 /* Party (if `signs`) and client. Connects to nobody yet. */
 CAPSA_RESULT capsa_cli_link_open(struct capsa_cli *cli, bool signs, capsa_cli_link *link);
+
+/* The manager's certificate (capsa_client_manager), with a hint where TLS is on at one end only. */
+CAPSA_RESULT capsa_cli_manager(const capsa_cli_link *link, const struct capsa_cert **ret_cert);
 
 /* Make the method's request of `request`, whose ownership is taken, and call. NULL for `ret_answer`
  * where no answer is wanted. */

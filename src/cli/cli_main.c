@@ -106,7 +106,7 @@ static capsa_result run(struct capsa_cli *cli, int argc, char *const *argv)
 /* With -o json the error is on standard output too, so that a program need not read two. */
 static void print_error(struct capsa_cli *cli, capsa_result failed)
 {
-    (void)fprintf(cli->err, "capsa: %s\n", capsa_text_of(failed));
+    capsa_cli_complain(cli, "capsa: %s\n", capsa_text_of(failed));
     if (!cli->json) {
         return;
     }
@@ -131,9 +131,19 @@ static void print_error(struct capsa_cli *cli, capsa_result failed)
     }
 }
 
-int capsa_cli_main(int argc, char *const *argv, const struct capsa_cli_places *places)
+static int status_of(const struct capsa_cli *cli, enum capsa_code code)
 {
-    CAPSA_AUTO(capsa_cli) cli = {.out = stdout, .err = stderr, .places = places};
+    if (code == CAPSA_E_CANCELLED && cli->signals != NULL && *cli->signals->caught != 0) {
+        return 128 + *cli->signals->caught; /* as a shell counts it */
+    }
+    return cli->refused ? capsa_code_exit(CAPSA_E_DENIED) : capsa_code_exit(code);
+}
+
+int capsa_cli_main(int argc, char *const *argv, const struct capsa_cli_places *places,
+                   const struct capsa_cli_signals *signals)
+{
+    CAPSA_AUTO(capsa_cli)
+    cli = {.out = stdout, .err = stderr, .places = places, .signals = signals};
     if (argc < 2) {
         CAPSA_AUTO(capsa_buf) text = capsa_buf_of(KIB(64));
         if (!capsa_failed(capsa_cli_help_all(&text))) {
@@ -144,7 +154,7 @@ int capsa_cli_main(int argc, char *const *argv, const struct capsa_cli_places *p
     capsa_result result = run(&cli, argc, argv);
     int status = cli.exit;
     if (capsa_failed(result)) {
-        status = capsa_code_exit(capsa_code_of(result));
+        status = status_of(&cli, capsa_code_of(result));
         print_error(&cli, result);
     }
     if (fflush(cli.out) != 0 || ferror(cli.out) != 0) {

@@ -16,7 +16,7 @@ static capsa_result run_manager_cert(struct capsa_cli *cli)
     CAPSA_AUTO(capsa_cli_link) link = {.client = NULL};
     CAPSA_TRY(capsa_cli_link_open(cli, false, &link));
     const struct capsa_cert *cert;
-    CAPSA_TRY(capsa_client_manager(link.client, &cert));
+    CAPSA_TRY(capsa_cli_manager(&link, &cert));
     CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(CAPSA_LIMIT_cert_pem);
     CAPSA_TRY(capsa_cert_write_pem(cert, &pem));
     const char *out = capsa_cli_option(cli, "out");
@@ -25,8 +25,8 @@ static capsa_result run_manager_cert(struct capsa_cli *cli)
     if (out != NULL) {
         CAPSA_TRY(capsa_cli_write_public(cli, out, capsa_buf_bytes(&pem)));
         capsa_cli_say(cli, "wrote the manager's certificate to %s\n", out);
-    } else {
-        capsa_cli_say(cli, "%s", text);
+    } else if (!cli->json) {
+        capsa_cli_print(cli, capsa_buf_bytes(&pem));
     }
     return capsa_cli_set_text(cli, "cert", text);
 }
@@ -36,7 +36,7 @@ static capsa_result run_manager_show(struct capsa_cli *cli)
     CAPSA_AUTO(capsa_cli_link) link = {.client = NULL};
     CAPSA_TRY(capsa_cli_link_open(cli, false, &link));
     const struct capsa_cert *cert;
-    CAPSA_TRY(capsa_client_manager(link.client, &cert));
+    CAPSA_TRY(capsa_cli_manager(&link, &cert));
     char id[CAPSA_PARTY_ID];
     CAPSA_TRY(capsa_cert_party_id(cert, id));
     capsa_time from;
@@ -50,13 +50,15 @@ static capsa_result run_manager_show(struct capsa_cli *cli)
     CAPSA_TRY(capsa_public_key_write(capsa_cert_key(cert), &pem));
     const char *key;
     CAPSA_TRY(capsa_buf_cstr(&pem, &key));
-    capsa_cli_say(cli, "fingerprint  %s\nvalid        %s to %s\nproven       %s\n%s", id, from_text,
+    capsa_cli_say(cli, "party id     %s\nvalid        %s to %s\nproven       %s\n", id, from_text,
                   to_text,
                   capsa_cli_option(cli, "manager-cert") == NULL
-                      ? "by nothing: compare the fingerprint with what its operator says"
-                      : "by --manager-cert",
-                  key);
-    CAPSA_TRY(capsa_cli_set_text(cli, "fingerprint", id));
+                      ? "by nothing: compare the party id with what its operator says"
+                      : "by --manager-cert");
+    if (!cli->json) {
+        capsa_cli_print(cli, capsa_buf_bytes(&pem));
+    }
+    CAPSA_TRY(capsa_cli_set_text(cli, "party_id", id));
     CAPSA_TRY(capsa_cli_set_text(cli, "not_before", from_text));
     CAPSA_TRY(capsa_cli_set_text(cli, "not_after", to_text));
     return capsa_cli_set_text(cli, "public_key", key);
@@ -71,8 +73,8 @@ static const struct capsa_cli_option manager_cert_options[] = {
 static const struct capsa_cli_verb manager_verbs[] = {
     {"cert", "", "Print the manager's certificate.", 0, 0, CAPSA_CLI_SERVER, manager_cert_options,
      run_manager_cert},
-    {"show", "", "Print the manager's fingerprint, validity and public key.", 0, 0,
-     CAPSA_CLI_SERVER, NULL, run_manager_show},
+    {"show", "", "Print the manager's party id, validity and public key.", 0, 0, CAPSA_CLI_SERVER,
+     NULL, run_manager_show},
     {.name = NULL},
 };
 

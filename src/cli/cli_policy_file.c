@@ -36,27 +36,60 @@ static capsa_result copy_policy(const struct capsa_json *object, bool nested,
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_cli_policy_of(const struct capsa_cli *cli, const struct capsa_json *document,
-                                 const char **ret_scope, struct capsa_json **ret_policy)
+size_t capsa_cli_policies_count(const struct capsa_json *document)
 {
+    const struct capsa_json *list = member(document, "policies");
+    return list == NULL ? 1 : capsa_json_count(list);
+}
+
+/* A list, and a scope for those that name none, and nothing else. */
+static capsa_result check_list(const struct capsa_json *document, const struct capsa_json *list)
+{
+    static const char *const known[] = {"scope", "policies", NULL};
+    CAPSA_REQUIRE(capsa_json_kind_of(list) == CAPSA_JSON_ARRAY, MALFORMED,
+                  "policies: a list is wanted, not %s",
+                  capsa_json_kind_name(capsa_json_kind_of(list)));
+    const char *name;
+    const struct capsa_json *value;
+    for (size_t i = 0; capsa_json_member(document, i, &name, &value); i++) {
+        CAPSA_REQUIRE(capsa_cli_is_among(name, known), UNKNOWN_FIELD,
+                      "%s stands beside policies, where only scope does", name);
+    }
+    return CAPSA_OK;
+}
+
+static capsa_result scope_in(const struct capsa_json *object, const char **scope)
+{
+    const struct capsa_json *value = member(object, "scope");
+    CAPSA_REQUIRE(value == NULL || capsa_json_string(value) != NULL, MALFORMED,
+                  "scope: text (in quotes, if need be) wanted, got %s",
+                  capsa_json_kind_name(capsa_json_kind_of(value)));
+    *scope = value == NULL ? *scope : capsa_json_string(value);
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_cli_policy_of(const struct capsa_cli *cli, const struct capsa_json *document,
+                                 size_t index, const char **ret_scope,
+                                 struct capsa_json **ret_policy)
+{
+    const struct capsa_json *list = member(document, "policies");
     const struct capsa_json *section = member(document, "register_data_policy");
+    const char *scope = CAPSA_CLI_SCOPE;
+    if (list != NULL) {
+        CAPSA_TRY(check_list(document, list));
+        CAPSA_TRY(scope_in(document, &scope));
+        section = capsa_json_at(list, index);
+    }
     const struct capsa_json *outer = section == NULL ? document : section;
     CAPSA_REQUIRE(capsa_json_kind_of(outer) == CAPSA_JSON_OBJECT, MALFORMED,
                   "a policy is an object with data_uuid and rules, not %s",
                   capsa_json_kind_name(capsa_json_kind_of(outer)));
+    CAPSA_TRY(scope_in(outer, &scope));
     const struct capsa_json *inner = member(outer, "policy");
-    const struct capsa_json *scope = member(outer, "scope");
-    CAPSA_REQUIRE(scope == NULL || capsa_json_string(scope) != NULL, MALFORMED,
-                  "scope: text (in quotes, if need be) wanted, got %s",
-                  capsa_json_kind_name(capsa_json_kind_of(scope)));
-    if (ret_policy != NULL) {
-        CAPSA_TRY(copy_policy(inner == NULL ? outer : inner, inner != NULL, ret_policy));
-    }
+    CAPSA_TRY(copy_policy(inner == NULL ? outer : inner, inner != NULL, ret_policy));
     if (ret_scope != NULL) {
         const char *wanted = capsa_cli_option(cli, "scope");
-        *ret_scope = wanted != NULL  ? wanted
-                     : scope != NULL ? capsa_json_string(scope)
-                                     : CAPSA_CLI_SCOPE;
+        *ret_scope = wanted != NULL ? wanted : scope;
     }
     return CAPSA_OK;
 }

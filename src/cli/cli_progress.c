@@ -35,6 +35,9 @@ void capsa_cli_progress_text(const char *name, uint64_t done, uint64_t total, in
 bool capsa_cli_progress_step(void *context, uint64_t done, uint64_t total)
 {
     struct capsa_cli_progress *progress = context;
+    if (progress->caught != NULL && *progress->caught != 0) {
+        return false;
+    }
     int64_t now = capsa_monotonic_us();
     if (progress->started == 0) {
         progress->started = now;

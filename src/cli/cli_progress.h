@@ -5,18 +5,20 @@
  */
 #pragma once
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 struct capsa_cli_progress {
     FILE *out;
-    const char *name; /* what is being done: "sealing big.csv" */
-    int64_t started;  /* monotonic microseconds; 0: not yet */
-    int64_t drawn;    /* when last; 0: never */
+    const char *name;                    /* what is being done: "sealing big.csv" */
+    int64_t started;                     /* monotonic microseconds; 0: not yet */
+    int64_t drawn;                       /* when last; 0: never */
+    const volatile sig_atomic_t *caught; /* a signal that asked to stop; or NULL */
 };
 
-/* For capsa_file_options.progress: `context` is the struct. Always true. */
+/* For capsa_file_options.progress: `context` is the struct. False once a signal asked to stop. */
 bool capsa_cli_progress_step(void *context, uint64_t done, uint64_t total);
 /* Take the bar away, if there is one. */
 void capsa_cli_progress_end(struct capsa_cli_progress *progress);

@@ -61,7 +61,10 @@ CAPSA_RESULT capsa_cli_read_document(const char *path, struct capsa_json **ret_d
 CAPSA_RESULT capsa_cli_read_data_key_text(const char *path, capsa_buf *ret_base64)
 {
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_CLI_KEY_TEXT);
-    CAPSA_TRY(capsa_file_read(path, &text));
+    capsa_result read = capsa_file_read(path, &text);
+    CAPSA_REQUIRE(capsa_code_of(read) != CAPSA_E_TOO_LARGE, MALFORMED,
+                  "%s is no data key: it is far too large for one", path);
+    CAPSA_TRY(read);
     capsa_bytes base64 = trimmed(capsa_buf_bytes(&text));
     CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(CAPSA_LIMIT_data_key_bytes);
     CAPSA_TRY_AT(capsa_base64_parse(base64, CAPSA_BASE64_STD, &bytes),
@@ -155,6 +158,16 @@ CAPSA_RESULT capsa_cli_push_parts(struct capsa_json *array, const char *name, co
         }
         parts += len + 1;
     }
+}
+
+bool capsa_cli_is_among(const char *name, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        if (capsa_streq(name, *names)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static capsa_result object_without_nulls(const struct capsa_json *object,

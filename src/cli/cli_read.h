@@ -55,5 +55,7 @@ CAPSA_RESULT capsa_cli_string(const char *name, const char *text, struct capsa_j
 CAPSA_RESULT capsa_cli_push_text(struct capsa_json *array, const char *name, const char *text);
 /* "a,b,c" into the array; an empty part is USAGE. */
 CAPSA_RESULT capsa_cli_push_parts(struct capsa_json *array, const char *name, const char *parts);
+/* Is it one of `names` (NULL-ended)? */
+bool capsa_cli_is_among(const char *name, const char *const *names);
 /* A copy without members that are null: YAML says null where somebody left a value blank. */
 CAPSA_RESULT capsa_cli_without_nulls(const struct capsa_json *value, struct capsa_json **ret_copy);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "cli/cli_link.h"
@@ -135,16 +136,43 @@ static const char *uri_at(const struct capsa_json *resources, size_t index)
     return resource == NULL ? NULL : capsa_json_string(capsa_json_get(resource, "resource_uri"));
 }
 
-/* One path for each resource, none of them taken: before keys are released in vain. --out is a
- * folder when it looks like one or has to be one. */
+/* A folder that was made for keys that then did not come. */
+struct folder {
+    const char *path; /* NULL: leave it */
+};
+typedef struct folder folder;
+
+static void folder_drop(folder *made)
+{
+    if (made->path != NULL) {
+        (void)rmdir(made->path);
+    }
+}
+
+static capsa_result make_folder(const char *path, folder *ret_made)
+{
+    bool made = mkdir(path, 0700) == 0;
+    ret_made->path = made ? path : NULL;
+    CAPSA_REQUIRE(made || errno == EEXIST, IO, "cannot make the folder %s: %s", path,
+                  strerror(errno));
+    CAPSA_REQUIRE(made || is_folder(path), USAGE,
+                  "%s is a file; several keys go to files in a folder", path);
+    return CAPSA_OK;
+}
+
+/* One path for each resource, none of them taken, each writable: before keys are released in vain.
+ * --out is a folder when it looks like one or has to be one. */
 static capsa_result plan_files(const struct capsa_cli *cli, const struct capsa_json *resources,
-                               bool *ret_folder, struct capsa_json **ret_paths)
+                               folder *ret_made, struct capsa_json **ret_paths)
 {
     const char *out = capsa_cli_option(cli, "out");
     CAPSA_REQUIRE(*out != '\0', USAGE, "--out is empty");
-    *ret_folder = capsa_json_count(resources) > 1 || is_folder(out);
-    CAPSA_REQUIRE(!*ret_folder || !capsa_streq(out, "-"), USAGE,
+    bool wants_folder = capsa_json_count(resources) > 1 || is_folder(out);
+    CAPSA_REQUIRE(!wants_folder || !capsa_streq(out, "-"), USAGE,
                   "several keys do not go to standard output; --out wants a folder");
+    if (wants_folder) {
+        CAPSA_TRY(make_folder(out, ret_made));
+    }
     CAPSA_AUTO_FREE(capsa_json) paths = capsa_json_new_array();
     CAPSA_REQUIRE_MEMORY(paths);
     for (size_t i = 0; i < capsa_json_count(resources); i++) {
@@ -152,9 +180,9 @@ static capsa_result plan_files(const struct capsa_cli *cli, const struct capsa_j
         CAPSA_REQUIRE(uri != NULL, MALFORMED, "resources[%zu].resource_uri: text wanted", i);
         CAPSA_AUTO(capsa_buf) name = capsa_buf_of(KIB(8));
         const char *path;
-        CAPSA_TRY(path_of(out, *ret_folder, uri, &name));
+        CAPSA_TRY(path_of(out, wants_folder, uri, &name));
         CAPSA_TRY(capsa_buf_cstr(&name, &path));
-        CAPSA_TRY(capsa_cli_check_out(cli, path));
+        CAPSA_TRY(capsa_cli_check_room(cli, path));
         CAPSA_TRY(capsa_cli_push_text(paths, "--out", path));
     }
     *ret_paths = capsa_cli_hand(&paths);
@@ -216,15 +244,13 @@ capsa_result capsa_cli_run_key_get(struct capsa_cli *cli)
     const struct capsa_json *resources = capsa_json_get(request, "resources");
     CAPSA_REQUIRE(resources != NULL && capsa_json_count(resources) > 0, MALFORMED,
                   "%s: resources is missing", file);
+    CAPSA_AUTO(folder) made = {NULL};
     CAPSA_AUTO_FREE(capsa_json) paths = NULL;
-    bool folder;
-    CAPSA_TRY(plan_files(cli, resources, &folder, &paths));
+    CAPSA_TRY(plan_files(cli, resources, &made, &paths));
     CAPSA_AUTO_MESSAGE message = NULL;
     CAPSA_TRY(ask(&link, request, &message));
     const Cm__GetDataKeysResponse *answer = (const Cm__GetDataKeysResponse *)(const void *)message;
     CAPSA_TRY(check_answer(resources, answer));
-    const char *out = capsa_cli_option(cli, "out");
-    CAPSA_REQUIRE(!folder || mkdir(out, 0700) == 0 || errno == EEXIST, IO,
-                  "cannot make the folder %s: %s", out, strerror(errno));
+    made.path = NULL;
     return write_keys(cli, answer, paths);
 }

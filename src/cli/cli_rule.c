@@ -2,17 +2,11 @@
  *
  * capsa rule: add a rule to a policy, take one away.
  */
-#include "base/file.h"
 #include "cli/cli_link.h"
 #include "cli/cli_nouns.h"
+#include "cli/cli_owned.h"
 #include "cli/cli_policy_file.h"
 #include "cli/cli_print.h"
-
-static const char *scope_of(const struct capsa_cli *cli)
-{
-    const char *scope = capsa_cli_option(cli, "scope");
-    return scope == NULL ? CAPSA_CLI_SCOPE : scope;
-}
 
 /* ---- a rule of options ----------------------------------------------------------------------- */
 
@@ -137,14 +131,14 @@ static capsa_result run_add(struct capsa_cli *cli)
     CAPSA_AUTO_FREE(capsa_json) request = NULL;
     CAPSA_TRY(capsa_cli_object((const struct capsa_cli_pair[]){{"owner_party_id", link.party.id},
                                                                {"data_uuid", uuid},
-                                                               {"scope", scope_of(cli)},
+                                                               {"scope", capsa_cli_scope(cli)},
                                                                {NULL, NULL}},
                                &request));
     CAPSA_TRY(capsa_json_set(request, "rule", capsa_json_copy(rule)));
     CAPSA_TRY(capsa_cli_call(&link, CAPSA_CLIENT_ADD_DATA_RULE, capsa_cli_hand(&request), NULL));
     const char *id = capsa_json_string(capsa_json_get(rule, "rule_id"));
     capsa_cli_say(cli, "added rule %s to the policy of %s (scope %s)\n",
-                  id == NULL ? "(named by the manager)" : id, uuid, scope_of(cli));
+                  id == NULL ? "(named by the manager)" : id, uuid, capsa_cli_scope(cli));
     return capsa_cli_set_text(cli, "rule_id", id == NULL ? "" : id);
 }
 
@@ -152,16 +146,17 @@ static capsa_result run_delete(struct capsa_cli *cli)
 {
     CAPSA_AUTO(capsa_cli_link) link = {.client = NULL};
     CAPSA_TRY(capsa_cli_link_open(cli, true, &link));
+    CAPSA_TRY(capsa_cli_own_check(&link, capsa_cli_scope(cli), cli->words[0], cli->words[1]));
     struct capsa_json *request;
     CAPSA_TRY(capsa_cli_object((const struct capsa_cli_pair[]){{"owner_party_id", link.party.id},
-                                                               {"scope", scope_of(cli)},
+                                                               {"scope", capsa_cli_scope(cli)},
                                                                {"data_uuid", cli->words[0]},
                                                                {"rule_id", cli->words[1]},
                                                                {NULL, NULL}},
                                &request));
     CAPSA_TRY(capsa_cli_call(&link, CAPSA_CLIENT_DELETE_DATA_RULE, request, NULL));
     capsa_cli_say(cli, "there is no rule %s in the policy of %s (scope %s) any more\n",
-                  cli->words[1], cli->words[0], scope_of(cli));
+                  cli->words[1], cli->words[0], capsa_cli_scope(cli));
     return CAPSA_OK;
 }
 
@@ -190,7 +185,8 @@ static const struct capsa_cli_verb verbs[] = {
      "Add a rule to a policy: of a file (YAML or JSON), or of --id, --grantee, --op, --columns and "
      "--constraint.",
      1, 2, SIGNED_CALL, add_options, run_add},
-    {"delete", "UUID RULE_ID", "Take a rule away.", 2, 2, SIGNED_CALL, delete_options, run_delete},
+    {"delete", "UUID RULE_ID", "Take a rule away. One that is not there is refused.", 2, 2,
+     SIGNED_CALL, delete_options, run_delete},
     {.name = NULL},
 };
 

@@ -2,6 +2,7 @@
  *
  * capsa store: copies of a daemon's store.
  */
+#include "base/file.h"
 #include "cli/cli_nouns.h"
 #include "cli/cli_print.h"
 #include "store/store.h"
@@ -17,6 +18,36 @@ static capsa_result location_of(const struct capsa_cli *cli, capsa_buf *ret_loca
                          : capsa_buf_format(ret_location, "sqlite:%s/capsa.db", dir);
 }
 
+#define HEADER_BYTES 100
+
+/* What is no store of ours by its first bytes: SQLite's magic, and at 68 the application id "caps",
+ * or none yet. A store that was just begun may have all of it in its log still (`may_be_empty`).
+ * What cannot be read is for the store to report. */
+static capsa_result check_header(const char *path, bool may_be_empty, const char *what)
+{
+    uint8_t header[HEADER_BYTES] = {0};
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL) {
+        return CAPSA_OK;
+    }
+    size_t len = fread(header, 1, sizeof(header), file);
+    (void)fclose(file);
+    static const uint8_t none[4];
+    bool magic = len == sizeof(header) && memcmp(header, "SQLite format 3", 16) == 0;
+    bool ours = memcmp(header + 68, "caps", 4) == 0 || memcmp(header + 68, none, 4) == 0;
+    CAPSA_REQUIRE((magic && ours) || (len == 0 && may_be_empty), MALFORMED, "%s is no Capsa %s",
+                  path, what);
+    return CAPSA_OK;
+}
+
+/* The file of a location; "" for one of another kind. */
+static const char *file_of(const char *location)
+{
+    static const char scheme[] = "sqlite:";
+    bool sqlite = strncmp(location, scheme, sizeof(scheme) - 1) == 0;
+    return sqlite ? location + sizeof(scheme) - 1 : "";
+}
+
 static capsa_result run_backup(struct capsa_cli *cli)
 {
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(KIB(8));
@@ -24,6 +55,10 @@ static capsa_result run_backup(struct capsa_cli *cli)
     CAPSA_TRY(location_of(cli, &text));
     CAPSA_TRY(capsa_buf_cstr(&text, &location));
     const char *to = capsa_cli_option(cli, "to");
+    struct capsa_file_place place;
+    CAPSA_TRY(capsa_file_place_find(to, &place));
+    CAPSA_REQUIRE(!place.direct, USAGE, "%s is no place for a backup", to);
+    CAPSA_TRY(check_header(file_of(location), true, "store"));
     CAPSA_TRY(capsa_store_backup(location, to));
     capsa_cli_say(cli,
                   "wrote %s: values are sealed in it; the root key (root.key) is not in it, "
@@ -39,6 +74,7 @@ static capsa_result run_restore(struct capsa_cli *cli)
     CAPSA_TRY(location_of(cli, &text));
     CAPSA_TRY(capsa_buf_cstr(&text, &location));
     const char *from = capsa_cli_option(cli, "from");
+    CAPSA_TRY(check_header(from, false, "backup"));
     CAPSA_TRY(capsa_store_restore(location, from));
     capsa_cli_say(cli, "restored %s from %s: it needs the root key that it was sealed under\n",
                   location, from);

@@ -81,6 +81,7 @@ struct capsa_cli {
     FILE *out;
     FILE *err;
     const struct capsa_cli_places *places;
+    const struct capsa_cli_signals *signals; /* or NULL */
     const struct capsa_cli_noun *noun;
     const struct capsa_cli_verb *verb;
     struct capsa_cli_given *given; /* in the order of the command line */
@@ -92,7 +93,8 @@ struct capsa_cli {
     struct capsa_json *answer; /* what -o json prints: an object; verbs fill it */
     struct capsa_json *config; /* cli_config.h; NULL: none was read */
     const char *config_path;
-    int exit; /* of a success; 0 but for verbs whose answer is a status */
+    bool refused; /* the failure is the manager's answer */
+    int exit;     /* of a success; 0 but for verbs whose answer is a status */
 };
 
 void capsa_cli_drop(struct capsa_cli *cli);

@@ -104,20 +104,39 @@ static capsa_result run_cast(struct capsa_cli *cli)
 
 /* ---- result ---------------------------------------------------------------------------------- */
 
+/* Who has voted, to have each once. */
+struct tally {
+    size_t approvals;
+    size_t count;
+    char parties[CAPSA_LIMIT_votes][CAPSA_PARTY_ID];
+};
+
+static capsa_result count_once(struct tally *tally, const char *path, const capsa_vote_view *view)
+{
+    for (size_t i = 0; i < tally->count; i++) {
+        CAPSA_REQUIRE(!capsa_streq(tally->parties[i], view->party), USAGE,
+                      "%s: party %s has a vote among the files before", path, view->party);
+    }
+    CAPSA_REQUIRE(tally->count < CAPSA_LIMIT_votes, TOO_LARGE, "more than %d votes",
+                  CAPSA_LIMIT_votes);
+    memcpy(tally->parties[tally->count++], view->party, sizeof(view->party));
+    tally->approvals += capsa_streq(view->action, "APPROVE");
+    return CAPSA_OK;
+}
+
 static capsa_result add_vote(struct capsa_cli *cli, const char *path,
                              const struct capsa_json *request, struct capsa_json *result,
-                             size_t *approvals)
+                             struct tally *tally)
 {
     CAPSA_AUTO_FREE(capsa_json) vote = NULL;
     CAPSA_TRY(capsa_cli_read_document(path, &vote));
     CAPSA_AUTO(capsa_vote_view) view = {.resource_uri = NULL};
     CAPSA_TRY_AT(capsa_vote_check(vote, request, capsa_now(&capsa_clock_system), &view), "%s",
                  path);
-    bool approves = capsa_streq(view.action, "APPROVE");
-    if (!approves) {
+    CAPSA_TRY(count_once(tally, path, &view));
+    if (!capsa_streq(view.action, "APPROVE")) {
         capsa_cli_warn(cli, "%s: party %s rejects: the manager will refuse", path, view.party);
     }
-    *approvals += approves;
     return capsa_vote_result_add(result, vote);
 }
 
@@ -128,17 +147,18 @@ static capsa_result run_result(struct capsa_cli *cli)
     CAPSA_TRY(read_request(cli->words[0], &request, &view));
     CAPSA_AUTO_FREE(capsa_json) result = NULL;
     CAPSA_TRY(capsa_vote_result_new(request, &result));
-    size_t approvals = 0;
+    struct tally tally = {.count = 0};
     for (size_t i = 1; i < cli->words_count; i++) {
-        CAPSA_TRY(add_vote(cli, cli->words[i], request, result, &approvals));
+        CAPSA_TRY(add_vote(cli, cli->words[i], request, result, &tally));
     }
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(MIB(4));
     CAPSA_TRY(capsa_json_write(result, CAPSA_JSON_PYTHON, &text));
     CAPSA_TRY(capsa_buf_u8(&text, '\n'));
     CAPSA_TRY(capsa_cli_write_public(cli, capsa_cli_option(cli, "out"), capsa_buf_bytes(&text)));
-    say_unless_piped(cli, "wrote the votes on %s (%zu approve) to %s\n", view.resource_uri,
-                     approvals, capsa_cli_option(cli, "out"));
-    CAPSA_TRY(capsa_cli_set(cli, "approvals", capsa_json_new_int((int64_t)approvals)));
+    say_unless_piped(cli,
+                     "wrote the votes on %s to %s: %zu approve; whose count, the manager decides\n",
+                     view.resource_uri, capsa_cli_option(cli, "out"), tally.approvals);
+    CAPSA_TRY(capsa_cli_set(cli, "approvals", capsa_json_new_int((int64_t)tally.approvals)));
     return answer_request(cli, &view);
 }
 
@@ -175,8 +195,9 @@ static const struct capsa_cli_verb verbs[] = {
     {"cast", "REQUEST --approve|--reject", "Vote on a request: a signed answer to it.", 1, 1,
      CAPSA_CLI_SIGNS, cast_options, run_cast},
     {"result", "REQUEST [VOTE...]",
-     "Put a request and the votes on it together, for capsa key export. All are checked.", 1,
-     CAPSA_LIMIT_votes + 1, 0, result_options, run_result},
+     "Put a request and the votes on it together, for capsa key export. All are checked, and "
+     "two of one party are refused; whose votes count is for the manager to decide.",
+     1, CAPSA_LIMIT_votes + 1, 0, result_options, run_result},
     {.name = NULL},
 };
 

@@ -165,7 +165,7 @@ CAPSA_RESULT capsa_client_status(int code, const char *message)
     case 4:
         CAPSA_FAIL(TIMEOUT, "the manager took too long: %s", message);
     case 14:
-        CAPSA_FAIL(BUSY, "the manager cannot do it now: %s", message);
+        CAPSA_FAIL(BUSY, "the manager answered: %s", message);
     default:
         CAPSA_FAIL(INTERNAL, "the manager failed (code %d): %s", code, message);
     }

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "client/client_text.h"
 #include "codec/text.h"
 
 /* Who exports and what it is called there; only the URI behind the comma counts. */
@@ -73,6 +74,7 @@ CAPSA_RESULT capsa_vote_terms(const char *resource_uri, int64_t threshold,
 {
     CAPSA_REQUIRE(*resource_uri != '\0' && strchr(resource_uri, ',') == NULL, USAGE,
                   "\"%s\" cannot be voted on: it is empty or has a comma", resource_uri);
+    CAPSA_TRY(capsa_text_check("the URI", resource_uri));
     CAPSA_AUTO(capsa_buf) action = capsa_buf_of(KIB(8));
     CAPSA_TRY(capsa_buf_format(&action, "%s,%s", ACTION, resource_uri));
     CAPSA_AUTO_FREE(capsa_json) terms = capsa_json_new_object();
@@ -207,6 +209,7 @@ static capsa_result read_terms(const struct capsa_json *body, capsa_vote_view *v
     view->resource_uri = capsa_strndup(comma + 1, strcspn(comma + 1, ","));
     CAPSA_REQUIRE_MEMORY(view->resource_uri);
     CAPSA_REQUIRE(*view->resource_uri != '\0', MALFORMED, "body: approved_action names no URI");
+    CAPSA_TRY_AT(capsa_text_check("its URI", view->resource_uri), "body: approved_action");
     view->threshold = terms.approved_threshold;
     return CAPSA_OK;
 }

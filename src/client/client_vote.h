@@ -25,7 +25,8 @@ CAPSA_RESULT capsa_vote_request_make(const capsa_party *asker, const struct caps
 CAPSA_RESULT capsa_vote_make(const capsa_party *voter, const char *request_signature,
                              const struct capsa_json *answer, struct capsa_json **ret_vote);
 /* The terms for one resource. A URI with a comma cannot be voted on (USAGE): the form of
- * approved_action has no room for one. */
+ * approved_action has no room for one. Nor can one with control characters (client_text.h), here
+ * or in a request: who votes on it must see what it says. */
 CAPSA_RESULT capsa_vote_terms(const char *resource_uri, int64_t threshold,
                               struct capsa_json **ret_terms);
 

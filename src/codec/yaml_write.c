@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * JSON values as YAML, block style. A string is written plain where no reader could take it for
- * anything else, as a literal block where it is long or has lines, and in double quotes otherwise.
+ * anything else, as a literal block where it has lines, and in double quotes otherwise.
  */
 #include <inttypes.h>
 
@@ -11,8 +11,7 @@
 #include "codec/yaml_scalar.h"
 
 enum {
-    LONG_STRING = 80, /* from here on a literal block reads better */
-    KEY_MAX = 1000,   /* as written: YAML wants a key and its colon within 1024 characters */
+    KEY_MAX = 1000, /* as written: YAML wants a key and its colon within 1024 characters */
 };
 
 static capsa_result write_node(capsa_buf *buf, const struct capsa_json *value, size_t indent);
@@ -27,13 +26,15 @@ static capsa_result write_spaces(capsa_buf *buf, size_t count)
 
 /* ---- Strings -------------------------------------------------------------------------------- */
 
-/* Characters that YAML has to see as escapes, DEL, C1 controls, line separators, byte order marks
- * and non-characters, as UTF-8: a prefix and the range of the byte behind it. */
+/* Characters that YAML has to see as escapes, and those that people do: DEL, C1 controls, line
+ * separators, controls of writing direction, byte order marks and non-characters, as UTF-8: a
+ * prefix and the range of the byte behind it. */
 static const struct escaped {
     const char *prefix;
     uint8_t from, to;
 } escaped[] = {
-    {"", 0x7f, 0x7f},         {"\xc2", 0x80, 0x9f},     {"\xe2\x80", 0xa8, 0xa9},
+    {"", 0x7f, 0x7f},         {"\xc2", 0x80, 0x9f},     {"\xd8", 0x9c, 0x9c},
+    {"\xe2\x80", 0x8e, 0x8f}, {"\xe2\x80", 0xa8, 0xae}, {"\xe2\x81", 0xa6, 0xa9},
     {"\xef\xbb", 0xbf, 0xbf}, {"\xef\xbf", 0xbe, 0xbf},
 };
 
@@ -54,7 +55,7 @@ static capsa_result write_quoted_character(capsa_buf *buf, const char *text, siz
 {
     uint32_t point = (uint8_t)text[0];
     if (len == 2) {
-        point = (uint8_t)text[1]; /* U+0080 to U+009F */
+        point = ((uint32_t)(uint8_t)text[0] & 0x1f) << 6 | ((uint8_t)text[1] & 0x3f);
     } else if (len == 3) {
         point = ((uint32_t)(uint8_t)text[0] & 0xf) << 12 |
                 ((uint32_t)(uint8_t)text[1] & 0x3f) << 6 | ((uint8_t)text[2] & 0x3f);
@@ -128,8 +129,7 @@ static capsa_result write_literal(capsa_buf *buf, const char *text, size_t inden
 
 static capsa_result write_string(capsa_buf *buf, const char *text, size_t indent)
 {
-    bool block = strlen(text) > LONG_STRING || strchr(text, '\n') != NULL;
-    if (block && fits_literal(text)) {
+    if (strchr(text, '\n') != NULL && fits_literal(text)) {
         return write_literal(buf, text, indent);
     }
     return capsa_yaml_is_plain_safe(text) ? capsa_buf_str(buf, text) : write_quoted(buf, text);

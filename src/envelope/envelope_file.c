@@ -8,8 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -124,30 +122,8 @@ static void file_target_drop(struct file_target *target)
 }
 typedef struct file_target file_target;
 
-/* Where the destination really lies, and the permissions it is to have. */
-static capsa_result target_find(const char *path, const struct capsa_file_options *options,
-                                unsigned mode, char real[PATH_MAX], unsigned *ret_mode)
-{
-    struct stat status;
-    if (stat(path, &status) == 0) {
-        CAPSA_REQUIRE(!S_ISDIR(status.st_mode), IO, "%s is a folder; name a file in it", path);
-        CAPSA_REQUIRE(S_ISREG(status.st_mode), IO,
-                      "%s is not a regular file (standard output is -)", path);
-        CAPSA_REQUIRE(options->replace, EXISTS, "%s exists already", path);
-        CAPSA_REQUIRE(realpath(path, real) != NULL, IO, "cannot find %s: %s", path,
-                      strerror(errno));
-        mode = status.st_mode & 0777U;
-    } else {
-        CAPSA_REQUIRE(errno == ENOENT, IO, "cannot look at %s: %s", path, strerror(errno));
-        CAPSA_REQUIRE(lstat(path, &status) != 0, IO, "%s is a link to nothing", path);
-        CAPSA_REQUIRE(strlen(path) < PATH_MAX, IO, "the destination's name is too long");
-        memcpy(real, path, strlen(path) + 1);
-    }
-    *ret_mode = options->mode != 0 ? options->mode : mode;
-    return CAPSA_OK;
-}
-
-/* `name` is for messages and outlives the target. */
+/* `name` is for messages and outlives the target. Pieces are written where they belong and not in
+ * their order, so a device or a FIFO will not do. */
 static capsa_result target_open(const char *name, const struct capsa_file_options *options,
                                 unsigned mode, struct file_target *target)
 {
@@ -156,9 +132,11 @@ static capsa_result target_open(const char *name, const struct capsa_file_option
         target->output.name = "standard output";
         return CAPSA_OK;
     }
-    char real[PATH_MAX];
-    CAPSA_TRY(target_find(name, options, mode, real, &mode));
-    CAPSA_TRY(capsa_file_out_open(real, mode, options->replace, &target->file));
+    struct capsa_file_place place;
+    CAPSA_TRY(capsa_file_place_find(name, &place));
+    CAPSA_REQUIRE(!place.direct, IO, "%s is not a regular file (standard output is -)", name);
+    mode = options->mode != 0 ? options->mode : place.exists ? place.mode : mode;
+    CAPSA_TRY(capsa_file_out_open(name, mode, options->replace, &target->file));
     target->output = (struct capsa_file_output){target->file.fd, name, true, 0};
     return CAPSA_OK;
 }

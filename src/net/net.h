@@ -22,7 +22,7 @@ struct capsa_net_tls; /* net_tls.h */
 typedef void (*capsa_net_callback)(void *context);
 
 /* For daemons, once, before the first listener: ignores SIGPIPE and raises the soft limit of open
- * files to the hard one. capsa_rpc_server_new does it. Returns the resulting limit. */
+ * files to the hard one. capsa_rpc_server_new does it. Returns the resulting limit; 0: unknown. */
 size_t capsa_net_prepare_process(void);
 
 /* ---- loop ---- */
@@ -94,6 +94,9 @@ CAPSA_RESULT capsa_net_conn_set_timer(struct capsa_net_conn *conn, int64_t delay
  * sends can read our last words, or the alert of a TLS handshake that failed). No event is called
  * any more. linger_us 0: freed at once, unsent bytes are lost. */
 void capsa_net_conn_finish(struct capsa_net_conn *conn, int64_t linger_us);
+/* The same for a peer that is still reading: as long as bytes of ours are under way, lingers until
+ * `until_us` (a capsa_monotonic_us value). */
+void capsa_net_conn_finish_by(struct capsa_net_conn *conn, int64_t linger_us, int64_t until_us);
 
 /* ---- listener ---- */
 struct capsa_net_listener;
@@ -103,7 +106,10 @@ struct capsa_net_listener_options {
     unsigned port;             /* 0: any free one; over 65535 is CAPSA_E_USAGE */
     struct capsa_net_tls *tls; /* NULL: plain. Must outlive the listener. */
     size_t max_connections;    /* further ones are closed as soon as accepted */
-    int64_t handshake_us;      /* how long a TLS handshake may take */
+    /* A connection comes that would be one too many: finish another one, with linger_us 0, and say
+     * true to let it in. May be NULL. */
+    bool (*make_room)(void *context);
+    int64_t handshake_us; /* how long a TLS handshake may take */
     /* A connection came. Attach to it, or finish it. */
     void (*accepted)(void *context, struct capsa_net_conn *conn);
     /* Something a log should know: a connection was refused, accept failed. May be NULL. */

@@ -9,13 +9,16 @@
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/time.h"
 #include "net/net_loop.h"
 #include "net/net_tls_ssl.h"
 
@@ -47,6 +50,8 @@ struct capsa_net_conn {
     enum conn_state state;
     bool refused;       /* the TLS handshake failed */
     size_t thrown_away; /* since it lost its owner */
+    int64_t linger_us;  /* the end's timer, which is set again before linger_until_us */
+    int64_t linger_until_us;
     struct capsa_net_peer peer;
 };
 
@@ -213,6 +218,24 @@ static void on_writable(struct bufferevent *stream, void *context)
     }
 }
 
+/* Bytes that the peer's system has not taken yet, ours or our system's. */
+static bool has_bytes_under_way(const struct capsa_net_conn *conn)
+{
+    int queued = 0;
+    return capsa_net_conn_unsent(conn) > 0 ||
+           (ioctl(bufferevent_getfd(conn->stream), SIOCOUTQ, &queued) == 0 && queued > 0);
+}
+
+static void end_linger(struct capsa_net_conn *conn)
+{
+    const int64_t left_us = conn->linger_until_us - capsa_monotonic_us();
+    if (conn->state != CONN_DYING && left_us > 0 && has_bytes_under_way(conn)) {
+        set_timer(conn, left_us < conn->linger_us ? left_us : conn->linger_us);
+        return;
+    }
+    capsa_net_conn_free(conn);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
@@ -221,7 +244,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     if (conn->state == CONN_HANDSHAKE) {
         tell_closed(conn, "the TLS handshake took too long");
     } else if (conn->state >= CONN_FLUSHING) {
-        capsa_net_conn_free(conn);
+        end_linger(conn);
     } else if (conn->state == CONN_OPEN && conn->on_timer != NULL) {
         conn->on_timer(conn->owner);
     }
@@ -256,8 +279,7 @@ static CAPSA_RESULT open_stream(struct event_base *base, int fd, struct capsa_ne
         stream = tls == NULL ? bufferevent_socket_new(base, fd, BEV_OPTIONS)
                              : bufferevent_openssl_socket_new(
                                    base, fd, session, BUFFEREVENT_SSL_ACCEPTING, BEV_OPTIONS);
-        if (stream == NULL) {
-            SSL_free(session);
+        if (stream == NULL) { /* libevent has freed the session: it was to close it */
             result = capsa_error_make(CAPSA_E_NOMEM, __FILE__, __LINE__, "out of memory");
         }
     }
@@ -383,9 +405,16 @@ void capsa_net_conn_finish(struct capsa_net_conn *conn, int64_t linger_us)
         return;
     }
     conn->state = CONN_FLUSHING;
+    conn->linger_us = linger_us;
     bufferevent_setwatermark(conn->stream, EV_WRITE, 0, 0);
     set_timer(conn, linger_us);
     if (capsa_net_conn_unsent(conn) == 0) {
         close_our_direction(conn);
     }
+}
+
+void capsa_net_conn_finish_by(struct capsa_net_conn *conn, int64_t linger_us, int64_t until_us)
+{
+    conn->linger_until_us = until_us;
+    capsa_net_conn_finish(conn, linger_us);
 }

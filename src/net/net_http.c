@@ -6,6 +6,7 @@
 
 #include <event2/buffer.h>
 #include <event2/http.h>
+#include <event2/listener.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 #define BODY_MAX     4096 /* read to answer 405, and thrown away */
 #define IDLE_SECONDS 10
 #define PAGE_MAX     MIB(1)
+#define PAUSE_US     100000 /* no descriptors: accept again after this */
 /* Methods that we answer with 405; evhttp answers the others with 501. */
 #define METHODS                                                                                    \
     (EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |     \
@@ -87,6 +89,26 @@ static void on_request(struct evhttp_request *request, void *context)
     answer(request, status, page->content_type, capsa_buf_bytes(&body));
 }
 
+static void on_pause_over(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    (void)evconnlistener_enable(context);
+}
+
+/* Out of descriptors the socket stays readable: without a pause the loop would spin. evhttp keeps
+ * the listener's context for itself, hence an event that belongs to nobody but the loop. */
+static void on_accept_error(struct evconnlistener *listener, void *context)
+{
+    (void)context;
+    const struct timeval pause = capsa_net_timeval(PAUSE_US);
+    (void)evconnlistener_disable(listener);
+    if (event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT, on_pause_over, listener,
+                        &pause) != 0) {
+        (void)evconnlistener_enable(listener);
+    }
+}
+
 static CAPSA_RESULT bind_page_server(struct capsa_net_http *http, const char *address,
                                      unsigned port)
 {
@@ -95,6 +117,7 @@ static CAPSA_RESULT bind_page_server(struct capsa_net_http *http, const char *ad
         evhttp_bind_socket_with_handle(http->server, address, (ev_uint16_t)port);
     CAPSA_REQUIRE(bound != NULL, NETWORK, "cannot listen on %s port %u for the admin pages",
                   address, port);
+    evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound), on_accept_error);
     struct sockaddr_storage name;
     socklen_t len = sizeof(name);
     if (getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&name, &len) == 0) {

@@ -28,5 +28,6 @@ CAPSA_RESULT capsa_net_http_new(struct capsa_net_loop *loop, const char *address
                                 const struct capsa_net_http_page *pages, size_t count,
                                 struct capsa_net_http **ret_http);
 unsigned capsa_net_http_port(const struct capsa_net_http *http);
-void capsa_net_http_free(struct capsa_net_http *http); /* NULL is fine */
+/* The loop must not run again afterwards. NULL is fine. */
+void capsa_net_http_free(struct capsa_net_http *http);
 CAPSA_DEFINE_AUTO_FREE(capsa_net_http)

@@ -15,6 +15,7 @@
 
 #define BACKLOG         1024
 #define ACCEPT_PAUSE_US 100000 /* no descriptors or memory: try again after this */
+#define CLOSING_MAX     32     /* connections that made room and are not quite gone */
 
 struct capsa_net_listener {
     struct capsa_net_loop *loop;
@@ -33,6 +34,15 @@ static void tell_trouble(const struct capsa_net_listener *listener, const char *
     }
 }
 
+static bool has_room(const struct capsa_net_listener *listener)
+{
+    const struct capsa_net_listener_options *options = &listener->options;
+    const size_t count = listener->conns.count;
+    return count < options->max_connections ||
+           (count < options->max_connections + CLOSING_MAX && options->make_room != NULL &&
+            options->make_room(options->context));
+}
+
 static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *from,
                       int from_len, void *context)
 {
@@ -41,7 +51,7 @@ static void on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct 
     struct capsa_net_listener *listener = context;
     char peer[CAPSA_NET_ADDRESS_TEXT];
     capsa_net_address_text(from, peer);
-    if (listener->conns.count >= listener->options.max_connections) {
+    if (!has_room(listener)) {
         (void)close(fd);
         tell_trouble(listener, peer, "refused: too many connections");
         return;

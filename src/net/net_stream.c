@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/x509v3.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,7 @@ static CAPSA_RESULT wait_for(const struct capsa_net_stream *stream, short events
     for (;;) {
         struct pollfd poll_fd = {stream->fd, events, 0};
         const int left = left_ms(deadline_us);
+        CAPSA_REQUIRE(left > 0, TIMEOUT, "%s: no answer in time", stream->name);
         const int ready = poll(&poll_fd, 1, left);
         if (ready > 0) {
             *ret_events = poll_fd.revents;
@@ -50,7 +52,6 @@ static CAPSA_RESULT wait_for(const struct capsa_net_stream *stream, short events
         }
         CAPSA_REQUIRE(ready == 0 || errno == EINTR, NETWORK, "%s: %s", stream->name,
                       strerror(errno));
-        CAPSA_REQUIRE(left > 0, TIMEOUT, "%s: no answer in time", stream->name);
     }
 }
 
@@ -109,6 +110,9 @@ static CAPSA_RESULT expect_name(SSL *session, const char *name)
     const size_t len = strlen(name);
     CAPSA_REQUIRE(len > 0 && len < sizeof(copy), USAGE, "\"%s\" is not a server name", name);
     memcpy(copy, name, len);
+    /* Names stand in subjectAltName, and a wildcard is a whole label (RFC 9525 section 6). */
+    SSL_set_hostflags(session,
+                      X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     const bool set =
         capsa_net_host_is_ip(name)
             ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), name) == 1
@@ -205,15 +209,18 @@ static CAPSA_RESULT connect_any(struct capsa_net_stream *stream,
 {
     struct capsa_net_addresses addresses;
     CAPSA_TRY(capsa_net_resolve(target->host, target->port, false, &addresses));
+    CAPSA_REQUIRE(addresses.count > 0, NETWORK, "\"%s\" has no address", target->host);
     capsa_result result = CAPSA_OK;
     for (size_t i = 0; i < addresses.count; i++) {
+        /* An address that swallows what is sent to it leaves the others their share of the time. */
+        const int64_t now_us = capsa_monotonic_us();
+        const int64_t share_us = (deadline_us - now_us) / (int64_t)(addresses.count - i);
         result = connect_one(stream, (const struct sockaddr *)&addresses.list[i], addresses.lens[i],
-                             deadline_us);
-        if (!capsa_failed(result) || capsa_code_of(result) == CAPSA_E_TIMEOUT) {
-            return result;
+                             now_us + share_us);
+        if (!capsa_failed(result)) {
+            break;
         }
     }
-    CAPSA_REQUIRE(addresses.count > 0, NETWORK, "\"%s\" has no address", target->host);
     return result;
 }
 

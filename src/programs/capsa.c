@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The command. The environment is read here and nowhere else; everything is in cli/.
+ * The command. The environment is read and signals are caught here and nowhere else; everything is
+ * in cli/.
  */
+#include <signal.h>
 #include <stdlib.h>
 
 #include "cli/cli.h"
@@ -13,6 +15,29 @@ static const char *place(const char *variable)
     return value == NULL || *value == '\0' ? NULL : value;
 }
 
+/* A handler has no other way to say something. */
+static volatile sig_atomic_t caught;
+
+static void catch_signal(int number)
+{
+    caught = number;
+}
+
+/* A second one kills, should the first not be heeded. What was ignored at the start stays so. */
+static void watch(bool on)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        struct sigaction action;
+        if (sigaction(numbers[i], NULL, &action) != 0 || action.sa_handler == SIG_IGN) {
+            continue;
+        }
+        action = (struct sigaction){.sa_flags = (int)SA_RESETHAND};
+        action.sa_handler = on ? catch_signal : SIG_DFL;
+        (void)sigaction(numbers[i], &action, NULL);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct capsa_cli_places places = {
@@ -21,5 +46,6 @@ int main(int argc, char **argv)
         .key = place("CAPSA_KEY"),
         .config_file = place("CAPSA_CONFIG_FILE"),
     };
-    return capsa_cli_main(argc, argv, &places);
+    const struct capsa_cli_signals signals = {&caught, watch};
+    return capsa_cli_main(argc, argv, &places, &signals);
 }

@@ -21,6 +21,7 @@
 #define READ_MAX           KIB(16)
 #define GRPC_MESSAGE_MAX   KIB(4)
 #define NAME_TEXT          (CAPSA_NET_HOST_TEXT + 16)
+#define IDLE_READS         64 /* what a server may say between calls */
 #define NO_STATUS          (-1)
 
 /* The call that is going on. */
@@ -206,7 +207,7 @@ static CAPSA_RESULT connect_client(struct capsa_rpc_client *client, int64_t dead
 }
 
 /* Receive once and feed it. */
-static CAPSA_RESULT receive(struct capsa_rpc_client *client, int64_t deadline_us)
+static CAPSA_RESULT receive_once(struct capsa_rpc_client *client, int64_t deadline_us)
 {
     uint8_t room[READ_MAX];
     size_t len = 0;
@@ -217,6 +218,14 @@ static CAPSA_RESULT receive(struct capsa_rpc_client *client, int64_t deadline_us
     CAPSA_REQUIRE(code >= 0, NETWORK, "%s: the server does not speak HTTP/2: %s", client->name,
                   nghttp2_strerror((int)code));
     return CAPSA_OK;
+}
+
+/* A server that never stops talking does not outlive the deadline. */
+static CAPSA_RESULT receive(struct capsa_rpc_client *client, int64_t deadline_us)
+{
+    CAPSA_REQUIRE(capsa_monotonic_us() < deadline_us, TIMEOUT, "%s: no answer in time",
+                  client->name);
+    return receive_once(client, deadline_us);
 }
 
 /* Send all that nghttp2 has; while the server takes nothing, read what it says. */
@@ -245,8 +254,11 @@ static CAPSA_RESULT send_all(struct capsa_rpc_client *client, int64_t deadline_u
 static bool is_still_good(struct capsa_rpc_client *client)
 {
     const int64_t now_us = capsa_monotonic_us();
-    while (capsa_net_stream_has_input(client->stream)) {
-        const capsa_result result = receive(client, now_us);
+    for (size_t reads = 0; capsa_net_stream_has_input(client->stream); reads++) {
+        if (reads == IDLE_READS) {
+            return false;
+        }
+        const capsa_result result = receive_once(client, now_us);
         if (capsa_code_of(result) == CAPSA_E_TIMEOUT) {
             break; /* TLS had no whole record for us yet */
         }

@@ -50,10 +50,15 @@ static const struct capsa_rpc_method *find_method(const struct capsa_rpc_method 
     return NULL;
 }
 
+void capsa_rpc_head_trailer(struct capsa_rpc_head *head, capsa_bytes name, capsa_bytes value)
+{
+    head->bytes += name.len + value.len + FIELD_OVERHEAD;
+}
+
 void capsa_rpc_head_field(struct capsa_rpc_head *head, const struct capsa_rpc_method *methods,
                           size_t count, capsa_bytes name, capsa_bytes value)
 {
-    head->bytes += name.len + value.len + FIELD_OVERHEAD;
+    capsa_rpc_head_trailer(head, name, value);
     if (head->bytes > CAPSA_LIMIT_http2_header_list) {
         return;
     }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Threads, one lock, two lists: what waits, and what is done.
+ * Threads, one lock, two lists: what waits, and what is done. What waits is also counted by the
+ * peer's address, in a table of fixed size: addresses that share a slot share its limit.
  */
 #include "rpc/rpc_pool.h"
 
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/time.h"
+
+#define SLOTS 1024
 
 struct work_list {
     struct capsa_rpc_work *first;
@@ -21,7 +25,9 @@ struct capsa_rpc_pool {
     pthread_cond_t more;
     struct work_list waiting;
     struct work_list done;
+    size_t slots[SLOTS]; /* waiting, by address */
     size_t queue_max;
+    size_t address_max;
     bool stopping;
     struct capsa_net_wake *wake;
     unsigned running; /* threads started */
@@ -56,6 +62,32 @@ static void list_remove(struct work_list *list, struct capsa_rpc_work *work)
     list->count--;
 }
 
+/* FNV-1a over the address without its port. */
+static size_t slot_of(const char *peer)
+{
+    const char *port = strrchr(peer, ':');
+    const size_t len = port == NULL ? strlen(peer) : (size_t)(port - peer);
+    uint32_t hash = UINT32_C(2166136261);
+    for (size_t i = 0; i < len; i++) {
+        hash = (hash ^ (uint8_t)peer[i]) * UINT32_C(16777619);
+    }
+    return hash % SLOTS;
+}
+
+static void enqueue(struct capsa_rpc_pool *pool, struct capsa_rpc_work *work)
+{
+    list_append(&pool->waiting, work);
+    pool->slots[work->slot]++;
+    work->queued = true;
+}
+
+static void dequeue(struct capsa_rpc_pool *pool, struct capsa_rpc_work *work)
+{
+    list_remove(&pool->waiting, work);
+    pool->slots[work->slot]--;
+    work->queued = false;
+}
+
 static CAPSA_RESULT run_handler(struct capsa_rpc_work *work)
 {
     CAPSA_REQUIRE(!atomic_load(&work->abandoned), CANCELLED, "the call was cancelled");
@@ -73,8 +105,7 @@ static struct capsa_rpc_work *wait_for_work(struct capsa_rpc_pool *pool)
     }
     struct capsa_rpc_work *work = pool->stopping ? NULL : pool->waiting.first;
     if (work != NULL) {
-        list_remove(&pool->waiting, work);
-        work->queued = false;
+        dequeue(pool, work);
     }
     (void)pthread_mutex_unlock(&pool->lock);
     return work;
@@ -109,13 +140,14 @@ static bool start_threads(struct capsa_rpc_pool *pool, unsigned threads)
     return pool->running == threads;
 }
 
-CAPSA_RESULT capsa_rpc_pool_new(unsigned threads, size_t queue_max, struct capsa_net_wake *done,
-                                struct capsa_rpc_pool **ret_pool)
+CAPSA_RESULT capsa_rpc_pool_new(unsigned threads, size_t queue_max, size_t address_max,
+                                struct capsa_net_wake *done, struct capsa_rpc_pool **ret_pool)
 {
     CAPSA_AUTO_FREE(capsa_rpc_pool)
     pool = capsa_alloc(sizeof(struct capsa_rpc_pool) + threads * sizeof(pthread_t));
     CAPSA_REQUIRE_MEMORY(pool);
     pool->queue_max = queue_max;
+    pool->address_max = address_max;
     pool->wake = done;
     CAPSA_REQUIRE(pthread_mutex_init(&pool->lock, NULL) == 0 &&
                       pthread_cond_init(&pool->more, NULL) == 0,
@@ -138,8 +170,7 @@ void capsa_rpc_pool_stop(struct capsa_rpc_pool *pool)
     /* What never began is done in its way. */
     while (pool->waiting.first != NULL) {
         struct capsa_rpc_work *work = pool->waiting.first;
-        list_remove(&pool->waiting, work);
-        work->queued = false;
+        dequeue(pool, work);
         list_append(&pool->done, work);
     }
 }
@@ -157,15 +188,17 @@ void capsa_rpc_pool_free(struct capsa_rpc_pool *pool)
 
 CAPSA_RESULT capsa_rpc_pool_submit(struct capsa_rpc_pool *pool, struct capsa_rpc_work *work)
 {
+    work->slot = slot_of(work->peer);
     (void)pthread_mutex_lock(&pool->lock);
+    const bool fair = pool->slots[work->slot] < pool->address_max;
     const bool room = pool->waiting.count < pool->queue_max && !pool->stopping;
-    if (room) {
-        work->queued = true;
-        list_append(&pool->waiting, work);
+    if (room && fair) {
+        enqueue(pool, work);
         (void)pthread_cond_signal(&pool->more);
     }
     (void)pthread_mutex_unlock(&pool->lock);
     CAPSA_REQUIRE(room, BUSY, "the server has too many waiting requests");
+    CAPSA_REQUIRE(fair, BUSY, "too many requests from this address are waiting");
     return CAPSA_OK;
 }
 
@@ -174,8 +207,7 @@ bool capsa_rpc_pool_withdraw(struct capsa_rpc_pool *pool, struct capsa_rpc_work 
     (void)pthread_mutex_lock(&pool->lock);
     const bool queued = work->queued;
     if (queued) {
-        list_remove(&pool->waiting, work);
-        work->queued = false;
+        dequeue(pool, work);
     }
     (void)pthread_mutex_unlock(&pool->lock);
     return queued;

@@ -21,12 +21,20 @@
 #define DEFAULT_GRACE_US SECONDS(10)
 #define DRAIN_LOOK_US    20000
 #define WORKERS_MAX      256
+#define SPARE_FILES      128 /* for the store, logs, the admin pages */
+
+/* Ordered by when they last said something. */
+struct conn_list {
+    struct rpc_conn *latest;
+    struct rpc_conn *longest;
+};
 
 struct rpc_conn {
     struct capsa_rpc_server *server;
+    struct conn_list *list;
     struct capsa_net_conn *net;
     struct capsa_rpc_session *session; /* made by the first bytes: silent peers cost little */
-    struct rpc_conn *before;
+    struct rpc_conn *before;           /* later ones */
     struct rpc_conn *after;
     int64_t timer_at_us;
     size_t unsent; /* as last seen, and since when it has not changed */
@@ -40,7 +48,8 @@ struct capsa_rpc_server {
     struct capsa_net_wake *wake;
     struct capsa_net_timer *drain_timer;
     struct capsa_rpc_pool *pool;
-    struct rpc_conn *conns;
+    struct conn_list idle; /* without calls: these make room for others */
+    struct conn_list busy;
     atomic_bool stop_wanted;
     bool draining;
     int64_t drain_until_us;
@@ -60,19 +69,45 @@ static void conn_trouble(const struct rpc_conn *conn, const char *text)
     tell_trouble(conn->server, capsa_net_conn_peer(conn->net)->address, text);
 }
 
-/* Unsent bytes may still leave for `linger_us`. */
+static void list_add(struct conn_list *list, struct rpc_conn *conn)
+{
+    conn->list = list;
+    conn->before = NULL;
+    conn->after = list->latest;
+    *(list->latest != NULL ? &list->latest->before : &list->longest) = conn;
+    list->latest = conn;
+}
+
+static void list_remove(struct rpc_conn *conn)
+{
+    *(conn->before != NULL ? &conn->before->after : &conn->list->latest) = conn->after;
+    *(conn->after != NULL ? &conn->after->before : &conn->list->longest) = conn->before;
+}
+
+/* Into the right list. `spoke`: the peer did, just now. */
+static void sort_conn(struct rpc_conn *conn, bool spoke)
+{
+    struct capsa_rpc_server *server = conn->server;
+    struct conn_list *list =
+        capsa_rpc_session_is_idle(conn->session) ? &server->idle : &server->busy;
+    if (spoke || conn->list != list) {
+        list_remove(conn);
+        list_add(list, conn);
+    }
+}
+
+/* Unsent bytes may still leave for `linger_us`; when the server stops, as long as the grace time
+ * lasts. */
 static void close_conn(struct rpc_conn *conn, int64_t linger_us)
 {
+    const struct capsa_rpc_server *server = conn->server;
     capsa_rpc_session_free(conn->session);
-    capsa_net_conn_finish(conn->net, linger_us);
-    if (conn->before != NULL) {
-        conn->before->after = conn->after;
+    if (server->draining) {
+        capsa_net_conn_finish_by(conn->net, linger_us, server->drain_until_us);
     } else {
-        conn->server->conns = conn->after;
+        capsa_net_conn_finish(conn->net, linger_us);
     }
-    if (conn->after != NULL) {
-        conn->after->before = conn->before;
-    }
+    list_remove(conn);
     capsa_dealloc(conn);
 }
 
@@ -126,6 +161,7 @@ static void pump(struct rpc_conn *conn)
         return;
     }
     if (!capsa_failed(result)) {
+        sort_conn(conn, false);
         result = schedule(conn, now_us);
     }
     if (capsa_failed(result)) {
@@ -225,6 +261,7 @@ static void on_bytes(void *owner, capsa_bytes bytes)
         close_conn(conn, LINGER_US);
         return;
     }
+    sort_conn(conn, true);
     pump(conn);
 }
 
@@ -263,12 +300,21 @@ static void on_accepted(void *context, struct capsa_net_conn *net)
     }
     conn->server = server;
     conn->net = net;
-    conn->after = server->conns;
-    if (server->conns != NULL) {
-        server->conns->before = conn;
-    }
-    server->conns = conn;
+    list_add(&server->idle, conn);
     capsa_net_conn_attach(net, &conn_events, conn);
+}
+
+/* The connection that has been without a call for longest. */
+static bool make_room(void *context)
+{
+    struct capsa_rpc_server *server = context;
+    struct rpc_conn *conn = server->idle.longest;
+    if (conn == NULL) {
+        return false;
+    }
+    conn_trouble(conn, "closed, for it was idle and there are too many connections");
+    close_conn(conn, 0);
+    return true;
 }
 
 static void on_listener_trouble(void *context, const char *peer, const char *text)
@@ -315,8 +361,11 @@ static void answer_done(struct capsa_rpc_server *server)
 
 static void drop_all_conns(struct capsa_rpc_server *server)
 {
-    while (server->conns != NULL) {
-        close_conn(server->conns, 0);
+    struct conn_list *const lists[] = {&server->idle, &server->busy};
+    for (size_t i = 0; i < 2; i++) {
+        while (lists[i]->latest != NULL) {
+            close_conn(lists[i]->latest, 0);
+        }
     }
 }
 
@@ -343,16 +392,22 @@ static void drain_conn(struct rpc_conn *conn)
     pump(conn);
 }
 
+static void drain_conns(const struct conn_list *list)
+{
+    struct rpc_conn *after = NULL;
+    for (struct rpc_conn *conn = list->latest; conn != NULL; conn = after) {
+        after = conn->after;
+        drain_conn(conn);
+    }
+}
+
 static void begin_drain(struct capsa_rpc_server *server)
 {
     server->draining = true;
     server->drain_until_us = capsa_monotonic_us() + server->options.grace_us;
     capsa_net_listener_close(server->listener);
-    struct rpc_conn *after = NULL;
-    for (struct rpc_conn *conn = server->conns; conn != NULL; conn = after) {
-        after = conn->after;
-        drain_conn(conn);
-    }
+    drain_conns(&server->busy);
+    drain_conns(&server->idle);
     look_at_drain(server);
 }
 
@@ -382,13 +437,22 @@ static unsigned worker_count(unsigned wanted)
     return wanted > WORKERS_MAX ? WORKERS_MAX : wanted;
 }
 
+static size_t connection_count(size_t wanted, size_t files)
+{
+    const size_t max = wanted == 0 ? CAPSA_LIMIT_connections : wanted;
+    const size_t room = files > 2 * SPARE_FILES ? files - SPARE_FILES : files / 2;
+    return files == 0 || max < room ? max : room;
+}
+
 static CAPSA_RESULT listen_on(struct capsa_rpc_server *server)
 {
+    const size_t files = capsa_net_prepare_process();
     const struct capsa_net_listener_options options = {
         .address = server->options.address,
         .port = server->options.port,
         .tls = server->options.tls,
-        .max_connections = CAPSA_LIMIT_connections,
+        .max_connections = connection_count(server->options.max_connections, files),
+        .make_room = make_room,
         .handshake_us = SECONDS(CAPSA_LIMIT_handshake_seconds),
         .accepted = on_accepted,
         .trouble = on_listener_trouble,
@@ -401,7 +465,6 @@ CAPSA_RESULT capsa_rpc_server_new(const struct capsa_rpc_server_options *options
                                   struct capsa_rpc_server **ret_server)
 {
     CAPSA_TRY(capsa_rpc_methods_check(options->methods, options->method_count));
-    (void)capsa_net_prepare_process();
     CAPSA_AUTO_FREE(capsa_rpc_server) server = CAPSA_NEW(struct capsa_rpc_server);
     CAPSA_REQUIRE_MEMORY(server);
     server->options = *options;
@@ -420,7 +483,7 @@ CAPSA_RESULT capsa_rpc_server_new(const struct capsa_rpc_server_options *options
     CAPSA_TRY(capsa_net_timer_new(options->loop, look_at_drain, server, &server->drain_timer));
     CAPSA_TRY(listen_on(server));
     CAPSA_TRY(capsa_rpc_pool_new(worker_count(options->workers), CAPSA_LIMIT_queued_requests,
-                                 server->wake, &server->pool));
+                                 CAPSA_LIMIT_queued_by_address, server->wake, &server->pool));
     server->options.address = NULL; /* the caller's; not needed any more */
     *ret_server = server;
     server = NULL;

@@ -38,8 +38,9 @@ struct capsa_rpc_server_options {
     /* Outlives the server. A path twice, or a broken entry, is CAPSA_E_USAGE. */
     const struct capsa_rpc_method *methods;
     size_t method_count;
-    unsigned workers; /* threads for handlers; 0: one for each processor */
-    int64_t grace_us; /* after _stop, how long running calls may take; 0: 10 seconds */
+    size_t max_connections; /* 0: CAPSA_LIMIT_connections, or as many as open files allow */
+    unsigned workers;       /* threads for handlers; 0: one for each processor */
+    int64_t grace_us;       /* after _stop, how long running calls may take; 0: 10 seconds */
     /* Optional. On the loop's thread, once for each call; must not block. */
     void (*on_call)(void *context, const struct capsa_rpc_info *info);
     /* Optional. On the loop's thread: a connection was refused or broke the rules. The caller

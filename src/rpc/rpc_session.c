@@ -63,7 +63,15 @@ static int on_begin_headers(nghttp2_session *http2, const nghttp2_frame *frame, 
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
         return 0;
     }
-    struct capsa_rpc_stream *stream = capsa_rpc_stream_new(user_data, frame->hd.stream_id);
+    struct capsa_rpc_session *session = user_data;
+    if (session->service->calls >= CAPSA_LIMIT_calls) {
+        /* The reset with this code comes first; the one that the return value asks for is not sent.
+         */
+        (void)nghttp2_submit_rst_stream(http2, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                        NGHTTP2_REFUSED_STREAM);
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    struct capsa_rpc_stream *stream = capsa_rpc_stream_new(session, frame->hd.stream_id);
     if (stream == NULL) {
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* this stream is reset, others live on */
     }
@@ -75,17 +83,24 @@ static int on_header(nghttp2_session *http2, const nghttp2_frame *frame, const u
                      void *user_data)
 {
     (void)flags;
-    const struct capsa_rpc_session *session = user_data;
-    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
-        return 0; /* trailers of a request mean nothing to us */
-    }
+    const struct capsa_rpc_service *service =
+        ((const struct capsa_rpc_session *)user_data)->service;
     struct capsa_rpc_stream *stream = stream_of(http2, frame->hd.stream_id);
-    if (stream != NULL) {
-        capsa_rpc_head_field(&stream->head, session->service->methods,
-                             session->service->method_count, capsa_bytes_of(name, name_len),
-                             capsa_bytes_of(value, value_len));
+    if (stream == NULL) {
+        return 0;
     }
-    return 0;
+    const capsa_bytes name_bytes = capsa_bytes_of(name, name_len);
+    const capsa_bytes value_bytes = capsa_bytes_of(value, value_len);
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        capsa_rpc_head_field(&stream->head, service->methods, service->method_count, name_bytes,
+                             value_bytes);
+    } else {
+        capsa_rpc_head_trailer(&stream->head, name_bytes, value_bytes);
+    }
+    /* One byte of HPACK can stand for thousands: past the hard limit the fields are not even looked
+     * at any more, and the stream is reset. */
+    return stream->head.bytes > CAPSA_RPC_HEAD_BYTES_MAX ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE
+                                                         : 0;
 }
 
 static int on_data_chunk(nghttp2_session *http2, uint8_t flags, int32_t id, const uint8_t *data,
@@ -128,7 +143,14 @@ static int on_frame_recv(nghttp2_session *http2, const nghttp2_frame *frame, voi
     struct capsa_rpc_session *session = user_data;
     switch (frame->hd.type) {
     case NGHTTP2_SETTINGS:
-        session->greeting_until_us = INT64_MAX;
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
+            session->settings_taken = true; /* from now on the limit of streams binds the peer */
+        } else {
+            session->greeted = true;
+        }
+        if (session->greeted && session->settings_taken) {
+            session->greeting_until_us = INT64_MAX;
+        }
         return 0;
     case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 && session->goaway_at_us != INT64_MAX) {
@@ -141,6 +163,37 @@ static int on_frame_recv(nghttp2_session *http2, const nghttp2_frame *frame, voi
     default:
         return 0;
     }
+}
+
+/* A token of the bucket that refills at http2_resets_per_second; false: it is empty. */
+static bool spend_reset(struct capsa_rpc_session *session)
+{
+    const int64_t fresh = (session->now_us - session->resets_at_us) *
+                          CAPSA_LIMIT_http2_resets_per_second / SECONDS(1);
+    if (fresh > 0) {
+        const int64_t left = session->resets_left + fresh;
+        session->resets_left = left < RESET_BURST ? left : RESET_BURST;
+        session->resets_at_us = session->now_us;
+    }
+    return session->resets_left-- > 0;
+}
+
+/* Frames that make us reset a stream cost as much as resets of the peer's own. */
+static bool is_provoked(uint32_t error_code)
+{
+    return error_code != NGHTTP2_NO_ERROR && error_code != NGHTTP2_CANCEL &&
+           error_code != NGHTTP2_REFUSED_STREAM;
+}
+
+static int on_frame_send(nghttp2_session *http2, const nghttp2_frame *frame, void *user_data)
+{
+    struct capsa_rpc_session *session = user_data;
+    if (frame->hd.type != NGHTTP2_RST_STREAM || !is_provoked(frame->rst_stream.error_code) ||
+        spend_reset(session)) {
+        return 0;
+    }
+    session->trouble = "the peer provokes too many resets";
+    return nghttp2_session_terminate_session(http2, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 static int on_stream_close(nghttp2_session *http2, int32_t id, uint32_t error_code, void *user_data)
@@ -177,6 +230,7 @@ static nghttp2_session_callbacks *new_callbacks(void)
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     return callbacks;
@@ -236,6 +290,8 @@ CAPSA_RESULT capsa_rpc_session_new(struct capsa_rpc_service *service, const char
     session->now_us = now_us;
     session->greeting_until_us = now_us + SECONDS(CAPSA_LIMIT_handshake_seconds);
     session->goaway_at_us = INT64_MAX;
+    session->resets_left = RESET_BURST;
+    session->resets_at_us = now_us;
     (void)snprintf(session->peer, sizeof(session->peer), "%s", peer);
     CAPSA_REQUIRE(new_http2(session) == 0 && send_preface(session->http2) == 0, NOMEM,
                   "out of memory");
@@ -274,7 +330,14 @@ CAPSA_RESULT capsa_rpc_session_feed(struct capsa_rpc_session *session, capsa_byt
 {
     session->now_us = now_us;
     const ssize_t code = nghttp2_session_mem_recv(session->http2, bytes.data, bytes.len);
-    return code < 0 ? fed_badly(session, code) : CAPSA_OK;
+    if (code < 0) {
+        return fed_badly(session, code);
+    }
+    if (nghttp2_session_get_outbound_queue_size(session->http2) > CAPSA_LIMIT_http2_queued_frames) {
+        session->trouble = "the peer provokes more answers than it takes";
+        CAPSA_FAIL(MALFORMED, "%s", session->trouble);
+    }
+    return CAPSA_OK;
 }
 
 CAPSA_RESULT capsa_rpc_session_take(struct capsa_rpc_session *session, int64_t now_us,
@@ -286,6 +349,11 @@ CAPSA_RESULT capsa_rpc_session_take(struct capsa_rpc_session *session, int64_t n
     CAPSA_REQUIRE(len >= 0, INTERNAL, "HTTP/2 output failed: %s", nghttp2_strerror((int)len));
     *ret_bytes = capsa_bytes_of(data, (size_t)len);
     return CAPSA_OK;
+}
+
+bool capsa_rpc_session_is_idle(const struct capsa_rpc_session *session)
+{
+    return session->streams == NULL;
 }
 
 bool capsa_rpc_session_over(const struct capsa_rpc_session *session)
@@ -330,7 +398,7 @@ CAPSA_RESULT capsa_rpc_session_tick(struct capsa_rpc_session *session, int64_t n
 {
     session->now_us = now_us;
     CAPSA_REQUIRE(now_us < session->greeting_until_us, TIMEOUT,
-                  "the peer did not begin to speak HTTP/2 in time");
+                  "the peer did not greet, or answer our greeting, in time");
     if (now_us >= session->goaway_at_us) {
         CAPSA_REQUIRE(submit_goaway(session) == 0, NOMEM, "out of memory");
     }

@@ -5,7 +5,8 @@
  * drive it over memory. HTTP/2 itself is nghttp2's.
  *
  * Limits kept here: streams, header lists, resets, settings, continuation frames, bodies, time for
- * a request to arrive, time for an answer to be taken. A peer that breaks HTTP/2 gets GOAWAY.
+ * a request to arrive, time for an answer to be taken, answers that the peer provokes and does not
+ * read. A peer that breaks HTTP/2 gets GOAWAY.
  */
 #pragma once
 
@@ -34,6 +35,7 @@ struct capsa_rpc_service {
     /* Kept by the sessions. */
     uint64_t last_id;
     size_t calls;
+    size_t watchers;
     size_t body_bytes;
 };
 
@@ -54,6 +56,8 @@ CAPSA_RESULT capsa_rpc_session_feed(struct capsa_rpc_session *session, capsa_byt
 /* The next bytes to send, valid until the next call; none: len 0. */
 CAPSA_RESULT capsa_rpc_session_take(struct capsa_rpc_session *session, int64_t now_us,
                                     capsa_bytes *ret_bytes);
+/* No call is going on. */
+bool capsa_rpc_session_is_idle(const struct capsa_rpc_session *session);
 /* Nothing will come or go any more: close. */
 bool capsa_rpc_session_over(const struct capsa_rpc_session *session);
 
@@ -62,7 +66,8 @@ bool capsa_rpc_session_over(const struct capsa_rpc_session *session);
 struct capsa_rpc_session *capsa_rpc_session_answer(struct capsa_rpc_work *work, int64_t now_us);
 
 /* Deadlines. Call _tick when the time of _wake_at has come (INT64_MAX: never). Fails when the peer
- * has not even greeted in time: close. */
+ * has not even greeted in time, or does not
+ * answer our greeting: close. */
 int64_t capsa_rpc_session_wake_at(const struct capsa_rpc_session *session);
 CAPSA_RESULT capsa_rpc_session_tick(struct capsa_rpc_session *session, int64_t now_us);
 

@@ -54,6 +54,14 @@ static struct capsa_rpc_work *new_work(struct capsa_rpc_stream *stream)
     return work;
 }
 
+/* The server holds more than it should, and this connection more than its share of that. What
+ * others hoard keeps no small request out. */
+static bool is_over_share(const struct capsa_rpc_session *session)
+{
+    return session->service->body_bytes > CAPSA_LIMIT_server_body &&
+           session->request_bytes + session->answer_bytes > CAPSA_LIMIT_connection_share;
+}
+
 /* Count `more` bytes of a request; false: over a limit, by requests or by answers nobody reads. */
 static bool charge_request(struct capsa_rpc_stream *stream, size_t more)
 {
@@ -62,11 +70,16 @@ static bool charge_request(struct capsa_rpc_stream *stream, size_t more)
     session->request_bytes += more;
     session->service->body_bytes += more;
     return session->request_bytes <= CAPSA_LIMIT_connection_body &&
-           session->answer_bytes <= CAPSA_LIMIT_connection_answers &&
-           session->service->body_bytes <= CAPSA_LIMIT_server_body;
+           session->answer_bytes <= CAPSA_LIMIT_connection_answers && !is_over_share(session);
 }
 
-/* An answer is never refused; the next request is. */
+/* A peer that reads nothing gets no more to leave unread. Its first answer is never refused. */
+static bool is_hoarding_answers(const struct capsa_rpc_session *session)
+{
+    return session->answer_bytes > CAPSA_LIMIT_connection_answers ||
+           (session->answer_bytes > CAPSA_LIMIT_connection_share && is_over_share(session));
+}
+
 static void charge_answer(struct capsa_rpc_stream *stream)
 {
     struct capsa_rpc_work *work = stream->work;
@@ -161,6 +174,7 @@ void capsa_rpc_stream_free(struct capsa_rpc_stream *stream)
         stream->after->before = stream->before;
     }
     session->service->calls--;
+    session->service->watchers -= stream->watcher ? 1 : 0;
     capsa_dealloc(stream);
 }
 
@@ -363,6 +377,18 @@ static CAPSA_RESULT watch(struct capsa_rpc_stream *stream)
     return stream->headers_sent ? resume(stream) : submit_headers_and_message(stream);
 }
 
+static CAPSA_RESULT begin_watch(struct capsa_rpc_stream *stream)
+{
+    struct capsa_rpc_service *service = stream->session->service;
+    if (service->watchers >= CAPSA_LIMIT_watchers) {
+        return end_with(stream, CAPSA_RPC_RESOURCE_EXHAUSTED, "too many calls watch this server");
+    }
+    stream->watcher = true;
+    service->watchers++;
+    stream->state = CAPSA_RPC_STREAM_WATCHING;
+    return watch(stream);
+}
+
 /* ---- receiving ---- */
 
 static void set_deadline(struct capsa_rpc_stream *stream)
@@ -433,8 +459,7 @@ CAPSA_RESULT capsa_rpc_stream_request_done(struct capsa_rpc_stream *stream)
     }
     work->call.request = capsa_buf_bytes(&work->request);
     if (work->method->watcher != NULL) {
-        stream->state = CAPSA_RPC_STREAM_WATCHING;
-        return watch(stream);
+        return begin_watch(stream);
     }
     const struct capsa_rpc_service *service = stream->session->service;
     const capsa_result submitted = service->submit(service->context, work);
@@ -454,6 +479,10 @@ CAPSA_RESULT capsa_rpc_stream_finish(struct capsa_rpc_stream *stream, struct cap
     }
     if (work->failed) {
         return fail_with(stream, capsa_error_kept(&work->failure));
+    }
+    if (is_hoarding_answers(stream->session)) {
+        return end_with(stream, CAPSA_RPC_RESOURCE_EXHAUSTED,
+                        "too many answers on this connection are not read");
     }
     charge_answer(stream);
     set_message(stream);

@@ -41,6 +41,7 @@ struct capsa_rpc_stream {
     int status;          /* once ANSWERED */
     char text[CAPSA_ERROR_TEXT];
     uint64_t version; /* watch methods */
+    bool watcher;     /* counted among the service's watchers */
 };
 
 struct capsa_rpc_session {
@@ -50,12 +51,16 @@ struct capsa_rpc_session {
     char peer[CAPSA_NET_ADDRESS_TEXT];
     bool peer_verified;
     void *owner;
-    int64_t now_us; /* of the call that is going on */
-    int64_t greeting_until_us;
+    int64_t now_us;            /* of the call that is going on */
+    int64_t greeting_until_us; /* for the peer's SETTINGS and its answer to ours */
+    bool greeted;
+    bool settings_taken;
     int64_t goaway_at_us; /* INT64_MAX: not draining, or done */
     bool draining;
     size_t request_bytes; /* held in memory for this connection */
     size_t answer_bytes;
+    int64_t resets_left; /* of those that the peer may provoke, as of resets_at_us */
+    int64_t resets_at_us;
     const char *trouble; /* static */
 };
 

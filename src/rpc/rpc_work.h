@@ -31,6 +31,7 @@ struct capsa_rpc_work {
     struct capsa_rpc_work *before; /* the pool's queue and list of finished work */
     struct capsa_rpc_work *after;
     bool queued; /* guarded by the pool's lock */
+    size_t slot; /* the pool's, of the peer's address */
 };
 
 void capsa_rpc_work_free(struct capsa_rpc_work *work); /* loop's thread; NULL is fine */

@@ -9,6 +9,8 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
@@ -103,11 +105,13 @@ def wrong_use_is_one_clear_line():
         (["party", "new", "--name", "a/b"], "not a path"),
         (["party", "new", "--name", "x", "--dir", "/nonexistent"], "/nonexistent", 5),
         (["party", "id"], "who is it?"),
+        (["policy", "list", "--as", "bobo"], "capsa party new --name bobo"),
+        (["file", "seal", "data.key", "b", "--data-key", f"{BIN}/capsa"], "no data key: it is far too large"),
         (["party", "id", "nonexistent.crt"], "nonexistent.crt", 5),
         (["party", "id", "data.key"], "no PEM certificate"),
         (["key", "new"], "--out FILE is needed"),
         (["key", "new", "--out", "k", "--bits", "100"], "128, 192 or 256"),
-        (["key", "new", "--out", "data.key"], "exists already; --force", 2),
+        (["key", "new", "--out", "data.key"], "exists already; --force"),
         (["key", "register", "u"], "every URI wants a --data-key"),
         (["key", "register"], "what is to be registered"),
         (["key", "register", "u", "--data-key", "not.key"], "not.key is no data key"),
@@ -160,6 +164,10 @@ def wrong_use_is_one_clear_line():
             continue
         err = capsa(*args, status=wanted).err
         assert said in err, (args, err)
+    capsa("party", "new", "--name", "crt_only")
+    os.unlink("crt_only.key")
+    assert capsa("party", "id", "--as", "crt_only").text == capsa("party", "id", "crt_only.crt").text
+    os.unlink("crt_only.crt")
     assert sorted(os.listdir(".")) == ["bad.yaml", "data.key", "list.yaml", "not.key"]
 
 
@@ -288,7 +296,7 @@ def altered_files_leave_nothing_behind():
     capsa("file", "open", "sealed", "out", "--data-key", "k", "--resource", "u2", status=2)
     assert not os.path.exists("out")
     capsa("file", "open", "sealed", "out", "--data-key", "k", "--resource", "u1")
-    assert "exists already" in capsa("file", "open", "sealed", "out", "--data-key", "k", status=2).err
+    assert "exists already" in capsa("file", "open", "sealed", "out", "--data-key", "k", status=1).err
 
 
 @test
@@ -313,7 +321,7 @@ def util_makes_keys_and_ids():
     assert "CN = capsule-manager" in text and "(3072 bit)" in text
     assert subprocess.run(["openssl", "rsa", "-in", "a.key", "-check", "-noout"], capture_output=True).returncode == 0
     assert read("a.key").startswith(b"-----BEGIN PRIVATE KEY-----")
-    capsa("cms_util", "generate-rsa-keypair", "--private-key-file", "a.key", "--cert-file", "a.crt", status=2)
+    capsa("cms_util", "generate-rsa-keypair", "--private-key-file", "a.key", "--cert-file", "a.crt", status=1)
     capsa("cms_util", "generate-rsa-keypair", "--private-key-file", "b.key", "--cert-file", "b.crt")
     party = capsa("cms-util", "generate-party-id", "--cert-file", "a.crt", "--cert-file", "b.crt").text
     assert party == capsa("party", "id", "b.crt").text and len(party) == 53
@@ -438,6 +446,128 @@ def config_edits_keep_comments():
     assert mode("new.yaml") == "0o600" and b"h:2" in read("new.yaml")
 
 
+# ---- where output goes ----------------------------------------------------------------------------
+
+@test
+def output_follows_links_and_spares_devices():
+    capsa("key", "new", "--out", "k")
+    write("real", "old")
+    os.symlink("real", "link")
+    capsa("key", "new", "--out", "link", "--force")
+    assert os.path.islink("link") and len(read("real")) == 45
+    if os.geteuid() == 0:
+        os.mknod("null", 0o20666, os.makedev(1, 3))
+    else:
+        os.symlink("/dev/null", "null")
+    capsa("key", "new", "--out", "null", "--force")
+    capsa("key", "new", "--out", "null")
+    assert stat.S_ISCHR(os.stat("null").st_mode)
+    assert "not a regular file" in capsa("file", "seal", "real", "null", "--data-key", "k", "--force", status=5).err
+    assert len(capsa("key", "new", "--out", "/dev/stdout").text.splitlines()[0]) == 44
+    os.symlink("nowhere", "dangling")
+    assert "link to nothing" in capsa("key", "new", "--out", "dangling", "--force", status=5).err
+    os.mkdir("folder")
+    assert "is a folder" in capsa("file", "seal", "real", "folder", "--data-key", "k", status=5).err
+    assert "there is no folder nope" in capsa("key", "new", "--out", "nope/k", status=5).err
+    write("real.yaml", "host: a\n")
+    os.symlink("real.yaml", "c.yaml")
+    capsa("cms_config", "--config-file", "c.yaml", "init", "--host", "h:1")
+    assert os.path.islink("c.yaml") and read("real.yaml") == b"host: h:1\n"
+    name = "n" * 250
+    capsa("key", "new", "--out", name)
+    assert len(read(name)) == 45 and not [f for f in os.listdir(".") if ".part-" in f]
+
+
+@test
+def a_key_is_not_its_own_destination():
+    capsa("key", "new", "--out", "k")
+    make_party("alice")
+    before, party = read("k"), read("alice.key")
+    write("f", "data")
+    os.link("k", "other-name")
+    for to in ("k", "other-name"):
+        assert "it would be lost" in capsa("file", "seal", "f", to, "--data-key", "k", "--force", status=1).err
+    assert "it would be lost" in capsa("cms_util", "encrypt-file", "--source-file", "f", "--dest-file", "k",
+                                       "--data-key-file", "k", status=1).err
+    assert "it would be lost" in capsa("vote", "request", "u", "--as", "alice", "--out", "alice.key", "--force", status=1).err
+    assert read("k") == before and read("alice.key") == party
+    os.chmod("alice.key", 0o644)
+    assert "alice.key is a private key with mode 0644" in capsa("vote", "request", "u", "--as", "alice", "--out", "r").err
+    os.chmod("alice.key", 0o640)
+    assert capsa("vote", "request", "u", "--as", "alice", "--out", "r2").err == ""
+
+
+@test
+def a_signal_leaves_nothing_behind():
+    capsa("key", "new", "--out", "k")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        process = subprocess.Popen([f"{BIN}/capsa", "file", "seal", "-", "out", "--data-key", "k", "--threads", "1"],
+                                   stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+        process.stdin.write(bytes(8 << 20))  # more than a pipe holds: so it is at work
+        process.stdin.flush()
+        process.send_signal(number)
+        err = process.communicate()[1].decode()
+        assert process.returncode == 128 + number, (process.returncode, err)
+        assert "stopped" in err and err.count("\n") == 1 and os.listdir(".") == ["k"], os.listdir(".")
+
+
+@test
+def text_of_others_is_shown_not_obeyed():
+    make_party("alice")
+    capsa("key", "new", "--out", "k")
+    write("f", "data")
+    for hostile in ("u\nparty X", "u\x1b[2J", "u\x7f", "u\u009b2J", "u\u202egpj", "u\u2066"):
+        assert "control character" in capsa("vote", "request", hostile, "--as", "alice", "--out", "r", status=1).err
+        assert "control character" in capsa("file", "seal", "f", "s", "--data-key", "k", "--resource", hostile, status=1).err
+        action = json.dumps("tee/download," + hostile)
+        write("q.yaml", "vote_request:\n  type: TEE_DOWNLOAD\n  approved_threshold: 1\n"
+                        f"  approved_action: {action}\n  cert_chain_file: alice.crt\n  private_key_file: alice.key\n")
+        capsa("cms_util", "sign-vote-request", "--vote-request-file", "q.yaml", "--signed-vote-request-file", "signed.yaml")
+        assert "control character" in capsa("vote", "show", "signed.yaml", status=1).err
+        assert "control character" in capsa("vote", "cast", "signed.yaml", "--approve", "--as", "alice", "--out", "v", status=1).err
+    write("\u202egpj\x1b[2J\nforged", "x")
+    out = capsa("file", "seal", "\u202egpj\x1b[2J\nforged", "ok", "--data-key", "k").text
+    assert out == "sealed \\u202egpj\\x1b[2J\\x0aforged as ok\n", out
+
+
+@test
+def a_party_votes_once():
+    make_party("alice")
+    make_party("bob")
+    capsa("vote", "request", "u", "--as", "alice", "--out", "req")
+    signed = read("req").decode()
+    assert re.search(r"^vote_request_signature: [A-Za-z0-9+/=]{100,}$", signed, re.M), signed
+    for name in ("v1", "v2"):
+        capsa("vote", "cast", "req", "--approve", "--as", "bob", "--out", name)
+    assert "has a vote among the files before" in capsa("vote", "result", "req", "v1", "v2", "--out", "r", status=1).err
+    assert "1 approve; whose count, the manager decides" in capsa("vote", "result", "req", "v1", "--out", "r").text
+
+
+@test
+def what_is_no_store_is_said_so():
+    os.mkdir("data")
+    write("data/capsa.db", "hello " * 100)
+    write("junk", "hello " * 100)
+    assert "junk is no Capsa backup" in capsa("store", "restore", "--data-dir", "new", "--from", "junk", status=1).err
+    assert "data/capsa.db is no Capsa store" in capsa("store", "backup", "--data-dir", "data", "--to", "f", status=1).err
+    sqlite3.connect("foreign").executescript("PRAGMA application_id=7; CREATE TABLE t(x)")
+    assert "foreign is no Capsa backup" in capsa("store", "restore", "--data-dir", "new", "--from", "foreign", status=1).err
+    assert "there is no backup" in capsa("store", "restore", "--data-dir", "new", "--from", "missing", status=1).err
+    assert "no place for a backup" in capsa("store", "backup", "--data-dir", "data", "--to", "/dev/null", status=1).err
+
+
+@test
+def policies_are_listed_as_they_are_put():
+    rule = {"rule_id": "r", "grantee_party_ids": ["P"], "columns": ["a"], "op_constraints": [{"op_name": "psi"}]}
+    write("two.json", json.dumps({"scope": "s", "policies": [{"data_uuid": u, "rules": [rule]} for u in ("u1", "u2")]}))
+    assert "0 errors" in capsa("policy", "lint", "two.json").text
+    write("typo.json", json.dumps({"scopes": "s", "policies": [{"data_uuid": "u", "rules": [rule]}]}))
+    assert "scopes" in capsa("policy", "lint", "typo.json", status=1).err
+    bad = {**rule, "global_constraints": ["r.op_name = 1"]}
+    write("bad.json", json.dumps({"policies": [{"data_uuid": "u1", "rules": [rule]}, {"data_uuid": "u2", "rules": [bad]}]}))
+    assert "error: u2: rule 1" in capsa("policy", "lint", "bad.json", status=1).text
+
+
 # ---- a manager ------------------------------------------------------------------------------------
 
 class Manager:
@@ -493,7 +623,7 @@ def the_main_job():
         run(*get, *both, "--op", "join", "--out", "got")
         assert read("got/at.key") == read("alice.data") and read("got/bt.key") == read("bob.data")
         assert mode("got") == "0o700" and mode("got/at.key") == "0o600"
-        assert "exists already" in run(*get, *both, "--op", "join", "--out", "got", status=2).err
+        assert "exists already" in run(*get, *both, "--op", "join", "--out", "got", status=1).err
         write("request.yaml", "op_name: join\nscope: default\nresources:\n  - resource_uri: at\n    columns: [id]\n")
         assert run("key", "get", "--request", "request.yaml", "--as", "carol", "--out", "-").stdout == read("alice.data")
         run("result", "register", "joined", "--data-key", "carol.data", "--ancestor", "at", "--ancestor", "bt", "--as", "carol")
@@ -526,6 +656,70 @@ def the_main_job():
 
 
 @test
+def a_mistyped_name_is_not_a_success():
+    make_party("alice")
+    capsa("key", "new", "--out", "k")
+    with Manager(*PLAIN) as manager:
+        env = {"CAPSA_HOST": manager.host}
+        run = lambda *args, status=0: capsa(*args, "--as", "alice", status=status, env=env)
+        for uuid in ("my-table", "other"):
+            run("key", "register", uuid, "--data-key", "k")
+            run("rule", "add", uuid, "--id", "mean", "--grantee", "P", "--op", "mean", "--columns", "a")
+        listed = run("policy", "list").text
+        for args, said in [(["policy", "delete", "my-tabel"], 'did you mean "my-table"?'),
+                           (["policy", "delete", "my-table", "--scope", "s"], 'scope s has no "my-table"'),
+                           (["policy", "delete", "unlike"], 'there is "'),
+                           (["rule", "delete", "my-tabel", "mean"], 'did you mean "my-table"?'),
+                           (["rule", "delete", "my-table", "maen"], 'did you mean "mean"?'),
+                           (["rule", "delete", "my-table", "mean", "--scope", "s"], "scope s has no")]:
+            done = subprocess.run([f"{BIN}/capsa", *args, "--as", "alice"], capture_output=True, text=True,
+                                  env={**environment(), **env})
+            assert done.returncode == 2 and done.stdout == "" and said in done.stderr, (args, done)
+        assert run("policy", "list").text == listed
+        # all that is listed can be put again, in both forms
+        write("listed.yaml", listed)
+        write("listed.json", run("policy", "list", "-o", "json").text)
+        for uuid in ("my-table", "other"):
+            run("policy", "delete", uuid)
+        assert "(scope default)" in run("policy", "put", "listed.yaml").text
+        assert run("policy", "list").text == listed
+        run("policy", "put", "listed.json")
+        assert run("policy", "list").text == listed
+        run("rule", "delete", "my-table", "mean")
+        assert capsa("manager", "show", env=env).text.count("-----BEGIN PUBLIC KEY-----") == 1
+        # the other end has no TLS
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=ca")
+        assert "no --root-ca" in capsa("manager", "show", "--root-ca", "ca.crt", env=env, status=5).err
+
+
+@test
+def no_key_is_asked_for_that_cannot_be_kept():
+    make_party("alice")
+    make_party("job")
+    capsa("key", "new", "--out", "k")
+    write("file", "in the way")
+    with Manager(*PLAIN, "--log_config.log_dir", "log") as manager:
+        env = {"CAPSA_HOST": manager.host}
+        for uuid in ("a", "b"):
+            capsa("key", "register", uuid, "--data-key", "k", "--as", "alice", env=env)
+            capsa("rule", "add", uuid, "--id", "r", "--grantee-cert", "job.crt", "--op", "x", "--columns", "c", "--as", "alice", env=env)
+        get = lambda *args, **more: capsa("key", "get", *args, "--op", "x", "--columns", "c", "--as", "job", env=env, **more)
+        log = lambda: sum(read(f"log/{name}").count(b"GetDataKeys") for name in os.listdir("log"))
+        get("a", "--out", "one")
+        released = log()
+        assert released > 0
+        assert "is a file" in get("a", "b", "--out", "file", status=1).err
+        assert "there is no folder none" in get("a", "--out", "none/k", status=5).err
+        full = "/sys/kernel" if os.geteuid() == 0 else "/"
+        get("a", "--out", full + "/k", status=5)
+        assert log() == released
+        get("a", "b", "--out", "both/")
+        assert sorted(os.listdir("both")) == ["a.key", "b.key"]
+        capsa("key", "get", "a", "b", "--op", "y", "--columns", "c", "--as", "job", "--out", "denied", env=env, status=2)
+        assert not os.path.exists("denied")
+
+
+@test
 def credentials_are_checked_before_anything_is_sent():
     make_party("alice")
     make_party("bob")
@@ -538,6 +732,8 @@ def credentials_are_checked_before_anything_is_sent():
     capsa("policy", "list", status=5, env=env)
     write("c.yaml", "host: 127.0.0.1:1\ncommon:\n  party_id: NOTME\n  cert_pems_file: alice.crt\n  private_key_file: alice.key\n")
     assert "common.party_id is NOTME" in capsa("policy", "list", "--config-file", "c.yaml", status=1).err
+    write("e.yaml", "create_data_policy:\n  scope: s\n")
+    assert "did you mean register_data_policy?" in capsa("policy", "list", "--config-file", "e.yaml", status=1).err
     write("d.yaml", "tee_plat: sgx\nhost: 127.0.0.1:1\n")
     assert "cannot be verified" in capsa("manager", "show", "--config-file", "d.yaml", status=1).err
 
@@ -671,7 +867,7 @@ def tls_with_and_without_a_client_certificate():
         done = subprocess.run([f"{BIN}/capsa", *show, "--root-ca", "client.crt", *mine], capture_output=True)
         assert done.returncode == 2, done
         done = subprocess.run([f"{BIN}/capsa", *show], capture_output=True)
-        assert done.returncode == 5, done
+        assert done.returncode == 5 and b"--root-ca FILE" in done.stderr, done
         write("cli.yaml", f"host: {manager.host}\nroot_ca_file: ca/ca.crt\nprivate_key_file: client.key\n"
                           "cert_chain_file:\n  - client.crt\n  - ca/ca.crt\n")
         capsa("cms", "get-public-key")

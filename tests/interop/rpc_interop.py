@@ -28,6 +28,7 @@ ECHO_SERVER = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else ""
 MESSAGE_MAX = 4194304
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 EMPTY_SETTINGS = b"\0\0\0\x04\0\0\0\0\0"
+SETTINGS_TAKEN = b"\0\0\0\x04\x01\0\0\0\0"
 
 suite = Suite()
 suite.needs("grpc")
@@ -541,7 +542,7 @@ def floods_of_pings_nobody_reads_end_the_connection():
     server = plain()
     with bare(server) as plug:
         plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        plug.sendall(PREFACE + EMPTY_SETTINGS)
+        plug.sendall(PREFACE + EMPTY_SETTINGS + SETTINGS_TAKEN)
         ping = b"\0\0\x08\x06\0\0\0\0\0" + b"12345678"
         try:
             for _ in range(4000):
@@ -570,7 +571,7 @@ def a_peer_that_never_reads_its_answers_is_dropped():
     head = b"".join(literal(*pair) for pair in (
         (b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/test.Echo/Big"),
         (b":authority", b"x"), (b"content-type", b"application/grpc")))
-    text = PREFACE + frame(4, 0, 0, b"\0\4" + huge) + frame(8, 0, 0, huge)
+    text = PREFACE + frame(4, 0, 0, b"\0\4" + huge) + SETTINGS_TAKEN + frame(8, 0, 0, huge)
     for stream in range(1, 21, 2):
         text += frame(1, 4, stream, head) + frame(0, 1, stream, b"\0\0\0\0\x074000000")
     with socket.socket() as plug:
@@ -632,7 +633,7 @@ def thousands_of_idle_connections_cost_little():
         try:
             for _ in range(wanted):
                 plug = bare(server)
-                plug.sendall(PREFACE + EMPTY_SETTINGS)
+                plug.sendall(PREFACE + EMPTY_SETTINGS + SETTINGS_TAKEN)
                 plugs.append(plug)
             server.await_stats(connections=wanted)
             for plug in plugs:

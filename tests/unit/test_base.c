@@ -271,6 +271,86 @@ static void a_file_is_complete_or_as_it_was(void **state)
     test_remove_tree(directory);
 }
 
+static void a_link_stays_and_what_it_names_is_written(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/capsa-test-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    char path[100];
+    char link[100];
+    char missing[100];
+    (void)snprintf(path, sizeof(path), "%s/file", directory);
+    (void)snprintf(link, sizeof(link), "%s/link", directory);
+    (void)snprintf(missing, sizeof(missing), "%s/none/file", directory);
+    assert_ok(capsa_file_write(path, CAPSA_BYTES_LITERAL("one"), 0600, false));
+    assert_int_equal(symlink("file", link), 0);
+    assert_fails(capsa_file_write(link, CAPSA_BYTES_LITERAL("two"), 0600, false), EXISTS);
+    assert_ok(capsa_file_write(link, CAPSA_BYTES_LITERAL("two"), 0600, true));
+    struct stat status;
+    assert_int_equal(lstat(link, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+    CAPSA_AUTO(capsa_buf) content = capsa_buf_of(100);
+    assert_ok(capsa_file_read(path, &content));
+    assert_true(capsa_bytes_is(capsa_buf_bytes(&content), "two"));
+    struct capsa_file_place place;
+    assert_fails(capsa_file_place_find(directory, &place), IO);
+    assert_fails(capsa_file_place_find(missing, &place), IO);
+    assert_int_equal(unlink(path), 0);
+    assert_fails(capsa_file_write(link, CAPSA_BYTES_LITERAL("x"), 0600, true), IO);
+    test_remove_tree(directory);
+}
+
+static void a_fifo_is_written_and_stays(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/capsa-test-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    char path[100];
+    (void)snprintf(path, sizeof(path), "%s/fifo", directory);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reader >= 0);
+    struct capsa_file_place place;
+    assert_ok(capsa_file_place_find(path, &place));
+    assert_true(place.direct && !place.exists);
+    assert_ok(capsa_file_write(path, CAPSA_BYTES_LITERAL("x"), 0600, false));
+    assert_ok(capsa_file_write(path, CAPSA_BYTES_LITERAL("y"), 0600, true));
+    char got[4];
+    assert_int_equal(read(reader, got, sizeof(got)), 2);
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    assert_true(S_ISFIFO(status.st_mode));
+    assert_int_equal(test_count_files(directory), 1);
+    (void)close(reader);
+    test_remove_tree(directory);
+}
+
+static void a_file_that_appears_meanwhile_is_spared(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/capsa-test-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    char path[100];
+    (void)snprintf(path, sizeof(path), "%s/file", directory);
+    {
+        CAPSA_AUTO(capsa_file_out) out = {.fd = -1};
+        assert_ok(capsa_file_out_open(path, 0600, false, &out));
+        assert_ok(capsa_file_out_write(&out, CAPSA_BYTES_LITERAL("late")));
+        assert_ok(capsa_file_write(path, CAPSA_BYTES_LITERAL("first"), 0600, false));
+        assert_fails(capsa_file_out_commit(&out), EXISTS);
+    }
+    {
+        CAPSA_AUTO(capsa_file_out) out = {.fd = -1};
+        assert_ok(capsa_file_out_open(path, 0600, true, &out));
+        out.replace = false;
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(unlink(out.temporary), 0);
+        assert_fails(capsa_file_out_commit(&out), IO); /* not EXISTS: nothing does */
+    }
+    assert_int_equal(test_count_files(directory), 0);
+    test_remove_tree(directory);
+}
+
 static int refuse_all(size_t size)
 {
     (void)size;
@@ -315,6 +395,9 @@ int main(void)
         cmocka_unit_test(times_read_as_they_were_written),
         cmocka_unit_test(a_log_line_is_one_line_and_rolls),
         cmocka_unit_test(a_file_is_complete_or_as_it_was),
+        cmocka_unit_test(a_link_stays_and_what_it_names_is_written),
+        cmocka_unit_test(a_fifo_is_written_and_stays),
+        cmocka_unit_test(a_file_that_appears_meanwhile_is_spared),
         cmocka_unit_test(no_memory_is_an_error_and_changes_nothing),
         cmocka_unit_test(every_limit_says_what_it_stops),
     };

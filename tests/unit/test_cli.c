@@ -5,14 +5,18 @@
  */
 #include "unit.h"
 
+#include <stdlib.h>
+
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "cli/cli_link.h"
 #include "cli/cli_nouns.h"
+#include "cli/cli_print.h"
 #include "cli/cli_progress.h"
 #include "cli/cli_release.h"
 #include "cli/cli_yaml_edit.h"
 #include "client/client.h"
+#include "client/client_text.h"
 #include "client/client_vote.h"
 #include "codec/text.h"
 #include "codec/yaml.h"
@@ -63,6 +67,66 @@ static void the_reference_names_every_verb(void **state)
             assert_non_null(strstr(text, title));
         }
     }
+}
+
+/* ---- text ------------------------------------------------------------------------------------ */
+
+static void what_hides_is_shown_as_an_escape(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"", ""},
+        {"plain, \xc3\xa9 and \xf0\x9f\x94\x91", "plain, \xc3\xa9 and \xf0\x9f\x94\x91"},
+        {"a\nb\tc\x1b[2J", "a\\x0ab\\x09c\\x1b[2J"},
+        {"\x7f", "\\x7f"},
+        {"\xc2\x9b", "\\x9b"},
+        {"\xe2\x80\xae", "\\u202e"},
+        {"\xe2\x81\xa6", "\\u2066"},
+        {"\xff\xc3", "\\xff\\xc3"},
+        {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CAPSA_AUTO(capsa_buf) shown = capsa_buf_of(100);
+        assert_ok(capsa_text_show(cases[i].text, &shown));
+        assert_true(capsa_bytes_is(capsa_buf_bytes(&shown), cases[i].shown));
+        bool same = capsa_streq(cases[i].text, cases[i].shown);
+        assert_int_equal(capsa_failed(capsa_text_check("it", cases[i].text)), !same);
+    }
+}
+
+static void yaml_shows_what_hides_and_keeps_a_line_a_line(void **state)
+{
+    (void)state;
+    char text[200] = "\xe2\x80\xae"
+                     "gpj \xd8\x9c";
+    CAPSA_AUTO_FREE(capsa_json) hiding = capsa_json_new_string(text);
+    CAPSA_AUTO(capsa_buf) yaml = capsa_buf_of(KIB(1));
+    assert_ok(capsa_yaml_write(hiding, &yaml));
+    assert_true(capsa_bytes_is(capsa_buf_bytes(&yaml), "\"\\u202egpj \\u061c\"\n"));
+    CAPSA_AUTO_FREE(capsa_json) back = NULL;
+    assert_ok(capsa_yaml_parse(capsa_buf_bytes(&yaml), &back));
+    assert_string_equal(capsa_json_string(back), text);
+    memset(text, 'A', sizeof(text) - 1);
+    CAPSA_AUTO_FREE(capsa_json) signature = capsa_json_new_string(text);
+    capsa_buf_clear(&yaml);
+    assert_ok(capsa_yaml_write(signature, &yaml));
+    assert_int_equal(capsa_bytes_find(capsa_buf_bytes(&yaml), '\n'), sizeof(text) - 1);
+}
+
+static void what_is_said_is_formatted_and_shown(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t len = 0;
+    struct capsa_cli cli = {.out = open_memstream(&text, &len), .err = stderr};
+    assert_non_null(cli.out);
+    capsa_cli_say(&cli, "%-4s|%3s|%zu %d %u %lld%%\n", "a\n", "b", (size_t)7, -1, 2U, -3LL);
+    capsa_cli_say(&cli, "%12zu|%-3s|\n", (size_t)1 << 40, "");
+    (void)fclose(cli.out);
+    assert_string_equal(text, "a\\x0a|  b|7 -1 2 -3%\n1099511627776|   |\n");
+    free(text); /* open_memstream's own */
 }
 
 /* ---- command line ---------------------------------------------------------------------------- */
@@ -511,6 +575,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_verb_is_explained_and_has_no_option_twice),
         cmocka_unit_test(the_reference_names_every_verb),
+        cmocka_unit_test(what_hides_is_shown_as_an_escape),
+        cmocka_unit_test(what_is_said_is_formatted_and_shown),
+        cmocka_unit_test(yaml_shows_what_hides_and_keeps_a_line_a_line),
         cmocka_unit_test(options_and_words_may_be_mixed),
         cmocka_unit_test(two_dashes_end_the_options),
         cmocka_unit_test(an_expression_is_taken_literally),

@@ -134,6 +134,89 @@ static void wakes_timers_and_signals_run_on_the_loop(void **state)
     capsa_net_loop_free(counter.loop);
 }
 
+/* ---- connections ---- */
+
+#define LAST_WORDS MIB(16) /* more than the system buffers for us */
+
+struct speaker {
+    struct capsa_net_conn *conn;
+};
+
+/* Says a great deal and leaves, with no patience but until_us. */
+static void on_ready(void *owner)
+{
+    struct speaker *speaker = owner;
+    static uint8_t words[LAST_WORDS];
+    capsa_ignore(capsa_net_conn_send(speaker->conn, capsa_bytes_of(words, sizeof(words))),
+                 "the test counts what arrives");
+    capsa_net_conn_finish_by(speaker->conn, 1, capsa_monotonic_us() + PATIENCE);
+}
+
+static void on_bytes(void *owner, capsa_bytes bytes)
+{
+    (void)owner;
+    (void)bytes;
+}
+
+static void on_drained(void *owner)
+{
+    (void)owner;
+}
+
+static void on_closed(void *owner, const char *why)
+{
+    (void)why;
+    struct speaker *speaker = owner;
+    capsa_net_conn_finish(speaker->conn, 0);
+}
+
+static void on_accepted(void *context, struct capsa_net_conn *conn)
+{
+    static const struct capsa_net_conn_events events = {on_ready, on_bytes, on_drained, on_closed};
+    struct speaker *speaker = context;
+    speaker->conn = conn;
+    capsa_net_conn_attach(conn, &events, speaker);
+}
+
+static void *run_loop(void *context)
+{
+    capsa_ignore(capsa_net_loop_run(context), "the test sees what comes of it");
+    return NULL;
+}
+
+static void last_words_are_sent_as_long_as_the_peer_reads_them(void **state)
+{
+    (void)state;
+    struct speaker speaker = {NULL};
+    CAPSA_AUTO_FREE(capsa_net_loop) loop = NULL;
+    struct capsa_net_listener *listener = NULL;
+    CAPSA_AUTO_FREE(capsa_net_stream) stream = NULL;
+    pthread_t thread;
+    (void)capsa_net_prepare_process();
+    assert_ok(capsa_net_loop_new(&loop));
+    const struct capsa_net_listener_options options = {.address = "127.0.0.1",
+                                                       .max_connections = 1,
+                                                       .handshake_us = PATIENCE,
+                                                       .accepted = on_accepted,
+                                                       .context = &speaker};
+    assert_ok(capsa_net_listen(loop, &options, &listener));
+    assert_int_equal(pthread_create(&thread, NULL, run_loop, loop), 0);
+    struct capsa_net_target target = {.host = "127.0.0.1",
+                                      .port = capsa_net_listener_port(listener)};
+    const int64_t deadline_us = capsa_monotonic_us() + PATIENCE;
+    assert_ok(capsa_net_stream_open(&target, NULL, NULL, deadline_us, &stream));
+    static uint8_t room[KIB(16)];
+    size_t total = 0;
+    size_t len = 1;
+    for (; len > 0; total += len) {
+        assert_ok(capsa_net_stream_receive(stream, room, sizeof(room), deadline_us, &len));
+    }
+    assert_int_equal(total, LAST_WORDS);
+    capsa_net_loop_stop(loop);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    capsa_net_listener_free(listener);
+}
+
 /* ---- admin pages ---- */
 
 static CAPSA_RESULT page_fine(void *context, int *ret_status, capsa_buf *ret_body)
@@ -156,12 +239,6 @@ static CAPSA_RESULT page_broken(void *context, int *ret_status, capsa_buf *ret_b
     (void)ret_status;
     CAPSA_TRY(capsa_buf_str(ret_body, "half a page"));
     CAPSA_FAIL(STORE, "secret reasons");
-}
-
-static void *run_loop(void *context)
-{
-    capsa_ignore(capsa_net_loop_run(context), "the test sees what comes of it");
-    return NULL;
 }
 
 static void ask(unsigned port, const char *request, capsa_buf *ret_answer)
@@ -235,6 +312,7 @@ int main(void)
         cmocka_unit_test(targets_are_host_and_port_and_nothing_else),
         cmocka_unit_test(addresses_are_written_as_they_are_read),
         cmocka_unit_test(wakes_timers_and_signals_run_on_the_loop),
+        cmocka_unit_test(last_words_are_sent_as_long_as_the_peer_reads_them),
         cmocka_unit_test(admin_pages_are_served_to_get_alone),
     };
     return cmocka_run_group_tests_name("net", tests, NULL, NULL);

@@ -209,6 +209,7 @@ static capsa_result bench_feed(struct bench *bench)
 static void bench_greet(struct bench *bench)
 {
     peer_greet(&bench->out);
+    peer_frame(&bench->out, NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, (capsa_bytes){NULL, 0});
     assert_ok(bench_feed(bench));
 }
 
@@ -238,6 +239,7 @@ static void bench_close(struct bench *bench)
     /* Whatever happened, nothing is held and every call was told of. */
     assert_int_equal(bench->service.body_bytes, 0);
     assert_int_equal(bench->service.calls, 0);
+    assert_int_equal(bench->service.watchers, 0);
     peer_drop(&bench->peer);
     capsa_buf_drop(&bench->out);
     capsa_rpc_health_free(bench->health);
@@ -523,6 +525,25 @@ static void a_peer_that_never_greets_is_given_up(void **state)
     bench_close(&bench);
 }
 
+static void a_peer_that_does_not_acknowledge_our_settings_is_given_up(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench);
+    peer_greet(&bench.out);
+    assert_ok(bench_feed(&bench));
+    bench.now_us += CAPSA_LIMIT_handshake_seconds * SECOND - 1;
+    assert_ok(capsa_rpc_session_tick(bench.session, bench.now_us));
+    bench.now_us = capsa_rpc_session_wake_at(bench.session);
+    assert_fails(capsa_rpc_session_tick(bench.session, bench.now_us), TIMEOUT);
+    bench_close(&bench);
+
+    bench_open(&bench);
+    bench_greet(&bench);
+    assert_true(capsa_rpc_session_wake_at(bench.session) == INT64_MAX);
+    bench_close(&bench);
+}
+
 static void an_answer_that_is_not_taken_is_given_up(void **state)
 {
     (void)state;
@@ -531,6 +552,7 @@ static void an_answer_that_is_not_taken_is_given_up(void **state)
     const uint8_t no_window[] = {0, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0, 0, 0, 3};
     assert_ok(capsa_buf_str(&bench.out, PEER_PREFACE));
     peer_frame(&bench.out, NGHTTP2_SETTINGS, 0, 0, capsa_bytes_of(no_window, sizeof(no_window)));
+    peer_frame(&bench.out, NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, (capsa_bytes){NULL, 0});
     peer_call(&bench.out, 1, "/t.T/Do", "x");
     assert_ok(bench_feed(&bench));
     bench_answer(&bench, "an answer that does not fit");
@@ -593,7 +615,149 @@ static void floods_of_resets_end_the_connection(void **state)
     bench_close(&bench);
 }
 
+/* What the session says goes nowhere. */
+static void bench_throw_away(struct bench *bench)
+{
+    capsa_bytes bytes = {NULL, 1};
+    while (bytes.len > 0) {
+        assert_ok(capsa_rpc_session_take(bench->session, bench->now_us, &bytes));
+    }
+}
+
+/* Opens streams and overflows their windows, until the session is over. */
+static size_t provoke_resets(struct bench *bench, size_t max)
+{
+    size_t opened = 0;
+    for (; opened < max && !capsa_rpc_session_over(bench->session); opened++) {
+        const uint32_t id = (uint32_t)(2 * opened + 1);
+        peer_headers(&bench->out, id, false, &(struct peer_request){.path = "/t.T/Do"});
+        peer_frame(&bench->out, NGHTTP2_WINDOW_UPDATE, 0, id,
+                   CAPSA_BYTES_LITERAL("\x7f\xff\xff\xff"));
+        assert_ok(
+            capsa_rpc_session_feed(bench->session, capsa_buf_bytes(&bench->out), bench->now_us));
+        capsa_buf_clear(&bench->out);
+        bench_throw_away(bench);
+    }
+    return opened;
+}
+
+static void floods_of_provoked_resets_end_the_connection(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench);
+    bench_greet(&bench);
+    assert_in_range(provoke_resets(&bench, 5000), 1000, 1200);
+    assert_non_null(capsa_rpc_session_trouble(bench.session));
+    assert_int_equal(bench.service.calls, 0);
+    bench_close(&bench);
+
+    /* Few at a time are forgiven. */
+    bench_open(&bench);
+    bench_greet(&bench);
+    assert_int_equal(provoke_resets(&bench, 900), 900);
+    bench.now_us += 5 * SECOND;
+    bench_throw_away(&bench);
+    assert_false(capsa_rpc_session_over(bench.session));
+    bench_close(&bench);
+}
+
 /* ---- abuse ---- */
+
+static void answers_that_a_peer_provokes_and_does_not_read_end_the_connection(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench);
+    peer_greet(&bench.out); /* without an acknowledgement, which would make us stricter */
+    size_t opened = 0;
+    capsa_result result = CAPSA_OK;
+    while (opened < 20000 && !capsa_failed(result)) {
+        peer_headers(&bench.out, (uint32_t)(2 * opened++ + 1), false,
+                     &(struct peer_request){.path = "/t.T/Do"});
+        result = capsa_rpc_session_feed(bench.session, capsa_buf_bytes(&bench.out), bench.now_us);
+        capsa_buf_clear(&bench.out);
+    }
+    assert_int_equal(capsa_code_of(result), CAPSA_E_MALFORMED);
+    assert_in_range(opened, CAPSA_LIMIT_http2_queued_frames,
+                    CAPSA_LIMIT_http2_queued_frames + CAPSA_LIMIT_http2_streams + 1);
+    assert_non_null(capsa_rpc_session_trouble(bench.session));
+    bench_close(&bench);
+}
+
+static void what_others_hoard_keeps_small_requests_in_and_large_ones_out(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench);
+    bench_greet(&bench);
+    bench.service.body_bytes = CAPSA_LIMIT_server_body + 1;
+    peer_call(&bench.out, 1, "/t.T/Do", "small");
+    peer_call(&bench.out, 3, "/t.T/Do", "another");
+    assert_ok(bench_feed(&bench));
+    assert_int_equal(bench.submitted, 2);
+    static const uint8_t chunk[16384];
+    peer_headers(&bench.out, 5, false, &(struct peer_request){.path = "/t.T/Do"});
+    peer_data(&bench.out, 5, false, CAPSA_BYTES_LITERAL("\0\0\x40\0\0"));
+    for (size_t i = 0; i < CAPSA_LIMIT_connection_share / sizeof(chunk); i++) {
+        peer_data(&bench.out, 5, false, capsa_bytes_of(chunk, sizeof(chunk)));
+    }
+    assert_ok(bench_feed(&bench));
+    assert_refused(&bench, 5, 8);
+    /* The first answer is held for a peer that reads nothing; the second is not. */
+    for (size_t i = 0; i < 2; i++) {
+        struct capsa_rpc_work *work = bench.pending[--bench.pending_count];
+        uint8_t *room;
+        assert_ok(capsa_buf_extend(&work->answer, CAPSA_LIMIT_grpc_message, &room));
+        (void)capsa_rpc_session_answer(work, bench.now_us);
+        bench_take(&bench);
+    }
+    assert_refused(&bench, 1, 8);
+    assert_false(peer_stream(&bench.peer, 3)->ended);
+    bench.service.body_bytes -= CAPSA_LIMIT_server_body + 1;
+    bench_close(&bench);
+}
+
+static void more_calls_than_the_server_holds_are_refused_unseen(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench);
+    bench_greet(&bench);
+    bench.service.calls = CAPSA_LIMIT_calls;
+    peer_call(&bench.out, 1, "/t.T/Do", "x");
+    assert_ok(bench_feed(&bench));
+    assert_int_equal(bench.submitted, 0);
+    assert_true(peer_stream(&bench.peer, 1)->reset);
+    assert_int_equal(peer_stream(&bench.peer, 1)->reset_code, NGHTTP2_REFUSED_STREAM);
+    assert_int_equal(bench.service.calls, CAPSA_LIMIT_calls);
+    bench.service.calls = 0;
+    peer_call(&bench.out, 3, "/t.T/Do", "x");
+    assert_ok(bench_feed(&bench));
+    assert_int_equal(bench.submitted, 1);
+    bench_close(&bench);
+}
+
+static void more_watchers_than_the_server_serves_are_refused(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench);
+    bench_greet(&bench);
+    bench.service.watchers = CAPSA_LIMIT_watchers - 1;
+    peer_call(&bench.out, 1, "/grpc.health.v1.Health/Watch", "");
+    peer_call(&bench.out, 3, "/grpc.health.v1.Health/Watch", "");
+    assert_ok(bench_feed(&bench));
+    assert_false(peer_stream(&bench.peer, 1)->ended);
+    assert_refused(&bench, 3, 8);
+    peer_reset(&bench.out, 1); /* one goes, one can come */
+    peer_call(&bench.out, 5, "/grpc.health.v1.Health/Watch", "");
+    assert_ok(bench_feed(&bench));
+    assert_false(peer_stream(&bench.peer, 5)->ended);
+    assert_int_equal(bench.service.watchers, CAPSA_LIMIT_watchers);
+    bench.service.watchers -= CAPSA_LIMIT_watchers - 1;
+    bench_close(&bench);
+}
 
 static void unread_bodies_are_limited_for_each_connection(void **state)
 {
@@ -666,6 +830,51 @@ static void a_large_header_list_is_refused(void **state)
                capsa_buf_bytes(&block));
     assert_ok(bench_feed(&bench));
     assert_refused(&bench, 3, 8);
+    bench_close(&bench);
+}
+
+/* Five frames of fields, together over the hard limit. */
+static void huge_fields(capsa_buf *out, uint32_t id)
+{
+    char value[15500];
+    memset(value, 'v', sizeof(value) - 1);
+    value[sizeof(value) - 1] = '\0';
+    CAPSA_AUTO(capsa_buf) block = capsa_buf_of(KIB(64));
+    peer_field(&block, "x-b", value);
+    for (size_t i = 0; i < 5; i++) {
+        peer_frame(out, NGHTTP2_CONTINUATION, i == 4 ? NGHTTP2_FLAG_END_HEADERS : 0, id,
+                   capsa_buf_bytes(&block));
+    }
+}
+
+static void header_lists_and_trailers_over_the_hard_limit_reset_the_stream(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench);
+    bench_greet(&bench);
+    peer_headers(&bench.out, 1, false, &(struct peer_request){.path = "/t.T/Do"});
+    bench.out.data[4] = 0; /* not the end of the headers */
+    huge_fields(&bench.out, 1);
+    assert_ok(bench_feed(&bench));
+    assert_true(peer_stream(&bench.peer, 1)->reset);
+
+    peer_headers(&bench.out, 3, false, &(struct peer_request){.path = "/t.T/Do"});
+    peer_message(&bench.out, 3, false, 0, CAPSA_BYTES_LITERAL("x"));
+    peer_frame(&bench.out, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 3, (capsa_bytes){NULL, 0});
+    huge_fields(&bench.out, 3);
+    assert_ok(bench_feed(&bench));
+    assert_true(peer_stream(&bench.peer, 3)->reset);
+    assert_int_equal(bench.submitted, 0);
+
+    CAPSA_AUTO(capsa_buf) trailer = capsa_buf_of(KIB(1));
+    peer_field(&trailer, "x-end", "fine");
+    peer_headers(&bench.out, 5, false, &(struct peer_request){.path = "/t.T/Do"});
+    peer_message(&bench.out, 5, false, 0, CAPSA_BYTES_LITERAL("x"));
+    peer_frame(&bench.out, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM | NGHTTP2_FLAG_END_HEADERS, 5,
+               capsa_buf_bytes(&trailer));
+    assert_ok(bench_feed(&bench));
+    assert_int_equal(bench.submitted, 1);
     bench_close(&bench);
 }
 
@@ -750,7 +959,6 @@ static void more_streams_than_allowed_are_not_served(void **state)
     struct bench bench;
     bench_open(&bench);
     bench_greet(&bench);
-    peer_frame(&bench.out, NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, (capsa_bytes){NULL, 0});
     for (uint32_t i = 0; i < CAPSA_LIMIT_http2_streams; i++) {
         peer_call(&bench.out, 2 * i + 1, "/t.T/Do", "x");
     }
@@ -952,12 +1160,19 @@ int main(void)
         cmocka_unit_test(an_answer_after_the_deadline_is_not_sent),
         cmocka_unit_test(a_request_that_arrives_too_slowly_is_given_up),
         cmocka_unit_test(a_peer_that_never_greets_is_given_up),
+        cmocka_unit_test(a_peer_that_does_not_acknowledge_our_settings_is_given_up),
         cmocka_unit_test(an_answer_that_is_not_taken_is_given_up),
         cmocka_unit_test(a_reset_withdraws_what_waits_and_marks_what_runs),
         cmocka_unit_test(floods_of_resets_end_the_connection),
+        cmocka_unit_test(floods_of_provoked_resets_end_the_connection),
+        cmocka_unit_test(answers_that_a_peer_provokes_and_does_not_read_end_the_connection),
+        cmocka_unit_test(what_others_hoard_keeps_small_requests_in_and_large_ones_out),
+        cmocka_unit_test(more_calls_than_the_server_holds_are_refused_unseen),
+        cmocka_unit_test(more_watchers_than_the_server_serves_are_refused),
         cmocka_unit_test(unread_bodies_are_limited_for_each_connection),
         cmocka_unit_test(answers_that_are_not_read_count_as_well),
         cmocka_unit_test(a_large_header_list_is_refused),
+        cmocka_unit_test(header_lists_and_trailers_over_the_hard_limit_reset_the_stream),
         cmocka_unit_test(broken_frames_are_answered_with_goaway),
         cmocka_unit_test(what_is_not_http2_is_refused),
         cmocka_unit_test(pings_are_answered_and_floods_of_them_end_the_connection),

@@ -99,7 +99,8 @@ static void *run_server(void *context)
 #define METHODS 4
 static struct capsa_rpc_method methods[METHODS];
 
-static void start(struct running *running, struct capsa_net_tls *tls, unsigned port)
+static void start_small(struct running *running, struct capsa_net_tls *tls, unsigned port,
+                        size_t max_connections)
 {
     *running = (struct running){0};
     methods[0] = (struct capsa_rpc_method){"/t.T/Echo", 0, echo, running, NULL};
@@ -116,6 +117,7 @@ static void start(struct running *running, struct capsa_net_tls *tls, unsigned p
         .tls = tls,
         .methods = methods,
         .method_count = METHODS,
+        .max_connections = max_connections,
         .workers = 2,
         .grace_us = PATIENCE,
         .on_call = on_call,
@@ -126,6 +128,11 @@ static void start(struct running *running, struct capsa_net_tls *tls, unsigned p
     (void)snprintf(running->target, sizeof(running->target), "127.0.0.1:%u",
                    capsa_rpc_server_port(running->server));
     assert_int_equal(pthread_create(&running->thread, NULL, run_server, running), 0);
+}
+
+static void start(struct running *running, struct capsa_net_tls *tls, unsigned port)
+{
+    start_small(running, tls, port, 0);
 }
 
 static void join(struct running *running)
@@ -297,6 +304,44 @@ static void a_stop_lets_calls_in_flight_finish(void **state)
     join(&running);
 }
 
+/* ---- many connections ---- */
+
+static void the_longest_idle_connection_makes_room_and_busy_ones_do_not(void **state)
+{
+    (void)state;
+    struct running running;
+    start_small(&running, NULL, 0, 2);
+    struct capsa_rpc_client *clients[3];
+    struct gate_call calls[2];
+    for (size_t i = 0; i < 3; i++) {
+        clients[i] = client_of(running.target, NULL, PATIENCE);
+        assert_echo(clients[i], HELLO); /* the third pushes the first out */
+    }
+    assert_int_equal(atomic_load(&running.troubles), 1);
+    assert_echo(clients[1], HELLO);
+    assert_int_equal(atomic_load(&running.troubles), 1); /* it is connected still */
+    for (size_t i = 0; i < 2; i++) {
+        calls[i] = (struct gate_call){.client = clients[i + 1], .answer = capsa_buf_of(KIB(1))};
+        assert_int_equal(pthread_create(&calls[i].thread, NULL, call_gate, &calls[i]), 0);
+        assert_int_equal(sem_wait(&running.begun), 0);
+    }
+    CAPSA_AUTO(capsa_buf) answer = capsa_buf_of(KIB(1));
+    assert_fails(capsa_rpc_call_unary(clients[0], "/t.T/Echo", HELLO, &answer, NULL), NETWORK);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(sem_post(&running.gate), 0);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(calls[i].thread, NULL), 0);
+        assert_int_equal(calls[i].code, CAPSA_E_OK);
+        capsa_buf_drop(&calls[i].answer);
+    }
+    assert_echo(clients[0], HELLO); /* now one of them is idle */
+    for (size_t i = 0; i < 3; i++) {
+        capsa_rpc_client_free(clients[i]);
+    }
+    stop(&running);
+}
+
 static void a_client_finds_a_restarted_server_again(void **state)
 {
     (void)state;
@@ -396,6 +441,38 @@ static void a_server_that_never_answers_is_a_timeout(void **state)
     (void)close(listener);
 }
 
+static void *accept_and_chatter(void *context)
+{
+    const int *listener = context;
+    const int64_t until_us = capsa_monotonic_us() + 10 * SECOND;
+    const int fd = accept(*listener, NULL, NULL);
+    uint8_t junk[9 * 1000] = {0}; /* empty SETTINGS, then frames of no known type */
+    for (size_t i = 0; i < sizeof(junk) / 9; i++) {
+        junk[9 * i + 3] = i == 0 ? 4 : 0xfa;
+    }
+    ssize_t sent = (ssize_t)sizeof(junk);
+    while (sent == (ssize_t)sizeof(junk) && capsa_monotonic_us() < until_us) {
+        sent = send(fd, junk, sizeof(junk), MSG_NOSIGNAL);
+        junk[3] = 0xfa;
+    }
+    (void)close(fd);
+    return NULL;
+}
+
+static void a_server_that_never_stops_talking_is_a_timeout(void **state)
+{
+    (void)state;
+    char target[CAPSA_NET_ADDRESS_TEXT];
+    pthread_t thread;
+    int listener = listen_anywhere(target);
+    assert_int_equal(pthread_create(&thread, NULL, accept_and_chatter, &listener), 0);
+    CAPSA_AUTO_FREE(capsa_rpc_client) client = client_of(target, NULL, SECOND / 10);
+    CAPSA_AUTO(capsa_buf) answer = capsa_buf_of(KIB(1));
+    assert_fails(capsa_rpc_call_unary(client, "/t.T/Echo", HELLO, &answer, NULL), TIMEOUT);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    (void)close(listener);
+}
+
 /* ---- TLS ---- */
 
 struct tls_files {
@@ -456,6 +533,8 @@ static int make_tls_files(void **state)
     write_pem(&files, "root.pem", files.root, NULL);
     issue(&files, "server", "subjectAltName DNS:localhost,IP:127.0.0.1\n");
     issue(&files, "elsewhere", "subjectAltName DNS:elsewhere.test\n");
+    issue(&files, "localhost", "extendedKeyUsage serverAuth\n");
+    issue(&files, "wildcard", "subjectAltName DNS:wild*.capsa.test,DNS:*.whole.test\n");
     issue(&files, "client", "extendedKeyUsage clientAuth\n");
     *state = &files;
     return 0;
@@ -574,6 +653,31 @@ static void a_server_with_the_wrong_name_or_root_is_refused(void **state)
     stop(&running);
 }
 
+static enum capsa_code call_as(const struct tls_files *files, const char *certificate,
+                               const char *name)
+{
+    struct running running;
+    CAPSA_AUTO_FREE(capsa_net_tls) server_tls = tls_server(files, certificate, false);
+    CAPSA_AUTO_FREE(capsa_net_tls) client_tls = tls_client(files, "root.pem", false);
+    start(&running, server_tls, 0);
+    const struct capsa_rpc_client_options options = {
+        .target = running.target, .tls = client_tls, .server_name = name, .timeout_us = PATIENCE};
+    CAPSA_AUTO_FREE(capsa_rpc_client) client = NULL;
+    CAPSA_AUTO(capsa_buf) answer = capsa_buf_of(KIB(1));
+    assert_ok(capsa_rpc_client_new(&options, &client));
+    const enum capsa_code code =
+        capsa_code_of(capsa_rpc_call_unary(client, "/t.T/Echo", HELLO, &answer, NULL));
+    stop(&running);
+    return code;
+}
+
+static void names_stand_in_subject_alt_name_and_wildcards_are_whole_labels(void **state)
+{
+    assert_int_equal(call_as(*state, "localhost", "localhost"), CAPSA_E_UNAUTHENTIC);
+    assert_int_equal(call_as(*state, "wildcard", "wild1.capsa.test"), CAPSA_E_UNAUTHENTIC);
+    assert_int_equal(call_as(*state, "wildcard", "any.whole.test"), CAPSA_E_OK);
+}
+
 static void tls_to_a_plain_port_is_refused(void **state)
 {
     struct running running;
@@ -629,7 +733,7 @@ static void a_full_pool_refuses_and_gives_back_what_is_withdrawn(void **state)
     assert_int_equal(sem_init(&running.gate, 0, 0), 0);
     assert_ok(capsa_net_loop_new(&running.loop));
     assert_ok(capsa_net_wake_new(running.loop, (capsa_net_callback)abort, NULL, &wake));
-    assert_ok(capsa_rpc_pool_new(1, 2, wake, &pool));
+    assert_ok(capsa_rpc_pool_new(1, 2, 2, wake, &pool));
     const struct capsa_rpc_method gate = {"/t.T/Gate", 0, wait_at_gate, &running, NULL};
     struct capsa_rpc_work work[4];
     for (size_t i = 0; i < 4; i++) {
@@ -666,6 +770,34 @@ static void a_full_pool_refuses_and_gives_back_what_is_withdrawn(void **state)
     (void)sem_destroy(&running.gate);
 }
 
+static void one_address_cannot_fill_the_queue(void **state)
+{
+    (void)state;
+    static const char *const peers[] = {"10.0.0.1:1", "10.0.0.1:2", "10.0.0.1:3", "10.0.0.2:1",
+                                        "[::1]:1"};
+    CAPSA_AUTO_FREE(capsa_net_loop) loop = NULL;
+    struct capsa_net_wake *wake = NULL;
+    CAPSA_AUTO_FREE(capsa_rpc_pool) pool = NULL;
+    assert_ok(capsa_net_loop_new(&loop));
+    assert_ok(capsa_net_wake_new(loop, (capsa_net_callback)abort, NULL, &wake));
+    assert_ok(capsa_rpc_pool_new(0, 4, 2, wake, &pool)); /* nobody works: all of it waits */
+    struct capsa_rpc_work work[5];
+    for (size_t i = 0; i < 5; i++) {
+        work[i] = (struct capsa_rpc_work){.queued = false};
+        (void)snprintf(work[i].peer, sizeof(work[i].peer), "%s", peers[i]);
+    }
+    assert_ok(capsa_rpc_pool_submit(pool, &work[0]));
+    assert_ok(capsa_rpc_pool_submit(pool, &work[1]));
+    assert_fails(capsa_rpc_pool_submit(pool, &work[2]), BUSY);
+    assert_ok(capsa_rpc_pool_submit(pool, &work[3]));
+    assert_ok(capsa_rpc_pool_submit(pool, &work[4]));
+    assert_true(capsa_rpc_pool_withdraw(pool, &work[0]));
+    assert_ok(capsa_rpc_pool_submit(pool, &work[2]));
+    assert_int_equal(capsa_rpc_pool_queued(pool), 4);
+    capsa_rpc_pool_stop(pool);
+    capsa_net_wake_free(wake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -674,16 +806,20 @@ int main(void)
         cmocka_unit_test(an_answer_over_the_callers_limit_is_refused_and_the_next_call_works),
         cmocka_unit_test(a_call_that_takes_too_long_times_out_and_the_handler_is_told),
         cmocka_unit_test(a_stop_lets_calls_in_flight_finish),
+        cmocka_unit_test(the_longest_idle_connection_makes_room_and_busy_ones_do_not),
         cmocka_unit_test(a_client_finds_a_restarted_server_again),
         cmocka_unit_test(a_server_that_never_ran_can_be_freed),
         cmocka_unit_test(what_is_no_grpc_server_is_named_so),
         cmocka_unit_test(a_server_that_never_answers_is_a_timeout),
+        cmocka_unit_test(a_server_that_never_stops_talking_is_a_timeout),
         cmocka_unit_test(mutual_tls_works_and_says_that_the_peer_is_verified),
         cmocka_unit_test(server_tls_needs_no_client_certificate_and_reloads),
         cmocka_unit_test(a_server_with_the_wrong_name_or_root_is_refused),
+        cmocka_unit_test(names_stand_in_subject_alt_name_and_wildcards_are_whole_labels),
         cmocka_unit_test(tls_to_a_plain_port_is_refused),
         cmocka_unit_test(tls_files_with_mistakes_are_named),
         cmocka_unit_test(a_full_pool_refuses_and_gives_back_what_is_withdrawn),
+        cmocka_unit_test(one_address_cannot_fill_the_queue),
     };
     return cmocka_run_group_tests_name("rpc_server", tests, make_tls_files, remove_tls_files);
 }
