@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -27,6 +29,14 @@ static atomic_bool lock_failed;
 bool capsa_secret_lock_failed(void)
 {
     return atomic_load(&lock_failed);
+}
+
+CAPSA_RESULT capsa_secret_forbid_dumps(void)
+{
+    const struct rlimit none = {0, 0};
+    CAPSA_REQUIRE(setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0, INTERNAL,
+                  "cannot switch core dumps off");
+    return CAPSA_OK;
 }
 
 void capsa_wipe(void *data, size_t len)

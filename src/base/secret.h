@@ -34,6 +34,10 @@ capsa_secret_bytes capsa_secret_borrow(const struct capsa_secret *secret);
  */
 bool capsa_secret_lock_failed(void);
 
+/* For programs, first of all: no core dump of this process, and no debugger of the same user,
+ * because libraries keep keys in plain memory. */
+CAPSA_RESULT capsa_secret_forbid_dumps(void);
+
 #define capsa_declassify(secret, reason)                                                           \
     ((void)sizeof(reason), capsa_bytes_of((secret).data, (secret).len))
 

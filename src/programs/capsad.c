@@ -7,8 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -440,11 +438,7 @@ static capsa_result serve(int argc, char *const *argv, enum capsad_command *comm
     if (*command != CAPSAD_SERVE) {
         return CAPSA_OK;
     }
-    /* Keys that libcrypto holds lie in plain memory: no core dump, and no debugger of the same
-     * user. */
-    const struct rlimit no_core = {0, 0};
-    CAPSA_REQUIRE(setrlimit(RLIMIT_CORE, &no_core) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0, INTERNAL,
-                  "cannot switch core dumps off");
+    CAPSA_TRY(capsa_secret_forbid_dumps());
     (void)umask(077); /* whatever is made here is the operator's alone */
     CAPSA_TRY(start(&daemon));
     capsa_rpc_health_set(daemon.health, NULL, CAPSA_RPC_HEALTH_SERVING);

@@ -65,8 +65,7 @@ static int on_begin_headers(nghttp2_session *http2, const nghttp2_frame *frame, 
     }
     struct capsa_rpc_session *session = user_data;
     if (session->service->calls >= CAPSA_LIMIT_calls) {
-        /* The reset with this code comes first; the one that the return value asks for is not sent.
-         */
+        /* This reset comes first; the one that the return value asks for is not sent. */
         (void)nghttp2_submit_rst_stream(http2, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                         NGHTTP2_REFUSED_STREAM);
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;

@@ -315,6 +315,7 @@ CAPSA_RESULT capsa_sqlite_backup(const char *path, const char *to)
     CAPSA_TRY(capsa_sqlite_check(&from));
     CAPSA_AUTO(capsa_file_out) out = {.fd = -1};
     CAPSA_TRY(capsa_file_out_open(to, 0600, false, &out));
+    CAPSA_REQUIRE(out.temporary != NULL, USAGE, "%s is no file that a backup could be", to);
     CAPSA_TRY(fill_copy(&from, out.temporary));
     CAPSA_TRY(make_single(out.temporary));
     return capsa_file_out_commit(&out);

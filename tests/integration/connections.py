@@ -52,6 +52,10 @@ def until(condition, what):
         time.sleep(0.01)
 
 
+# What an HTTP/2 client says first: the preface, its SETTINGS (none), and the ACK of the server's.
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0\0\0\0\4\1\0\0\0\0"
+
+
 @suite.test
 def certificates_are_reloaded_on_sighup():
     tls = Tls("reload")
@@ -185,7 +189,7 @@ def weak_tls_is_refused():
             try:
                 with socket.create_connection((server.host, server.port), 30) as plain:
                     with context.wrap_socket(plain, server_hostname=server.host) as secure:
-                        secure.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
+                        secure.sendall(GREETING)
                         holds(not secure.recv(1), what + " was served")
             except (ssl.SSLError, ConnectionError):
                 pass
@@ -459,7 +463,7 @@ def idle_connections_do_not_keep_others_out():
                         socket.create_connection((scene.server.host, scene.server.port), 30)
                     )
                     if number % 2:
-                        idle[-1].sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
+                        idle[-1].sendall(GREETING)
                 with Client(scene.server.target) as late:
                     equal(late.ra_cert().status.code, 0, "code")
             finally:

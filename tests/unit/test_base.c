@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -164,6 +166,23 @@ static void reading_past_a_secret_faults(void **state)
     int status;
     assert_true(waitpid(child, &status, 0) == child);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+}
+
+static void a_process_that_forbids_dumps_leaves_none(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct rlimit core;
+        bool forbidden = !capsa_failed(capsa_secret_forbid_dumps()) &&
+                         getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_max == 0 &&
+                         prctl(PR_GET_DUMPABLE) == 0;
+        _exit(forbidden ? 0 : 1);
+    }
+    int status;
+    assert_true(waitpid(child, &status, 0) == child);
+    assert_int_equal(status, 0);
 }
 
 static void secrets_compare_by_content_and_length(void **state)
@@ -391,6 +410,7 @@ int main(void)
         cmocka_unit_test(numbers_read_as_they_were_written),
         cmocka_unit_test(a_reader_says_where_the_input_ends),
         cmocka_unit_test(reading_past_a_secret_faults),
+        cmocka_unit_test(a_process_that_forbids_dumps_leaves_none),
         cmocka_unit_test(secrets_compare_by_content_and_length),
         cmocka_unit_test(times_read_as_they_were_written),
         cmocka_unit_test(a_log_line_is_one_line_and_rolls),

@@ -532,9 +532,10 @@ static void a_peer_that_does_not_acknowledge_our_settings_is_given_up(void **sta
     bench_open(&bench);
     peer_greet(&bench.out);
     assert_ok(bench_feed(&bench));
-    bench.now_us += CAPSA_LIMIT_handshake_seconds * SECOND - 1;
-    assert_ok(capsa_rpc_session_tick(bench.session, bench.now_us));
-    bench.now_us = capsa_rpc_session_wake_at(bench.session);
+    const int64_t until_us = bench.now_us + CAPSA_LIMIT_handshake_seconds * SECOND;
+    assert_int_equal(capsa_rpc_session_wake_at(bench.session), until_us);
+    assert_ok(capsa_rpc_session_tick(bench.session, until_us - 1));
+    bench.now_us = until_us;
     assert_fails(capsa_rpc_session_tick(bench.session, bench.now_us), TIMEOUT);
     bench_close(&bench);
 

@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "base/time.h"
 #include "certs.h"
+#include "http2_peer.h"
 #include "net/net_stream.h"
 #include "net/net_tls.h"
 #include "rpc/rpc_pool.h"
@@ -441,19 +442,38 @@ static void a_server_that_never_answers_is_a_timeout(void **state)
     (void)close(listener);
 }
 
+#define CHATTER_US (4 * SECOND)
+#define LONG_FIELD 3700
+
+/* Informational headers without end, each of whose bytes stands for a long field of HPACK's dynamic
+ * table: they take longer to read than to send, so that there is always something to read. */
 static void *accept_and_chatter(void *context)
 {
     const int *listener = context;
-    const int64_t until_us = capsa_monotonic_us() + 10 * SECOND;
+    const int64_t until_us = capsa_monotonic_us() + CHATTER_US;
     const int fd = accept(*listener, NULL, NULL);
-    uint8_t junk[9 * 1000] = {0}; /* empty SETTINGS, then frames of no known type */
-    for (size_t i = 0; i < sizeof(junk) / 9; i++) {
-        junk[9 * i + 3] = i == 0 ? 4 : 0xfa;
+    uint8_t room[1024];
+    for (ssize_t got = 0, part = 1; got < 80 && part > 0; got += part) {
+        part = read(fd, room, sizeof(room)); /* up to the beginning of the request */
     }
-    ssize_t sent = (ssize_t)sizeof(junk);
-    while (sent == (ssize_t)sizeof(junk) && capsa_monotonic_us() < until_us) {
-        sent = send(fd, junk, sizeof(junk), MSG_NOSIGNAL);
-        junk[3] = 0xfa;
+    CAPSA_AUTO(capsa_buf) words = capsa_buf_of(KIB(64));
+    char value[LONG_FIELD + 1] = {0};
+    memset(value, 'v', LONG_FIELD);
+    CAPSA_AUTO(capsa_buf) first = capsa_buf_of(KIB(8));
+    assert_ok(capsa_buf_append(&first, CAPSA_BYTES_LITERAL("\x08\x03"
+                                                           "100\x40\x01x")));
+    peer_hpack_text(&first, value);
+    peer_frame(&words, NGHTTP2_SETTINGS, 0, 0, (capsa_bytes){NULL, 0});
+    peer_frame(&words, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, capsa_buf_bytes(&first));
+    uint8_t again[KIB(16)] = "\x08\x03"
+                             "100";
+    memset(again + 5, 0xbe, sizeof(again) - 5);
+    ssize_t sent = 1;
+    while (sent > 0 && capsa_monotonic_us() < until_us) {
+        peer_frame(&words, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1,
+                   capsa_bytes_of(again, sizeof(again)));
+        sent = send(fd, words.data, words.len, MSG_NOSIGNAL);
+        capsa_buf_clear(&words);
     }
     (void)close(fd);
     return NULL;
@@ -468,7 +488,9 @@ static void a_server_that_never_stops_talking_is_a_timeout(void **state)
     assert_int_equal(pthread_create(&thread, NULL, accept_and_chatter, &listener), 0);
     CAPSA_AUTO_FREE(capsa_rpc_client) client = client_of(target, NULL, SECOND / 10);
     CAPSA_AUTO(capsa_buf) answer = capsa_buf_of(KIB(1));
+    const int64_t began_us = capsa_monotonic_us();
     assert_fails(capsa_rpc_call_unary(client, "/t.T/Echo", HELLO, &answer, NULL), TIMEOUT);
+    assert_true(capsa_monotonic_us() - began_us < CHATTER_US / 2);
     assert_int_equal(pthread_join(thread, NULL), 0);
     (void)close(listener);
 }
