@@ -224,6 +224,20 @@ static capsa_result release_one(km_asked *asked, const Cm__ResourceRequest__Reso
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
+/* What a request may not be, told before anything is looked up: later, too much is a denial. */
+static capsa_result check_resource(const Cm__ResourceRequest *request, size_t index)
+{
+    const Cm__ResourceRequest__Resource *wanted = request->resources[index];
+    CAPSA_TRY(capsa_km_name_check("resource_uri", wanted->resource_uri));
+    CAPSA_REQUIRE(wanted->n_columns <= CAPSA_LIMIT_columns, TOO_LARGE, "columns: over %d",
+                  CAPSA_LIMIT_columns);
+    for (size_t i = 0; i < index; i++) {
+        CAPSA_REQUIRE(!capsa_streq(wanted->resource_uri, request->resources[i]->resource_uri),
+                      MALFORMED, "\"%s\" stands there twice", wanted->resource_uri);
+    }
+    return CAPSA_OK;
+}
+
 static capsa_result check_request(const Cm__ResourceRequest *request)
 {
     CAPSA_TRY(capsa_km_scope_check(request->scope));
@@ -233,12 +247,7 @@ static capsa_result check_request(const Cm__ResourceRequest *request)
     CAPSA_REQUIRE(request->n_resources <= CAPSA_LIMIT_resources, TOO_LARGE, "resources: over %d",
                   CAPSA_LIMIT_resources);
     for (size_t i = 0; i < request->n_resources; i++) {
-        for (size_t k = 0; k < i; k++) {
-            CAPSA_REQUIRE(!capsa_streq(request->resources[i]->resource_uri,
-                                       request->resources[k]->resource_uri),
-                          MALFORMED, "resources[%zu]: \"%s\" stands there twice", i,
-                          request->resources[i]->resource_uri);
-        }
+        CAPSA_TRY_AT(check_resource(request, i), "resources[%zu]", i);
     }
     return CAPSA_OK;
 }

@@ -70,6 +70,32 @@ static void absence_and_denial_look_the_same_to_a_stranger(void **state)
     house_close(&house);
 }
 
+static void what_is_too_much_to_ask_is_told_as_that(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    furnish(&house);
+    for (int over = 0; over < 2; over++) {
+        CAPSA_AUTO(capsa_buf) columns = capsa_buf_of(MIB(1));
+        CAPSA_AUTO(capsa_buf) uri = capsa_buf_of(MIB(1));
+        const char *columns_text, *uri_text;
+        assert_ok(capsa_buf_str(&columns, "[{\"resource_uri\":\"a\",\"columns\":[\"x\""));
+        for (int i = 1; i < CAPSA_LIMIT_columns + over; i++) {
+            assert_ok(capsa_buf_str(&columns, ",\"x\""));
+        }
+        assert_ok(capsa_buf_str(&columns, "]}]"));
+        assert_ok(capsa_buf_cstr(&columns, &columns_text));
+        assert_int_equal(get_keys(&house, &carol, "join", columns_text, NULL), over ? 3 : 0);
+        assert_ok(capsa_buf_format(&uri, "[{\"resource_uri\":\"%0*d\",\"columns\":[\"x\"]}]",
+                                   CAPSA_LIMIT_id_bytes + over, 0));
+        assert_ok(capsa_buf_cstr(&uri, &uri_text));
+        assert_int_equal(get_keys(&house, &carol, "join", uri_text, NULL), over ? 3 : 7);
+        assert_true((strstr(status_text, "resources[0]") != NULL) == (over == 1));
+    }
+    house_close(&house);
+}
+
 static void S6_an_initiator_is_not_merely_claimed(void **state)
 {
     (void)state;
@@ -424,6 +450,7 @@ int main(void)
         cmocka_unit_test(a_granted_job_gets_the_keys_in_order),
         cmocka_unit_test(what_is_not_granted_is_refused_whole_and_plainly),
         cmocka_unit_test(absence_and_denial_look_the_same_to_a_stranger),
+        cmocka_unit_test(what_is_too_much_to_ask_is_told_as_that),
         cmocka_unit_test(S6_an_initiator_is_not_merely_claimed),
         cmocka_unit_test(nobody_touches_what_is_anothers),
         cmocka_unit_test(a_policy_written_first_does_not_bind_the_later_owner),
