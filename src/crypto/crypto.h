@@ -52,6 +52,9 @@ enum capsa_key_kind {
     CAPSA_KEY_RSA,
     CAPSA_KEY_P256,
     CAPSA_KEY_P384,
+    CAPSA_KEY_SM2,
+    CAPSA_KEY_X25519,  /* agrees, never signs */
+    CAPSA_KEY_ED25519, /* signs checkpoints and announcements; no party's key */
     CAPSA_KEY_OTHER, /* parsed, good for a party id, for nothing else */
 };
 

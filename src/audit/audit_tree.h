@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The Merkle tree of RFC 6962 §2.1: hashes, roots, and both kinds of proofs, made and checked. Pure;
+ * where stored hashes are needed they are asked for, tile by tile (c2sp.org/tlog-tiles: 256 hashes of
+ * one level, 8 levels of the tree to a tile).
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "crypto/crypto.h"
+
+#define CAPSA_TREE_HASH     CAPSA_SHA256
+#define CAPSA_TREE_TILE     256
+#define CAPSA_TREE_LEVELS   8  /* of tiles: 256^8 leaves */
+#define CAPSA_TREE_PATH_MAX 64 /* hashes of a proof; a consistency proof has at most one more */
+
+void capsa_tree_leaf_hash(capsa_bytes leaf, uint8_t ret_hash[CAPSA_TREE_HASH]);
+void capsa_tree_node_hash(const uint8_t left[CAPSA_TREE_HASH], const uint8_t right[CAPSA_TREE_HASH],
+                          uint8_t ret_hash[CAPSA_TREE_HASH]);
+
+/* ---- checking (RFC 9162 §2.1.3.2, §2.1.4.2) -------------------------------------------------- */
+
+/* `hashes`: one behind the other, CAPSA_TREE_HASH bytes each. Too many, too few or wrong ones, an index
+ * outside the tree, or a first that is greater than second: UNAUTHENTIC, saying which. */
+CAPSA_RESULT capsa_tree_inclusion_check(const uint8_t leaf_hash[CAPSA_TREE_HASH], uint64_t index,
+                                        uint64_t size, capsa_bytes hashes,
+                                        const uint8_t root[CAPSA_TREE_HASH]);
+CAPSA_RESULT capsa_tree_consistency_check(uint64_t first, const uint8_t first_root[CAPSA_TREE_HASH],
+                                          uint64_t second,
+                                          const uint8_t second_root[CAPSA_TREE_HASH],
+                                          capsa_bytes hashes);
+
+/* ---- a tree that grows ----------------------------------------------------------------------- */
+
+/* What appending needs: for each level of tiles the hashes of its last, unfinished tile. About 64 KiB at
+ * the most, allocated as levels appear. Start from {0}. */
+typedef struct capsa_tree {
+    uint64_t size;
+    uint8_t *partial[CAPSA_TREE_LEVELS]; /* NULL, or room for CAPSA_TREE_TILE hashes */
+} capsa_tree;
+void capsa_tree_drop(capsa_tree *tree); /* callable twice, and on zeros */
+CAPSA_RESULT capsa_tree_copy(const capsa_tree *tree, capsa_tree *ret_copy);
+
+/* Told of each tile that became full: it must be kept. */
+typedef CAPSA_RESULT (*capsa_tree_keep)(void *context, unsigned level, uint64_t index,
+                                        const uint8_t hashes[CAPSA_TREE_TILE * CAPSA_TREE_HASH]);
+/* On failure the tree is not to be used any more. */
+CAPSA_RESULT capsa_tree_append(capsa_tree *tree, const uint8_t leaf_hash[CAPSA_TREE_HASH],
+                               capsa_tree_keep keep, void *context);
+/* Of no leaves: SHA-256 of nothing. */
+void capsa_tree_root(const capsa_tree *tree, uint8_t ret_root[CAPSA_TREE_HASH]);
+
+/* ---- making proofs --------------------------------------------------------------------------- */
+
+/* Gives a full tile that was kept. */
+typedef CAPSA_RESULT (*capsa_tree_fetch)(void *context, unsigned level, uint64_t index,
+                                         uint8_t ret_hashes[CAPSA_TREE_TILE * CAPSA_TREE_HASH]);
+/* Appends the hashes of the proof; USAGE for an index or size that the tree does not have. */
+CAPSA_RESULT capsa_tree_inclusion(const capsa_tree *tree, uint64_t index, uint64_t size,
+                                  capsa_tree_fetch fetch, void *context, capsa_buf *hashes);
+CAPSA_RESULT capsa_tree_consistency(const capsa_tree *tree, uint64_t first, uint64_t second,
+                                    capsa_tree_fetch fetch, void *context, capsa_buf *hashes);
+/* The root as it was at an earlier size. */
+CAPSA_RESULT capsa_tree_root_at(const capsa_tree *tree, uint64_t size, capsa_tree_fetch fetch,
+                                void *context, uint8_t ret_root[CAPSA_TREE_HASH]);
+/* A tree of `size` leaves out of kept tiles; `leaf` gives the hashes behind the last full one. */
+typedef CAPSA_RESULT (*capsa_tree_leaf)(void *context, uint64_t index,
+                                        uint8_t ret_hash[CAPSA_TREE_HASH]);
+CAPSA_RESULT capsa_tree_load(uint64_t size, capsa_tree_fetch fetch, capsa_tree_leaf leaf,
+                             void *context, capsa_tree *ret_tree);
