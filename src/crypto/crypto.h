@@ -55,12 +55,15 @@ enum capsa_key_kind {
     CAPSA_KEY_SM2,
     CAPSA_KEY_X25519,  /* agrees, never signs */
     CAPSA_KEY_ED25519, /* signs checkpoints and announcements; no party's key */
-    CAPSA_KEY_OTHER, /* parsed, good for a party id, for nothing else */
+    CAPSA_KEY_OTHER,   /* parsed, good for a party id, for nothing else */
 };
 
 struct capsa_private_key;
 CAPSA_RESULT capsa_private_key_new_rsa(unsigned bits, struct capsa_private_key **ret_key);
 CAPSA_RESULT capsa_private_key_new_p256(struct capsa_private_key **ret_key);
+CAPSA_RESULT capsa_private_key_new_ed25519(struct capsa_private_key **ret_key);
+CAPSA_RESULT capsa_private_key_new_x25519(struct capsa_private_key **ret_key);
+CAPSA_RESULT capsa_private_key_new_sm2(struct capsa_private_key **ret_key);
 /* PEM (PKCS#8, PKCS#1, SEC1; not encrypted) or DER PKCS#8. */
 CAPSA_RESULT capsa_private_key_parse(capsa_bytes text, struct capsa_private_key **ret_key);
 CAPSA_RESULT capsa_private_key_write(const struct capsa_private_key *key,
@@ -80,6 +83,13 @@ void capsa_public_key_free(struct capsa_public_key *key);
 CAPSA_DEFINE_AUTO_FREE(capsa_public_key)
 enum capsa_key_kind capsa_public_key_kind(const struct capsa_public_key *key);
 size_t capsa_public_key_rsa_size(const struct capsa_public_key *key);
+/* DER SubjectPublicKeyInfo, the whole of it, in the one form that DER has for it. */
+CAPSA_RESULT capsa_public_key_parse(capsa_bytes spki, struct capsa_public_key **ret_key);
+/* The key itself of an Ed25519 or X25519 one; others are UNSUPPORTED. */
+CAPSA_RESULT capsa_public_key_raw(const struct capsa_public_key *key, uint8_t ret_raw[32]);
+#define CAPSA_KID 44
+/* base64url of SHA-256 over DER SubjectPublicKeyInfo, 43 characters and a NUL. */
+void capsa_public_key_kid(const struct capsa_public_key *key, char ret_kid[CAPSA_KID]);
 /* True when both are the same SubjectPublicKeyInfo. */
 bool capsa_public_key_same(const struct capsa_public_key *a, const struct capsa_public_key *b);
 
@@ -93,6 +103,15 @@ CAPSA_RESULT capsa_oaep_seal(const struct capsa_public_key *key, enum capsa_oaep
  * choice. */
 CAPSA_RESULT capsa_oaep_open(const struct capsa_private_key *key, enum capsa_oaep hash,
                              capsa_bytes sealed, size_t len, struct capsa_secret **ret_secret);
+
+/* Ed25519 (RFC 8032), pure. */
+#define CAPSA_ED25519_PUBLIC    32
+#define CAPSA_ED25519_SIGNATURE 64
+CAPSA_RESULT capsa_ed25519_sign(const struct capsa_private_key *key, capsa_bytes message,
+                                uint8_t ret_signature[CAPSA_ED25519_SIGNATURE]);
+/* Holds, or CAPSA_E_UNAUTHENTIC. */
+CAPSA_RESULT capsa_ed25519_check(const uint8_t public_key[CAPSA_ED25519_PUBLIC],
+                                 capsa_bytes message, capsa_bytes signature);
 
 /* JOSE signature schemes (RFC 7518 §3). ES256 signatures are r||s, 64 bytes. */
 enum capsa_scheme {
@@ -134,6 +153,10 @@ bool capsa_cert_same_key(const struct capsa_cert *a, const struct capsa_cert *b)
 #define CAPSA_PARTY_ID 53
 /* The party: base32 (no padding, 52 characters) of SHA-256 over DER SubjectPublicKeyInfo. */
 CAPSA_RESULT capsa_cert_party_id(const struct capsa_cert *cert, char ret_id[CAPSA_PARTY_ID]);
+/* Append the content of the extension with this dotted number, whatever it says of being critical.
+ * NOT_FOUND when there is none, MALFORMED when there are two. */
+CAPSA_RESULT capsa_cert_extension(const struct capsa_cert *cert, const char *oid,
+                                  capsa_buf *ret_content);
 /* SHA-256 over DER SubjectPublicKeyInfo. */
 CAPSA_RESULT capsa_cert_spki_digest(const struct capsa_cert *cert, uint8_t ret[CAPSA_SHA256]);
 
@@ -159,10 +182,13 @@ struct capsa_cert_request {
     const char *common_name;  /* NULL: an empty subject */
     const char *organization; /* NULL: none */
     capsa_time not_before, not_after;
-    bool is_ca;
+    bool is_ca;           /* keyUsage keyCertSign, cRLSign */
+    bool signs_digitally; /* keyUsage digitalSignature beside them; what is no CA always has it */
     const char *const *dns_names; /* NULL-ended, or NULL */
     const char *const *ip_addresses;
     bool server_use, client_use; /* extendedKeyUsage */
+    const char *extension_oid;   /* dotted number of one more extension, not critical; NULL: none */
+    capsa_bytes extension;       /* what stands in its OCTET STRING */
 };
 /* v3, SHA-256, random positive 128-bit serial, subject key id. */
 CAPSA_RESULT capsa_cert_self_sign(const struct capsa_private_key *key,

@@ -171,6 +171,34 @@ void capsa_cert_validity(const struct capsa_cert *cert, capsa_time *ret_not_befo
     *ret_not_after = cert->not_after;
 }
 
+bool capsa_crypto_certifies(enum capsa_key_kind kind)
+{
+    return kind == CAPSA_KEY_RSA || kind == CAPSA_KEY_P256 || kind == CAPSA_KEY_P384;
+}
+
+CAPSA_RESULT capsa_crypto_object(const char *oid, ASN1_OBJECT **ret_object)
+{
+    ASN1_OBJECT *object = OBJ_txt2obj(oid, 1); /* 1: dotted numbers alone */
+    ERR_clear_error();
+    CAPSA_REQUIRE(object != NULL, USAGE, "not a dotted object number: %s", oid);
+    *ret_object = object;
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_cert_extension(const struct capsa_cert *cert, const char *oid,
+                                  capsa_buf *ret_content)
+{
+    CRYPTO_AUTO(ASN1_OBJECT) object = NULL;
+    CAPSA_TRY(capsa_crypto_object(oid, &object));
+    int at = X509_get_ext_by_OBJ(cert->x509, object, -1);
+    CAPSA_REQUIRE(at >= 0, NOT_FOUND, "the certificate has no extension %s", oid);
+    CAPSA_REQUIRE(X509_get_ext_by_OBJ(cert->x509, object, at) < 0, MALFORMED,
+                  "the certificate has the extension %s twice", oid);
+    const ASN1_OCTET_STRING *content = X509_EXTENSION_get_data(X509_get_ext(cert->x509, at));
+    return capsa_buf_append(ret_content, capsa_bytes_of(ASN1_STRING_get0_data(content),
+                                                        (size_t)ASN1_STRING_length(content)));
+}
+
 bool capsa_cert_same_key(const struct capsa_cert *a, const struct capsa_cert *b)
 {
     return capsa_public_key_same(a->key, b->key);

@@ -85,6 +85,7 @@ static capsa_result make_cert(const struct capsa_km_identity *identity, capsa_bu
         .not_before = now - DAY, /* clients' clocks may be behind */
         .not_after = now + (capsa_time)CAPSA_KM_CERT_DAYS * DAY,
         .is_ca = true,
+        .signs_digitally = true,
     };
     CAPSA_AUTO_FREE(capsa_cert) cert = NULL;
     CAPSA_TRY(capsa_cert_self_sign(identity->key, &request, &cert));
