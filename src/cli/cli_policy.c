@@ -4,6 +4,7 @@
  * without one.
  */
 #include "base/file.h"
+#include "cli/cli_explain.h"
 #include "cli/cli_link.h"
 #include "cli/cli_nouns.h"
 #include "cli/cli_owned.h"
@@ -58,6 +59,9 @@ static capsa_result run_put(struct capsa_cli *cli)
     CAPSA_TRY(capsa_cli_read_document(cli->words[0], &document));
     size_t count = capsa_cli_policies_count(document);
     CAPSA_REQUIRE(count > 0, MALFORMED, "%s: policies is empty", cli->words[0]);
+    CAPSA_REQUIRE(count == 1 || capsa_cli_option(cli, "if-version") == NULL, USAGE,
+                  "--if-version is the version of one policy, and %s holds %zu", cli->words[0],
+                  count);
     const char *scope;
     for (size_t i = 0; i < count; i++) {
         CAPSA_AUTO_FREE(capsa_json) policy = NULL;
@@ -237,8 +241,15 @@ static const struct capsa_cli_option scope_options[] = {
     {.name = NULL},
 };
 
+static const struct capsa_cli_option delete_options[] = {
+    {"scope", "SCOPE", "the scope of the policy; default", 0},
+    CAPSA_CLI_IF_VERSION,
+    {.name = NULL},
+};
+
 static const struct capsa_cli_option put_options[] = {
     {"scope", "SCOPE", "wins over the scope in the file", 0},
+    CAPSA_CLI_IF_VERSION,
     {.name = NULL},
 };
 
@@ -259,7 +270,11 @@ static const struct capsa_cli_verb verbs[] = {
     {"delete", "UUID",
      "Remove one's own policy of a uuid: nobody gets its key any more. One that is not there is "
      "refused.",
-     1, 1, SIGNED_CALL, scope_options, run_delete},
+     1, 1, SIGNED_CALL, delete_options, run_delete},
+    {"explain", "ID",
+     "Show the owner what a decision on his data was, who asked for what, and which clause of his "
+     "policy it failed at; proven by the manager's log.",
+     1, 1, SIGNED_CALL, NULL, capsa_cli_run_explain},
     {"lint", "FILE",
      "Say what is wrong with a policy (or several), or most likely not meant. Status 1 when it has "
      "errors.",

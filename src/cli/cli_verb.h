@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "audit/audit_leaf.h"
 #include "base/buf.h"
 #include "base/result.h"
 #include "cli/cli.h"
@@ -94,6 +95,7 @@ struct capsa_cli {
     struct capsa_json *config; /* cli_config.h; NULL: none was read */
     const char *config_path;
     bool refused; /* the failure is the manager's answer */
+    char decision_id[CAPSA_AUDIT_ID_TEXT]; /* under which a failure was recorded; "": it was not */
     int exit;     /* of a success; 0 but for verbs whose answer is a status */
 };
 
