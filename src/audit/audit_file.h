@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A log as text, outside of any store (docs/explanation/PROTOCOL.md, section 7), and what is wrong with
- * one: the verifier of `capsa audit verify`. Pure; entry by entry, so that a log of any length is read in
- * constant memory.
+ * A log as text, outside of any store (docs/explanation/PROTOCOL.md, section 7), and what is wrong
+ * with one: the verifier of `capsa audit verify`. Pure; entry by entry, so that a log of any length
+ * is read in constant memory.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ enum capsa_audit_fault {
     CAPSA_AUDIT_REORDERED = 13, /* entries stand in another order */
     CAPSA_AUDIT_CUT = 14,       /* the log ends before a checkpoint that was signed */
     CAPSA_AUDIT_FORKED = 15,    /* another log was signed before: --since, or two checkpoints */
-    CAPSA_AUDIT_UNSIGNED = 16,  /* a signature does not hold, or entries that no checkpoint covers */
+    CAPSA_AUDIT_UNSIGNED = 16, /* a signature does not hold, or entries that no checkpoint covers */
 };
 const char *capsa_audit_fault_name(enum capsa_audit_fault fault); /* "edited", ... */
 
@@ -30,25 +30,32 @@ struct capsa_audit_verdict {
 };
 
 struct capsa_audit_verifier;
-/* `origin` and `public_key`: whose log it is. `since`: a checkpoint that the log must contain the tree
- * of, or NULL; it is verified before by whoever got it. */
+/* `origin` and `public_key`: whose log it is. `since`: a checkpoint that the log must contain the
+ * tree of, or NULL; it is verified before by whoever got it. */
 CAPSA_RESULT capsa_audit_verifier_new(const char *origin,
                                       const uint8_t public_key[CAPSA_ED25519_PUBLIC],
                                       const struct capsa_checkpoint *since,
                                       struct capsa_audit_verifier **ret_verifier);
 void capsa_audit_verifier_free(struct capsa_audit_verifier *verifier); /* NULL is fine */
 CAPSA_DEFINE_AUTO_FREE(capsa_audit_verifier)
-/* One entry as it stands: what it says is its index, its leaf hash and its leaf. After a fault was found
- * nothing more is looked at. Failures are those of the machine; what is wrong is in the verdict. */
+/* One entry as it stands: what it says is its index, its leaf hash and its leaf. After a fault was
+ * found nothing more is looked at. Failures are those of the machine; what is wrong is in the
+ * verdict. */
 CAPSA_RESULT capsa_audit_verifier_entry(struct capsa_audit_verifier *verifier, uint64_t index,
                                         const uint8_t leaf_hash[CAPSA_TREE_HASH], capsa_bytes leaf);
-CAPSA_RESULT capsa_audit_verifier_checkpoint(struct capsa_audit_verifier *verifier, capsa_bytes note);
+CAPSA_RESULT capsa_audit_verifier_checkpoint(struct capsa_audit_verifier *verifier,
+                                             capsa_bytes note);
 /* No more is to come. */
 CAPSA_RESULT capsa_audit_verifier_end(struct capsa_audit_verifier *verifier,
                                       struct capsa_audit_verdict *ret_verdict);
 
 /* One line of the file, its NUL and newline cut off. */
-enum capsa_audit_line { CAPSA_AUDIT_LINE_FIRST, CAPSA_AUDIT_LINE_GENESIS, CAPSA_AUDIT_LINE_ENTRY, CAPSA_AUDIT_LINE_CHECKPOINT };
+enum capsa_audit_line {
+    CAPSA_AUDIT_LINE_FIRST,
+    CAPSA_AUDIT_LINE_GENESIS,
+    CAPSA_AUDIT_LINE_ENTRY,
+    CAPSA_AUDIT_LINE_CHECKPOINT
+};
 struct capsa_audit_parsed_line {
     enum capsa_audit_line kind;
     uint64_t index;

@@ -182,19 +182,33 @@ static capsa_result add_extensions(X509 *x509, const struct capsa_cert_request *
     return add_foreign(x509, request);
 }
 
+static capsa_result sign(X509 *x509, const struct capsa_private_key *key)
+{
+    bool sm2 = key->kind == CAPSA_KEY_SM2;
+    const struct crypto_algorithms *algorithms = capsa_crypto_algorithms();
+    CRYPTO_AUTO(EVP_MD_CTX) context = EVP_MD_CTX_new();
+    CAPSA_REQUIRE_MEMORY(context);
+    EVP_PKEY_CTX *parameters = NULL; /* the context's */
+    CRYPTO_REQUIRE(
+        EVP_DigestSignInit(context, &parameters, sm2 ? algorithms->sm3 : algorithms->sha256, NULL,
+                           key->pkey) == 1 &&
+            (!sm2 || capsa_crypto_sm2_id(parameters)) && X509_sign_ctx(x509, context) > 0,
+        "sign a certificate");
+    return CAPSA_OK;
+}
+
 CAPSA_RESULT capsa_cert_self_sign(const struct capsa_private_key *key,
                                   const struct capsa_cert_request *request,
                                   struct capsa_cert **ret_cert)
 {
     CAPSA_REQUIRE(capsa_crypto_certifies(key->kind), UNSUPPORTED,
-                  "a key of this type cannot sign certificates; RSA, P-256 and P-384 can");
+                  "a key of this type cannot sign certificates; RSA, P-256, P-384 and SM2 can");
     CRYPTO_AUTO(X509) x509 = X509_new();
     CAPSA_REQUIRE_MEMORY(x509);
     CAPSA_TRY(set_facts(x509, request));
     CRYPTO_REQUIRE(X509_set_pubkey(x509, key->pkey) == 1, "fill in a certificate");
     CAPSA_TRY(add_extensions(x509, request, key->kind));
-    CRYPTO_REQUIRE(X509_sign(x509, key->pkey, capsa_crypto_algorithms()->sha256) > 0,
-                   "sign a certificate");
+    CAPSA_TRY(sign(x509, key));
     unsigned char *der = NULL;
     int len = i2d_X509(x509, &der);
     CRYPTO_REQUIRE(len > 0, "write a certificate");

@@ -36,6 +36,24 @@ static capsa_result cert_key_of(X509 *x509, struct capsa_public_key **ret_key)
     return made;
 }
 
+/* A signature by SM2 covers an id of the signer, which stands nowhere in the certificate. Set here,
+ * because later the certificate is shared. */
+static capsa_result set_sm2_id(X509 *x509)
+{
+    if (X509_get_signature_nid(x509) != NID_SM2_with_SM3) {
+        return CAPSA_OK;
+    }
+    ASN1_OCTET_STRING *id = ASN1_OCTET_STRING_new();
+    bool set = id != NULL && ASN1_OCTET_STRING_set(id, (const unsigned char *)CRYPTO_SM2_ID,
+                                                   (int)strlen(CRYPTO_SM2_ID)) == 1;
+    if (!set) {
+        ASN1_OCTET_STRING_free(id);
+    }
+    CAPSA_REQUIRE_MEMORY(set ? id : NULL);
+    X509_set0_distinguishing_id(x509, id);
+    return CAPSA_OK;
+}
+
 /* Takes over `taken`, also on failure. */
 static capsa_result cert_of(X509 *taken, struct capsa_cert **ret_cert)
 {
@@ -54,6 +72,7 @@ static capsa_result cert_of(X509 *taken, struct capsa_cert **ret_cert)
     ERR_clear_error();
     CAPSA_REQUIRE(dated, MALFORMED, "the certificate's validity cannot be read");
     CAPSA_TRY(cert_key_of(x509, &cert->key));
+    CAPSA_TRY(set_sm2_id(x509));
     cert->x509 = x509;
     x509 = NULL;
     *ret_cert = cert;
@@ -173,7 +192,8 @@ void capsa_cert_validity(const struct capsa_cert *cert, capsa_time *ret_not_befo
 
 bool capsa_crypto_certifies(enum capsa_key_kind kind)
 {
-    return kind == CAPSA_KEY_RSA || kind == CAPSA_KEY_P256 || kind == CAPSA_KEY_P384;
+    return kind == CAPSA_KEY_RSA || kind == CAPSA_KEY_P256 || kind == CAPSA_KEY_P384 ||
+           kind == CAPSA_KEY_SM2;
 }
 
 CAPSA_RESULT capsa_crypto_object(const char *oid, ASN1_OBJECT **ret_object)
