@@ -171,9 +171,10 @@ static capsa_result load_pin(struct capsa_cli *cli, capsa_cli_link *link)
     if (path == NULL) {
         return CAPSA_OK;
     }
-    CAPSA_REQUIRE(capsa_cli_is_original(cli), USAGE,
-                  "--manager-cert pins the key of the original's protocol, and goes with --original; "
-                  "natively --manager-id pins the manager");
+    CAPSA_REQUIRE(
+        capsa_cli_is_original(cli), USAGE,
+        "--manager-cert pins the key of the original's protocol, and goes with --original; "
+        "natively --manager-id pins the manager");
     CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(CAPSA_LIMIT_cert_pem);
     CAPSA_TRY(capsa_file_read(path, &pem));
     CAPSA_TRY_AT(capsa_cert_parse_pem(capsa_buf_bytes(&pem), &link->manager), "%s", path);

@@ -31,7 +31,8 @@ CAPSA_RESULT capsa_cli_party(struct capsa_cli *cli, bool with_key, capsa_party *
 /* Warn of a private key file of one's own whose mode is wider than 0640. */
 void capsa_cli_warn_open(struct capsa_cli *cli, const char *key_path);
 
-/* Does the run speak the original's protocol? --original, and whatever the originals' commands do. */
+/* Does the run speak the original's protocol? --original, and whatever the originals' commands do.
+ */
 bool capsa_cli_is_original(const struct capsa_cli *cli);
 /* Where managers are remembered; false: nowhere. The originals' commands remember none. */
 bool capsa_cli_memory(const struct capsa_cli *cli, struct capsa_client_memory *ret_memory);
@@ -41,8 +42,8 @@ CAPSA_RESULT capsa_cli_link_open(struct capsa_cli *cli, bool signs, capsa_cli_li
 /* The same for a look at the manager: one that is not known is neither refused nor remembered. */
 CAPSA_RESULT capsa_cli_link_look(struct capsa_cli *cli, capsa_cli_link *link);
 
-/* The manager's certificate (capsa_client_manager), with a hint where TLS is on at one end only, and
- * a word on standard error when it was met for the first time. */
+/* The manager's certificate (capsa_client_manager), with a hint where TLS is on at one end only,
+ * and a word on standard error when it was met for the first time. */
 CAPSA_RESULT capsa_cli_manager(capsa_cli_link *link, const struct capsa_cert **ret_cert);
 
 /* Make the method's request of `request`, whose ownership is taken, and call. NULL for `ret_answer`

@@ -151,8 +151,9 @@ static capsa_result run_show(struct capsa_cli *cli)
     CAPSA_TRY(capsa_cli_manager(&link, &cert));
     const capsa_manager *manager;
     CAPSA_TRY(capsa_client_identity(link.client, &manager));
-    CAPSA_REQUIRE(manager != NULL || capsa_cli_is_original(cli), UNSUPPORTED,
-                  "the manager does not speak the native protocol; --original speaks the other one");
+    CAPSA_REQUIRE(
+        manager != NULL || capsa_cli_is_original(cli), UNSUPPORTED,
+        "the manager does not speak the native protocol; --original speaks the other one");
     if (manager != NULL) {
         CAPSA_TRY(show_identity(cli, manager));
         CAPSA_TRY(show_log(cli, &link));
@@ -237,5 +238,5 @@ static const struct capsa_cli_verb verbs[] = {
     {.name = NULL},
 };
 
-const struct capsa_cli_noun capsa_cli_noun_manager = {
-    "manager", NULL, "who answers at the other end", verbs, NULL};
+const struct capsa_cli_noun capsa_cli_noun_manager = {"manager", NULL,
+                                                      "who answers at the other end", verbs, NULL};

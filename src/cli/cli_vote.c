@@ -11,6 +11,7 @@
 #include "cli/cli_nouns.h"
 #include "cli/cli_print.h"
 #include "client/client_vote.h"
+#include "codec/protobuf.h"
 #include "codec/text.h"
 #include "codec/yaml.h"
 
@@ -197,8 +198,7 @@ static capsa_result run_cast(struct capsa_cli *cli)
     CAPSA_AUTO_FREE(capsa_json) request = NULL;
     CAPSA_AUTO(capsa_vote_view) view = {.resource_uri = NULL};
     CAPSA_TRY(read_request(cli->words[0], &request, &view));
-    CAPSA_TRY_AT(capsa_vote_live_check(&view, capsa_now(&capsa_clock_system)), "%s",
-                 cli->words[0]);
+    CAPSA_TRY_AT(capsa_vote_live_check(&view, capsa_now(&capsa_clock_system)), "%s", cli->words[0]);
     CAPSA_AUTO(capsa_party) party = {.key = NULL};
     CAPSA_TRY(capsa_cli_party(cli, true, &party));
     const char *action = approve ? "APPROVE" : "REJECT";
@@ -264,8 +264,7 @@ static capsa_result run_result(struct capsa_cli *cli)
     CAPSA_TRY(read_request(cli->words[0], &request, &view));
     CAPSA_AUTO_FREE(capsa_json) result = NULL;
     CAPSA_TRY(capsa_vote_result_new(request, &result));
-    CAPSA_TRY_AT(capsa_vote_live_check(&view, capsa_now(&capsa_clock_system)), "%s",
-                 cli->words[0]);
+    CAPSA_TRY_AT(capsa_vote_live_check(&view, capsa_now(&capsa_clock_system)), "%s", cli->words[0]);
     struct tally tally = {.count = 0};
     for (size_t i = 1; i < cli->words_count; i++) {
         CAPSA_TRY(add_vote(cli, cli->words[i], request, result, &tally));
@@ -309,9 +308,11 @@ static const struct capsa_cli_option result_options[] = {
 };
 
 static const struct capsa_cli_verb verbs[] = {
-    {"request", "URI", "Ask for the key of a result: a signed request that owners vote on. The manager is asked what to "
-     "bind it to; with --original nobody is asked.", 1, 1,
-     CAPSA_CLI_SERVER | CAPSA_CLI_SIGNS, request_options, run_request},
+    {"request", "URI",
+     "Ask for the key of a result: a signed request that owners vote on. The manager is asked what "
+     "to "
+     "bind it to; with --original nobody is asked.",
+     1, 1, CAPSA_CLI_SERVER | CAPSA_CLI_SIGNS, request_options, run_request},
     {"show", "REQUEST", "Check a request, and say who asks for what.", 1, 1, 0, NULL, run_show},
     {"cast", "REQUEST --approve|--reject", "Vote on a request: a signed answer to it.", 1, 1,
      CAPSA_CLI_SIGNS, cast_options, run_cast},

@@ -30,8 +30,9 @@ struct capsa_client;
 /* How messages come to the manager and back. */
 struct capsa_client_transport {
     /* Append the answer's message. Errors as capsa_rpc_call_unary has them. */
-    CAPSA_RESULT (*exchange)(const struct capsa_client_transport *transport, const char *path,
-                             capsa_bytes request, capsa_buf *ret_answer);
+    CAPSA_RESULT(*exchange)
+    (const struct capsa_client_transport *transport, const char *path, capsa_bytes request,
+     capsa_buf *ret_answer);
 };
 
 /* Everything is borrowed and outlives the client. */
@@ -42,16 +43,17 @@ struct capsa_client_options {
     const char *ca_path;
     const char *const *tls_certs;
     const char *tls_key;
-    const capsa_party *party;         /* who signs; NULL: only what needs no signature works */
-    const struct capsa_cert *manager; /* its key is the only one accepted; NULL: any. Original only */
-    int64_t timeout_us;               /* each call; 0: 30 seconds */
-    bool original;                    /* speak the original's protocol */
-    const char *manager_id;           /* the only manager accepted; NULL: any that is known, or new */
-    const struct capsa_client_memory *memory;        /* NULL: nothing is known and nothing kept */
-    bool introduces;                                 /* only to look: a manager that is not known is
-                                                        neither refused nor remembered */
-    const struct capsa_client_transport *transport;  /* NULL: gRPC to the target */
-    const struct capsa_clock *clock;                 /* NULL: the system's */
+    const capsa_party *party; /* who signs; NULL: only what needs no signature works */
+    const struct capsa_cert
+        *manager;           /* its key is the only one accepted; NULL: any. Original only */
+    int64_t timeout_us;     /* each call; 0: 30 seconds */
+    bool original;          /* speak the original's protocol */
+    const char *manager_id; /* the only manager accepted; NULL: any that is known, or new */
+    const struct capsa_client_memory *memory;       /* NULL: nothing is known and nothing kept */
+    bool introduces;                                /* only to look: a manager that is not known is
+                                                       neither refused nor remembered */
+    const struct capsa_client_transport *transport; /* NULL: gRPC to the target */
+    const struct capsa_clock *clock;                /* NULL: the system's */
 };
 
 /* Connects to nobody yet. */
@@ -115,7 +117,8 @@ struct capsa_client_outcome {
 
 /* The same, and more. `if_version` (NULL: any): the version that the policy must have now, for
  * methods that change one; native only. `ret_outcome` (or NULL) is zeros in the original protocol;
- * it is the one output that is set on failure too, because a refusal is recorded and proven as well.
+ * it is the one output that is set on failure too, because a refusal is recorded and proven as
+ * well.
  */
 CAPSA_RESULT capsa_client_call_with(struct capsa_client *client, enum capsa_client_method method,
                                     const ProtobufCMessage *request, const int64_t *if_version,

@@ -4,6 +4,8 @@
  */
 #include "client/client_audit.h"
 
+#include <stdio.h>
+
 #include "client/client_internal.h"
 
 #define PAGE_ENTRIES 100
@@ -55,8 +57,8 @@ static capsa_result show_entry(struct page *page, const listed_entry *listed, ca
     CAPSA_TRY(check_entry(page, listed, &entry));
     CAPSA_TRY(check_decision(page, &entry));
     CAPSA_AUTO_FREE(capsa_json) details = NULL;
-    CAPSA_TRY_AT(capsa_json_parse(capsa_bytes_str(entry.text), &details),
-                 "entry %llu: its details", (unsigned long long)entry.index);
+    CAPSA_TRY_AT(capsa_json_parse(capsa_bytes_str(entry.text), &details), "entry %llu: its details",
+                 (unsigned long long)entry.index);
     entry.details = details;
     page->before = entry.index;
     return each(context, &entry, ret_enough);
@@ -165,8 +167,8 @@ CAPSA_RESULT capsa_client_audit_leaves(struct capsa_client *client, uint64_t sta
                   "the manager does not show entry %llu of its log", (unsigned long long)start);
     uint64_t next = start;
     for (size_t i = 0; i < response->n_leaves && next < end; i++, next++) {
-        CAPSA_TRY(each(context, next,
-                       capsa_bytes_of(response->leaves[i].data, response->leaves[i].len)));
+        CAPSA_TRY(
+            each(context, next, capsa_bytes_of(response->leaves[i].data, response->leaves[i].len)));
     }
     *ret_next = next;
     return CAPSA_OK;

@@ -27,8 +27,8 @@ struct capsa_audit_query {
     bool ended;              /* the log's beginning was reached */
 };
 
-/* Called for each entry, newest first; a failure ends the walk, as does *ret_enough. The entry lives
- * as long as the call. */
+/* Called for each entry, newest first; a failure ends the walk, as does *ret_enough. The entry
+ * lives as long as the call. */
 typedef CAPSA_RESULT (*capsa_audit_each)(void *context, const struct capsa_audit_own *entry,
                                          bool *ret_enough);
 
@@ -39,7 +39,8 @@ CAPSA_RESULT capsa_client_audit_page(struct capsa_client *client, struct capsa_a
 
 /* ---- the whole log --------------------------------------------------------------------------- */
 
-/* The latest checkpoint, checked and kept as with any answer. `note` gets its text (may be NULL). */
+/* The latest checkpoint, checked and kept as with any answer. `note` gets its text (may be NULL).
+ */
 CAPSA_RESULT capsa_client_checkpoint(struct capsa_client *client, capsa_buf *note,
                                      struct capsa_checkpoint *ret_checkpoint);
 

@@ -3,6 +3,8 @@
  * Meeting a manager: its certificate is asked for, and then it is decided whether this is the one
  * wanted (client.h). Whatever is wrong with it, nothing but GetRaCert was sent to it by then.
  */
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "client/client_internal.h"
 #include "codec/text.h"

@@ -55,10 +55,11 @@ struct capsa_client_protocol {
     const char *service; /* "/package.Service/" */
     /* Is the manager one that this protocol can be spoken with now? */
     CAPSA_RESULT (*check)(struct capsa_client *client);
-    CAPSA_RESULT (*seal)(struct capsa_client *client, capsa_client_exchange *call,
-                         capsa_jwe_out *ret_sealed);
-    CAPSA_RESULT (*open)(struct capsa_client *client, capsa_client_exchange *call,
-                         const Cm__EncryptedResponse *response, ProtobufCMessage **ret_answer);
+    CAPSA_RESULT(*seal)
+    (struct capsa_client *client, capsa_client_exchange *call, capsa_jwe_out *ret_sealed);
+    CAPSA_RESULT(*open)
+    (struct capsa_client *client, capsa_client_exchange *call,
+     const Cm__EncryptedResponse *response, ProtobufCMessage **ret_answer);
 };
 
 extern const struct capsa_client_protocol capsa_client_original;

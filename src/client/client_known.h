@@ -31,6 +31,7 @@ CAPSA_RESULT capsa_known_walk(capsa_bytes text, capsa_known_each each, void *con
 CAPSA_RESULT capsa_known_find(capsa_bytes text, const char *address, bool *ret_found,
                               struct capsa_known *ret_known);
 /* Append the text as it is with one more line; the address is not there yet. */
-CAPSA_RESULT capsa_known_add(capsa_bytes text, const struct capsa_known *known, capsa_buf *ret_text);
+CAPSA_RESULT capsa_known_add(capsa_bytes text, const struct capsa_known *known,
+                             capsa_buf *ret_text);
 /* Append the text without the line of an address. */
 CAPSA_RESULT capsa_known_remove(capsa_bytes text, const char *address, capsa_buf *ret_text);

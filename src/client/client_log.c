@@ -30,8 +30,7 @@ static capsa_result open_kept(const struct capsa_client *client, capsa_bytes not
         return CAPSA_OK;
     }
     CAPSA_AUTO(capsa_buf) path = capsa_buf_of(KIB(8));
-    CAPSA_TRY(
-        capsa_memory_checkpoint_path(client->options.memory, client->manager.id, &path));
+    CAPSA_TRY(capsa_memory_checkpoint_path(client->options.memory, client->manager.id, &path));
     const char *name;
     CAPSA_TRY(capsa_buf_cstr(&path, &name));
     CAPSA_TRY_AT(result, "the checkpoint that was kept in %s", name);
@@ -115,8 +114,8 @@ static capsa_result check_consistent(struct capsa_client *client,
     CAPSA_AUTO(capsa_buf) hashes = capsa_buf_of(HASHES_MAX);
     CAPSA_TRY_AT(ask_consistency(client, first->size, second->size, &hashes),
                  "asking the manager to prove its log");
-    capsa_result result = capsa_tree_consistency_check(
-        first->size, first->root, second->size, second->root, capsa_buf_bytes(&hashes));
+    capsa_result result = capsa_tree_consistency_check(first->size, first->root, second->size,
+                                                       second->root, capsa_buf_bytes(&hashes));
     return capsa_code_of(result) == CAPSA_E_UNAUTHENTIC ? forked(capsa_text_of(result)) : result;
 }
 
@@ -224,7 +223,8 @@ CAPSA_RESULT capsa_client_log_prove(capsa_bytes leaf, const Native__InclusionPro
 {
     struct capsa_audit_leaf parsed;
     CAPSA_TRY_AT(capsa_audit_leaf_parse(leaf, &parsed), "the record's leaf");
-    CAPSA_TRY_AT(check_path(leaf, proof, checkpoint), "the proof that the record stands in the log");
+    CAPSA_TRY_AT(check_path(leaf, proof, checkpoint),
+                 "the proof that the record stands in the log");
     *ret_leaf = parsed;
     *ret_index = (uint64_t)proof->index;
     return CAPSA_OK;

@@ -54,9 +54,9 @@ CAPSA_RESULT capsa_genesis_parse(capsa_bytes bytes, char ret_id[CAPSA_MANAGER_ID
     CAPSA_REQUIRE(bytes.len <= CAPSA_LIMIT_manager_info, TOO_LARGE, "genesis: over %d bytes",
                   CAPSA_LIMIT_manager_info);
     CAPSA_AUTO_MESSAGE genesis = NULL;
-    CAPSA_TRY_AT(capsa_protobuf_parse(&native__genesis__descriptor, bytes, CAPSA_UNKNOWN_SKIPPED,
-                                      &genesis),
-                 "genesis");
+    CAPSA_TRY_AT(
+        capsa_protobuf_parse(&native__genesis__descriptor, bytes, CAPSA_UNKNOWN_SKIPPED, &genesis),
+        "genesis");
     CAPSA_TRY(check_genesis((const Native__Genesis *)(const void *)genesis));
     uint8_t digest[CAPSA_SHA256];
     capsa_sha256(bytes, digest);
@@ -216,8 +216,8 @@ CAPSA_RESULT capsa_manager_parse(capsa_bytes extension, capsa_manager *ret_manag
                                       CAPSA_UNKNOWN_SKIPPED, &manager.info_message),
                  "info");
     manager.info = (const Native__ManagerInfo *)(const void *)manager.info_message;
-    CAPSA_TRY(capsa_genesis_parse(bytes_of(manager.info->genesis), manager.id,
-                                  &manager.genesis_message));
+    CAPSA_TRY(
+        capsa_genesis_parse(bytes_of(manager.info->genesis), manager.id, &manager.genesis_message));
     manager.genesis = (const Native__Genesis *)(const void *)manager.genesis_message;
     CAPSA_TRY(check_signature(outer, manager.genesis));
     CAPSA_TRY(check_keys(manager.info));

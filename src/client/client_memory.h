@@ -3,9 +3,9 @@
  * What a client remembers of managers from one run to the next, in a folder of its own:
  *   known_managers            which manager answers at which address (client_known.h)
  *   checkpoints/MANAGER-ID    the last checkpoint of its log, a signed note
- * Files are written whole or not at all, and under a lock, so that several commands may run at once.
- * The folder appears with the first thing to remember. Nothing in it is secret; that nobody else may
- * write it is what it is worth.
+ * Files are written whole or not at all, and under a lock, so that several commands may run at
+ * once. The folder appears with the first thing to remember. Nothing in it is secret; that nobody
+ * else may write it is what it is worth.
  */
 #pragma once
 
@@ -29,7 +29,8 @@ CAPSA_RESULT capsa_memory_forget(const struct capsa_client_memory *memory, const
 CAPSA_RESULT capsa_memory_walk(const struct capsa_client_memory *memory, capsa_known_each each,
                                void *context);
 
-/* Append the last note of a manager; nothing when there is none. What stands there is not checked. */
+/* Append the last note of a manager; nothing when there is none. What stands there is not checked.
+ */
 CAPSA_RESULT capsa_memory_checkpoint(const struct capsa_client_memory *memory, const char *id,
                                      capsa_buf *note);
 /* Put `to` in the place of `from` (empty: of none). False: it is not `from` any more. */

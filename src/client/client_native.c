@@ -20,8 +20,9 @@
 
 static capsa_result check(struct capsa_client *client)
 {
-    CAPSA_REQUIRE(client->has_identity, UNSUPPORTED,
-                  "the manager does not speak the native protocol; --original speaks the other one");
+    CAPSA_REQUIRE(
+        client->has_identity, UNSUPPORTED,
+        "the manager does not speak the native protocol; --original speaks the other one");
     CAPSA_AUTO_FREE(capsa_public_key) key = NULL;
     const char *kid;
     return capsa_manager_native_key(&client->manager, capsa_now(client->clock), &key, &kid);
@@ -53,8 +54,7 @@ static capsa_result seal(struct capsa_client *client, capsa_client_exchange *cal
     CAPSA_TRY(sign(client, call, &jws));
     CAPSA_AUTO_FREE(capsa_public_key) key = NULL;
     const char *kid;
-    CAPSA_TRY(
-        capsa_manager_native_key(&client->manager, capsa_now(client->clock), &key, &kid));
+    CAPSA_TRY(capsa_manager_native_key(&client->manager, capsa_now(client->clock), &key, &kid));
     return capsa_native_seal(key, capsa_buf_bytes(&jws), ret_sealed, &call->channel);
 }
 
@@ -149,8 +149,9 @@ static capsa_result open_body(const capsa_client_exchange *call, const Native__A
     return CAPSA_OK;
 }
 
-static capsa_result open(struct capsa_client *client, capsa_client_exchange *call,
-                         const Cm__EncryptedResponse *response, ProtobufCMessage **ret_answer)
+static capsa_result open_response(struct capsa_client *client, capsa_client_exchange *call,
+                                  const Cm__EncryptedResponse *response,
+                                  ProtobufCMessage **ret_answer)
 {
     if (response->message == NULL) {
         call->key_unknown = says_key_unknown(response->status);
@@ -169,5 +170,5 @@ const struct capsa_client_protocol capsa_client_native = {
     .service = "/capsa.v1.Manager/",
     .check = check,
     .seal = seal,
-    .open = open,
+    .open = open_response,
 };

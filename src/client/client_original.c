@@ -57,8 +57,9 @@ static capsa_result open_body(const struct capsa_client *client, const Cm__Jwe *
     return CAPSA_OK;
 }
 
-static capsa_result open(struct capsa_client *client, capsa_client_exchange *call,
-                         const Cm__EncryptedResponse *response, ProtobufCMessage **ret_answer)
+static capsa_result open_response(struct capsa_client *client, capsa_client_exchange *call,
+                                  const Cm__EncryptedResponse *response,
+                                  ProtobufCMessage **ret_answer)
 {
     CAPSA_TRY(capsa_client_check_status(response->status));
     if (call->method->answer == NULL) {
@@ -72,5 +73,5 @@ const struct capsa_client_protocol capsa_client_original = {
     .service = "/secretflowapis.v2.sdc.capsule_manager.CapsuleManager/",
     .check = check,
     .seal = seal,
-    .open = open,
+    .open = open_response,
 };

@@ -246,12 +246,9 @@ struct bond_text {
     }
 
 static const struct capsa_json_field bond_fields[] = {
-    BOND_FIELD("manager", bond.manager),
-    BOND_FIELD("resource", bond.resource),
-    BOND_FIELD("requester", bond.requester),
-    BOND_FIELD("nonce", bond.nonce),
-    BOND_FIELD("expires", expires),
-    {.name = NULL},
+    BOND_FIELD("manager", bond.manager),     BOND_FIELD("resource", bond.resource),
+    BOND_FIELD("requester", bond.requester), BOND_FIELD("nonce", bond.nonce),
+    BOND_FIELD("expires", expires),          {.name = NULL},
 };
 
 static capsa_result read_bond(const struct capsa_json *member, capsa_vote_view *view)

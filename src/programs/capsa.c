@@ -41,7 +41,8 @@ static void watch(bool on)
     }
 }
 
-/* $XDG_CONFIG_HOME/capsa or $HOME/.config/capsa; NULL: there is no such place, or it is too deep. */
+/* $XDG_CONFIG_HOME/capsa or $HOME/.config/capsa; NULL: there is no such place, or it is too deep.
+ */
 static const char *memory_folder(char path[PATH_MAX])
 {
     const char *config = place("XDG_CONFIG_HOME");
