@@ -27,6 +27,7 @@ struct capsa_anchor {
     const struct capsa_anchor_ops *ops;
 };
 
+extern const struct capsa_anchor_ops capsa_anchor_file;
 extern const struct capsa_anchor_ops *const capsa_anchors[]; /* NULL-ended */
 
 /* "none" or "file:PATH"; others are UNSUPPORTED and the known ones named ("witness", "peers" and

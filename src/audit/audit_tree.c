@@ -159,6 +159,39 @@ void capsa_tree_root(const capsa_tree *tree, uint8_t ret_root[CAPSA_TREE_HASH])
     }
 }
 
+/* ---- The edge -------------------------------------------------------------------------------- */
+
+void capsa_tree_edge_append(struct capsa_tree_edge *edge, const uint8_t leaf_hash[CAPSA_TREE_HASH])
+{
+    uint8_t hash[CAPSA_TREE_HASH];
+    unsigned height = 0;
+    memcpy(hash, leaf_hash, sizeof(hash));
+    for (; (edge->size >> height & 1) != 0; height++) {
+        capsa_tree_node_hash(edge->peaks[height], hash, hash);
+    }
+    memcpy(edge->peaks[height], hash, sizeof(hash));
+    edge->size++;
+}
+
+void capsa_tree_edge_root(const struct capsa_tree_edge *edge, uint8_t ret_root[CAPSA_TREE_HASH])
+{
+    bool has_root = false;
+    for (unsigned height = 0; height < 64; height++) {
+        if ((edge->size >> height & 1) == 0) {
+            continue;
+        }
+        if (has_root) {
+            capsa_tree_node_hash(edge->peaks[height], ret_root, ret_root);
+        } else {
+            memcpy(ret_root, edge->peaks[height], CAPSA_TREE_HASH);
+        }
+        has_root = true;
+    }
+    if (!has_root) {
+        capsa_sha256(capsa_bytes_of(NULL, 0), ret_root);
+    }
+}
+
 /* ---- Loading --------------------------------------------------------------------------------- */
 
 struct loading {

@@ -55,6 +55,15 @@ CAPSA_RESULT capsa_tree_append(capsa_tree *tree, const uint8_t leaf_hash[CAPSA_T
 /* Of no leaves: SHA-256 of nothing. */
 void capsa_tree_root(const capsa_tree *tree, uint8_t ret_root[CAPSA_TREE_HASH]);
 
+/* The right edge of a tree: the roots of its perfect subtrees. Enough to append and to know the
+ * root, and no tiles can be made of it. A value; start from {0}. */
+struct capsa_tree_edge {
+    uint64_t size; /* bit h: there is a subtree of height h */
+    uint8_t peaks[64][CAPSA_TREE_HASH];
+};
+void capsa_tree_edge_append(struct capsa_tree_edge *edge, const uint8_t leaf_hash[CAPSA_TREE_HASH]);
+void capsa_tree_edge_root(const struct capsa_tree_edge *edge, uint8_t ret_root[CAPSA_TREE_HASH]);
+
 /* ---- making proofs --------------------------------------------------------------------------- */
 
 /* Gives a full tile that was kept. */

@@ -174,6 +174,16 @@ static capsa_result open_logs(capsad *daemon)
     return capsa_log_open(&options, &daemon->monitor);
 }
 
+/* A manager that begins: its genesis is nothing yet but a random id. */
+static capsa_result begin_manager(void *context, capsa_buf *ret_genesis, struct capsa_batch *first)
+{
+    (void)context;
+    (void)first;
+    uint8_t id[CAPSA_SHA256];
+    CAPSA_TRY(capsa_random(id, sizeof(id)));
+    return capsa_buf_append(ret_genesis, capsa_bytes_of(id, sizeof(id)));
+}
+
 static capsa_result open_store(capsad *daemon)
 {
     CAPSA_AUTO(capsa_buf) location_buf = capsa_buf_of(KIB(8));
@@ -188,7 +198,13 @@ static capsa_result open_store(capsad *daemon)
     }
     CAPSA_TRY(capsa_buf_cstr(&root_buf, &root_path));
     bool in_memory = capsa_streq(location, "memory:");
-    CAPSA_TRY(capsa_store_open_sealed(location, in_memory ? NULL : root_path, &daemon->store));
+    const struct capsa_store_options options = {
+        .location = location,
+        .provider = "file",
+        .provider_where = in_memory ? NULL : root_path,
+        .begin = begin_manager,
+    };
+    CAPSA_TRY(capsa_store_open_sealed(&options, &daemon->store));
     return capsa_writer_new(daemon->store, NULL, &daemon->writer);
 }
 

@@ -22,6 +22,7 @@
 #include "keymanager/keymanager_vote.h"
 #include "rpc/rpc_method.h"
 #include "store/store_sealed.h"
+#include "store_fixture.h"
 #include "wire/capsule_manager.pb-c.h"
 
 #pragma GCC diagnostic push
@@ -120,7 +121,7 @@ static void house_learn_cert(struct house *house)
 static void house_open(struct house *house, struct capsa_keymanager_options options)
 {
     *house = (struct house){.store = NULL};
-    assert_ok(capsa_store_open_sealed("memory:", NULL, &house->store));
+    assert_ok(test_store_open("memory:", NULL, &house->store));
     house_open_on(house, options);
     house_learn_cert(house);
 }

@@ -60,10 +60,9 @@ static void slow_house_open(struct house *house)
 {
     *house = (struct house){.store = NULL};
     slow = (struct slow_store){.base.ops = &slow_ops, .house = house};
-    struct capsa_root *root;
+    const struct capsa_store_options options = test_store_options("memory:", NULL);
     assert_ok(capsa_store_open("memory:", &slow.inner));
-    assert_ok(capsa_root_new(&root));
-    assert_ok(capsa_store_seal(&slow.base, root, &house->store));
+    assert_ok(capsa_store_seal(&slow.base, &options, &house->store));
     house_open_on(house, (struct capsa_keymanager_options){.rsa_bits = 0});
     house_learn_cert(house);
 }
