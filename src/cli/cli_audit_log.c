@@ -31,7 +31,6 @@ typedef struct {
     uint64_t entries;
     capsa_time from, to; /* of the first entry, and of the last */
     struct capsa_audit_verdict verdict;
-    bool ended; /* the verdict stands before the end of the log */
 } log_check;
 
 static void log_check_drop(log_check *check)
@@ -82,11 +81,6 @@ static capsa_result take_entry(log_check *check, uint64_t index,
     }
     check->entries++;
     return capsa_audit_verifier_entry(check->verifier, index, hash, leaf);
-}
-
-static capsa_result end(log_check *check)
-{
-    return check->ended ? CAPSA_OK : capsa_audit_verifier_end(check->verifier, &check->verdict);
 }
 
 /* ---- the manager's own ----------------------------------------------------------------------- */
@@ -166,7 +160,8 @@ static capsa_result fetch_log(struct fetch *fetch)
     CAPSA_TRY(put_head(fetch, manager));
     CAPSA_TRY(take_leaves(link.client, fetch, checkpoint.size));
     CAPSA_TRY(take_note(fetch, capsa_buf_bytes(&note)));
-    return end(fetch->check);
+    capsa_audit_verifier_end(fetch->check->verifier, &fetch->check->verdict);
+    return CAPSA_OK;
 }
 
 /* ---- a file ---------------------------------------------------------------------------------- */
@@ -242,25 +237,21 @@ static capsa_result take_parsed(log_check *check, size_t number,
     return take_entry(check, line->index, line->leaf_hash, line->bytes);
 }
 
-/* An entry or a checkpoint that cannot even be read is not what was signed. */
+static bool begins_with(const capsa_buf *line, const char *word)
+{
+    return line->len >= strlen(word) && memcmp(line->data, word, strlen(word)) == 0;
+}
+
+/* An entry or a checkpoint that cannot even be read is not what was signed: the verifier is shown
+ * one that holds in no case. */
 static capsa_result take_broken(log_check *check, const capsa_buf *line, capsa_result failed)
 {
-    static const struct {
-        const char *word;
-        enum capsa_audit_fault fault;
-    } words[] = {{"entry ", CAPSA_AUDIT_EDITED}, {"checkpoint ", CAPSA_AUDIT_UNSIGNED}};
-    for (size_t i = 0; check->verifier != NULL && i < sizeof(words) / sizeof(words[0]); i++) {
-        size_t len = strlen(words[i].word);
-        if (line->len >= len && memcmp(line->data, words[i].word, len) == 0) {
-            struct capsa_error kept;
-            capsa_error_keep(failed, &kept);
-            CAPSA_TRY(capsa_audit_verifier_end(check->verifier, &check->verdict));
-            check->verdict.fault = words[i].fault;
-            check->verdict.index = check->entries;
-            (void)snprintf(check->verdict.text, sizeof(check->verdict.text), "%s", kept.text);
-            check->ended = true;
-            return CAPSA_OK;
-        }
+    static const uint8_t no_hash[CAPSA_TREE_HASH];
+    if (check->verifier != NULL && begins_with(line, "entry ")) {
+        return take_entry(check, check->entries, no_hash, (capsa_bytes){NULL, 0});
+    }
+    if (check->verifier != NULL && begins_with(line, "checkpoint ")) {
+        return capsa_audit_verifier_checkpoint(check->verifier, (capsa_bytes){NULL, 0});
     }
     return failed;
 }
@@ -280,14 +271,15 @@ static capsa_result read_log(log_check *check, const char *path)
     reader = {.file = fopen(path, "re"), .line = capsa_buf_of(LINE_MAX_BYTES)};
     CAPSA_REQUIRE(reader.file != NULL, IO, "cannot open %s: %s", path, strerror(errno));
     bool more = true;
-    while (more && !check->ended) {
+    while (more) {
         CAPSA_TRY_AT(read_line(&reader, &more), "%s: line %zu", path, reader.number);
         CAPSA_TRY_AT(more ? take_line(check, &reader) : CAPSA_OK, "%s: line %zu", path,
                      reader.number);
     }
     CAPSA_REQUIRE(check->verifier != NULL, MALFORMED, "%s: no genesis, so it is nobody's log",
                   path);
-    return end(check);
+    capsa_audit_verifier_end(check->verifier, &check->verdict);
+    return CAPSA_OK;
 }
 
 /* ---- what came out --------------------------------------------------------------------------- */

@@ -52,7 +52,7 @@ static size_t split(capsa_bytes line, capsa_bytes words[WORDS])
 
 static capsa_result copy_word(const char *name, capsa_bytes word, char *ret_text, size_t size)
 {
-    CAPSA_REQUIRE(word.len < size, TOO_LARGE, "%s: over %zu bytes", name, size - 1);
+    CAPSA_REQUIRE(word.len < size, MALFORMED, "%s: over %zu bytes", name, size - 1);
     for (size_t i = 0; i < word.len; i++) {
         CAPSA_REQUIRE(word.data[i] > ' ' && word.data[i] < 0x7f, MALFORMED,
                       "%s: no plain letter at offset %zu", name, i);
