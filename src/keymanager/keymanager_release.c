@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "keymanager/keymanager_identity.h"
+#include "keymanager/keymanager_envelope.h"
 #include "policy/policy.h"
 
 /* ---- who asks -------------------------------------------------------------------------------- */
@@ -129,9 +129,48 @@ static capsa_result charge(km_asked *asked, const Cm__ResourceRequest__Resource 
     return CAPSA_OK;
 }
 
-/* One original's policy for this request. NULL: a policy without rules, as of what is not there. */
+/* What the request is, in the details of one owner. */
+static capsa_result note_request(const km_asked *asked, const char *owner)
+{
+    capsa_km_notes *notes = asked->call->notes;
+    CAPSA_TRY(capsa_km_notes_text(notes, owner, "initiator", asked->request->initiator_party_id));
+    CAPSA_TRY(capsa_km_notes_text(notes, owner, "scope", asked->request->scope));
+    return capsa_km_notes_text(notes, owner, "op_name", asked->request->op_name);
+}
+
+/* For the owner of the policy that refuses: his own clause, and what was asked of his data. */
+static capsa_result note_refusal(const km_asked *asked, const Cm__ResourceRequest__Resource *wanted,
+                                 const char *owner, const struct capsa_decision *decision)
+{
+    capsa_km_notes *notes = asked->call->notes;
+    capsa_km_notes_drop(notes); /* what was granted before comes to nothing */
+    CAPSA_TRY(capsa_km_notes_resource(notes, owner, wanted->resource_uri, wanted->columns,
+                                      wanted->n_columns));
+    CAPSA_TRY(note_request(asked, owner));
+    const struct {
+        const char *name;
+        const char *text;
+    } texts[] = {
+        {"rule_id", decision->rule_id},
+        {"clause", capsa_clause_name(decision->clause)},
+        {"expected", decision->expected},
+        {"got", decision->got},
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        CAPSA_TRY(capsa_km_notes_text(notes, owner, texts[i].name, texts[i].text));
+    }
+    struct capsa_km_note *note;
+    CAPSA_TRY(capsa_km_notes_of(notes, owner, &note));
+    CAPSA_TRY(capsa_json_set(note->details, "rule", capsa_json_new_int((int64_t)decision->rule + 1)));
+    CAPSA_TRY(capsa_json_set(note->details, "entry", capsa_json_new_int((int64_t)decision->entry + 1)));
+    return capsa_json_set(note->details, "constraint",
+                          capsa_json_new_int((int64_t)decision->constraint + 1));
+}
+
+/* One original's policy for this request, and whose it is. NULL: a policy without rules, as of what is
+ * not there, and nobody's. */
 static capsa_result decide(km_asked *asked, const Cm__ResourceRequest__Resource *wanted,
-                           const Cm__Policy *policy, bool is_result)
+                           const char *owner, const Cm__Policy *policy, bool is_result)
 {
     const struct capsa_request request = {
         .resource_uri = wanted->resource_uri,
@@ -148,6 +187,10 @@ static capsa_result decide(km_asked *asked, const Cm__ResourceRequest__Resource 
     };
     struct capsa_decision decision;
     CAPSA_TRY(capsa_policy_decide(policy, &request, &decision));
+    if (!decision.allowed) {
+        asked->call->about = wanted->resource_uri;
+        CAPSA_TRY(note_refusal(asked, wanted, owner, &decision));
+    }
     return capsa_decision_result(&decision);
 }
 
@@ -156,7 +199,7 @@ static capsa_result decide_all(km_asked *asked, const Cm__ResourceRequest__Resou
                                const char *uuid, const Rec__Resource *resource)
 {
     if (resource == NULL) {
-        return decide(asked, wanted, NULL, false);
+        return decide(asked, wanted, NULL, NULL, false);
     }
     CAPSA_AUTO(capsa_km_set) origins = {NULL, 0};
     CAPSA_TRY(capsa_km_origins_add(uuid, resource, &origins));
@@ -169,7 +212,10 @@ static capsa_result decide_all(km_asked *asked, const Cm__ResourceRequest__Resou
         if (origin != NULL) {
             CAPSA_TRY(policy_of(asked, origin->owner_party_id, origins.items[i], &policy));
         }
-        CAPSA_TRY(decide(asked, wanted, policy, resource->is_result));
+        const char *owner = origin == NULL ? NULL : origin->owner_party_id;
+        CAPSA_TRY(decide(asked, wanted, owner, policy, resource->is_result));
+        CAPSA_TRY(capsa_km_notes_resource(asked->call->notes, owner, wanted->resource_uri,
+                                          wanted->columns, wanted->n_columns));
     }
     return CAPSA_OK;
 }
@@ -219,7 +265,7 @@ static capsa_result release_one(km_asked *asked, const Cm__ResourceRequest__Reso
     capsa_log_event(asked->call->manager->options.log, CAPSA_LOG_WARN, "work",
                     CAPSA_LOG_INT("id", asked->call->rpc->id), CAPSA_LOG_CODE("why", result));
     asked->steps_left = 0;
-    return decide(asked, wanted, NULL, false);
+    return decide(asked, wanted, NULL, NULL, false);
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
@@ -273,7 +319,7 @@ static capsa_result answer_write(const struct capsa_km_call *call,
         Cm__GetDataKeysResponse response = CM__GET_DATA_KEYS_RESPONSE__INIT;
         response.data_keys = pointers;
         response.n_data_keys = count;
-        result = capsa_km_identity_cert(call->manager->identity, &pem);
+        result = capsa_km_envelope_cert(call->manager->envelope, &pem);
         if (!capsa_failed(result)) {
             result = capsa_buf_cstr(&pem, &cert);
         }
@@ -291,6 +337,9 @@ static capsa_result release_all(km_asked *asked, Rec__Key **keys)
 {
     for (size_t i = 0; i < asked->request->n_resources; i++) {
         CAPSA_TRY(release_one(asked, asked->request->resources[i], &keys[i]));
+    }
+    for (size_t i = 0; i < asked->call->notes->count; i++) {
+        CAPSA_TRY(note_request(asked, asked->call->notes->items[i].owner));
     }
     return answer_write(asked->call, asked->request, keys);
 }
