@@ -13,3 +13,10 @@ struct capsa_cert {
     struct capsa_public_key *key;
     capsa_time not_before, not_after;
 };
+
+/* True for kinds of keys that may sign certificates. */
+bool capsa_crypto_certifies(enum capsa_key_kind kind);
+
+CRYPTO_DEFINE_AUTO(ASN1_OBJECT)
+/* The object that a dotted number names; to be freed. USAGE when it is no such number. */
+CAPSA_RESULT capsa_crypto_object(const char *oid, ASN1_OBJECT **ret_object);
