@@ -195,7 +195,10 @@ static capsa_result load_genesis(struct capsa_ledger *ledger)
 {
     capsa_bytes genesis = capsa_store_genesis(ledger->store);
     CAPSA_TRY(capsa_genesis_parse(genesis, &ledger->genesis));
-    CAPSA_TRY(capsa_genesis_allows(ledger->genesis, ledger->options.mode, ledger->options.insecure));
+    if (ledger->options.mode != NULL) {
+        CAPSA_TRY(
+            capsa_genesis_allows(ledger->genesis, ledger->options.mode, ledger->options.insecure));
+    }
     capsa_genesis_id(genesis, ledger->manager_id);
     return load_keys(ledger);
 }
@@ -220,7 +223,7 @@ static capsa_result open_store(struct capsa_ledger *ledger)
         .location = ledger->options.location,
         .provider = "file",
         .provider_where = ledger->options.root_key_path,
-        .begin = begin,
+        .begin = ledger->options.mode == NULL ? NULL : begin,
         .context = &ledger->options,
         .progress = ledger->options.progress,
     };
@@ -307,5 +310,25 @@ CAPSA_RESULT capsa_ledger_now(const struct capsa_ledger *ledger, capsa_time *ret
                   "changes nothing until the clock is right",
                   (long long)(head.time - now));
     *ret_now = now;
+    return CAPSA_OK;
+}
+
+/* ---- another root ---------------------------------------------------------------------------- */
+
+CAPSA_RESULT capsa_ledger_rekey(const struct capsa_ledger_options *options, uint32_t *ret_epoch)
+{
+    CAPSA_AUTO_FREE(capsa_ledger) ledger = NULL;
+    CAPSA_TRY(capsa_ledger_open(options, &ledger));
+    CAPSA_AUTO(capsa_buf) details = capsa_buf_of(KIB(1));
+    CAPSA_TRY(capsa_buf_format(&details, "{\"epoch\":%u}", capsa_store_epoch(ledger->store) + 1));
+    struct capsa_audit_entry entry = {.type = CAPSA_AUDIT_REKEY,
+                                      .details = capsa_buf_bytes(&details)};
+    CAPSA_TRY(capsa_ledger_now(ledger, &entry.time));
+    CAPSA_AUTO_FREE(capsa_batch) batch = NULL;
+    CAPSA_TRY(capsa_batch_new(&batch));
+    CAPSA_TRY(capsa_audit_add(batch, &entry, NULL));
+    const struct capsa_writer_audit audit = capsa_audit_log_writer(ledger->log);
+    CAPSA_TRY(capsa_store_rekey(ledger->store, options->root_key_path, batch, &audit));
+    *ret_epoch = capsa_store_epoch(ledger->store);
     return CAPSA_OK;
 }

@@ -19,7 +19,9 @@ struct capsa_ledger_options {
     const char *location;      /* "sqlite:PATH", "memory:" */
     const char *root_key_path; /* of the slot of provider "file"; NULL with "memory:" */
     const char *anchor;        /* "none", "file:PATH"; NULL is "none" */
-    const char *mode;          /* "simulation" or "production": must be that of the genesis */
+    /* "simulation" or "production": must be that of the genesis. NULL: whatever that says, and an empty
+     * store is NOT_FOUND; for commands beside the daemon. */
+    const char *mode;
     /* The insecure options that are on, sorted, NULL-ended (NULL: none). A new store's genesis holds
      * them; one that exists must hold every one, or it does not open. */
     const char *const *insecure;
