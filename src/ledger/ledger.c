@@ -227,7 +227,9 @@ static capsa_result open_store(struct capsa_ledger *ledger)
         .context = &ledger->options,
         .progress = ledger->options.progress,
     };
-    return capsa_store_open_sealed(&options, &ledger->store);
+    return ledger->options.inner == NULL
+               ? capsa_store_open_sealed(&options, &ledger->store)
+               : capsa_store_seal(ledger->options.inner, &options, &ledger->store);
 }
 
 static capsa_result open_all(struct capsa_ledger *ledger)

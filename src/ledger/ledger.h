@@ -17,6 +17,7 @@ struct capsa_ledger;
 
 struct capsa_ledger_options {
     const char *location;      /* "sqlite:PATH", "memory:" */
+    struct capsa_store *inner; /* NULL, or instead of `location` a back-end that is open; taken over */
     const char *root_key_path; /* of the slot of provider "file"; NULL with "memory:" */
     const char *anchor;        /* "none", "file:PATH"; NULL is "none" */
     /* "simulation" or "production": must be that of the genesis. NULL: whatever that says, and an empty
