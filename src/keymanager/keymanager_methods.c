@@ -23,10 +23,10 @@ const struct capsa_km_method capsa_km_methods[] = {
     {"AddDataRule",         SIGNED,         &cm__add_data_rule_request__descriptor,          capsa_km_add_data_rule},
     {"DeleteDataRule",      SIGNED,         &cm__delete_data_rule_request__descriptor,       capsa_km_delete_data_rule},
     {"GetDataKeys",         SIGNED_ANSWERS, &cm__get_data_keys_request__descriptor,          capsa_km_get_data_keys},
+    {"GetTlsAsset",         SIGNED_ANSWERS, &cm__get_tls_asset_request__descriptor,          capsa_km_get_tls_asset},
     {"CreateResultDataKey", SIGNED,         &cm__create_result_data_key_request__descriptor, capsa_km_create_result_data_key},
     {"GetExportDataKey",    SIGNED_ANSWERS, &cm__get_export_data_key_request__descriptor,    capsa_km_get_export_data_key},
     /* clang-format on */
-    /* GetTlsAsset is not there yet: UNIMPLEMENTED, as every method that no table names. */
 };
 
 const size_t capsa_km_method_count = sizeof(capsa_km_methods) / sizeof(capsa_km_methods[0]);

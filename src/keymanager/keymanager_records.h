@@ -40,7 +40,13 @@ CAPSA_RESULT capsa_km_release_find(struct capsa_km_txn *txn, const char *spki, c
 CAPSA_RESULT capsa_km_vote_find(struct capsa_km_txn *txn, const char *vote, Rec__Vote **ret_vote);
 CAPSA_RESULT capsa_km_certs_find(struct capsa_km_txn *txn, const char *party,
                                  Rec__Certs **ret_certs);
+CAPSA_RESULT capsa_km_group_find(struct capsa_km_txn *txn, const char *request,
+                                 Rec__Group **ret_group);
 CAPSA_RESULT capsa_km_identity_find(struct capsa_km_txn *txn, Rec__Identity **ret_identity);
+
+/* How often a key that this transaction has read was registered or removed: one more each time. */
+CAPSA_RESULT capsa_km_key_version(struct capsa_km_txn *txn, const char *uuid,
+                                  const char *resource_uri, uint64_t *ret_version);
 
 /* Writing. `owners`: whose record it is; NULL-ended. */
 CAPSA_RESULT capsa_km_resource_put(struct capsa_km_txn *txn, const char *uuid,
@@ -54,6 +60,8 @@ CAPSA_RESULT capsa_km_release_put(struct capsa_km_txn *txn, const char *spki, co
 CAPSA_RESULT capsa_km_vote_put(struct capsa_km_txn *txn, const char *vote, const Rec__Vote *record);
 CAPSA_RESULT capsa_km_certs_put(struct capsa_km_txn *txn, const char *party,
                                 const Rec__Certs *certs);
+CAPSA_RESULT capsa_km_group_put(struct capsa_km_txn *txn, const char *request,
+                                const Rec__Group *group);
 CAPSA_RESULT capsa_km_identity_put(struct capsa_km_txn *txn, const Rec__Identity *identity);
 
 /* A record that nobody reads, different each second. */
@@ -84,6 +92,7 @@ CAPSA_DEFINE_AUTO_RECORD(Rec__Key)
 CAPSA_DEFINE_AUTO_RECORD(Rec__Release)
 CAPSA_DEFINE_AUTO_RECORD(Rec__Vote)
 CAPSA_DEFINE_AUTO_RECORD(Rec__Certs)
+CAPSA_DEFINE_AUTO_RECORD(Rec__Group)
 CAPSA_DEFINE_AUTO_RECORD(Rec__Identity)
 CAPSA_DEFINE_AUTO_RECORD(Cm__Policy)
 #define CAPSA_AUTO_RECORD(type) __attribute__((cleanup(type##_free_message))) type *
