@@ -114,6 +114,8 @@ CAPSA_RESULT capsa_km_create_data_keys(struct capsa_km_call *call);
 CAPSA_RESULT capsa_km_delete_data_key(struct capsa_km_call *call);
 /* keymanager_release.c: */
 CAPSA_RESULT capsa_km_get_data_keys(struct capsa_km_call *call);
+/* keymanager_group.c: */
+CAPSA_RESULT capsa_km_get_tls_asset(struct capsa_km_call *call);
 /* keymanager_lineage.c: */
 CAPSA_RESULT capsa_km_create_result_data_key(struct capsa_km_call *call);
 /* keymanager_policies.c: */

@@ -29,6 +29,7 @@ const struct capsa_km_method capsa_km_methods[] = {
     {"AddDataRule",         SIGNED,                  &cm__add_data_rule_request__descriptor,          AUDIT(RULE_ADD),       capsa_km_add_data_rule, NULL},
     {"DeleteDataRule",      SIGNED,                  &cm__delete_data_rule_request__descriptor,       AUDIT(RULE_DELETE),    capsa_km_delete_data_rule, NULL},
     {"GetDataKeys",         SIGNED_ANSWERS,          &cm__get_data_keys_request__descriptor,          AUDIT(KEY_RELEASE),    capsa_km_get_data_keys, NULL},
+    {"GetTlsAsset",         SIGNED_ANSWERS,          &cm__get_tls_asset_request__descriptor,          AUDIT(GROUP_RELEASE),  capsa_km_get_tls_asset, NULL},
     {"CreateResultDataKey", SIGNED,                  &cm__create_result_data_key_request__descriptor, AUDIT(RESULT_CREATE),  capsa_km_create_result_data_key, NULL},
     {"GetExportDataKey",    SIGNED_ANSWERS,          &cm__get_export_data_key_request__descriptor,    AUDIT(KEY_EXPORT),     capsa_km_get_export_data_key, NULL},
     {"ListAudit",           SIGNED_ANSWERS | NATIVE, &native__list_audit_request__descriptor,         0,                     capsa_km_list_audit, NULL},

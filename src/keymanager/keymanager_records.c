@@ -253,6 +253,11 @@ static struct capsa_record_key certs_key(const char *party)
     return CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "cert", party);
 }
 
+static struct capsa_record_key group_key(const char *request)
+{
+    return CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "group", request);
+}
+
 static struct capsa_record_key envelope_keys_key(const char *which)
 {
     return CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "envelope", which);
@@ -310,11 +315,30 @@ CAPSA_RESULT capsa_km_certs_find(struct capsa_km_txn *txn, const char *party,
     return find(txn, &key, &rec__certs__descriptor, ret_certs);
 }
 
+CAPSA_RESULT capsa_km_group_find(struct capsa_km_txn *txn, const char *request,
+                                 Rec__Group **ret_group)
+{
+    const struct capsa_record_key key = group_key(request);
+    return find(txn, &key, &rec__group__descriptor, ret_group);
+}
+
 CAPSA_RESULT capsa_km_envelope_keys_find(struct capsa_km_txn *txn, const char *which,
                                          Rec__EnvelopeKeys **ret_keys)
 {
     const struct capsa_record_key key = envelope_keys_key(which);
     return find(txn, &key, &rec__envelope_keys__descriptor, ret_keys);
+}
+
+CAPSA_RESULT capsa_km_key_version(struct capsa_km_txn *txn, const char *uuid,
+                                  const char *resource_uri, uint64_t *ret_version)
+{
+    const struct capsa_record_key key = key_key(uuid, resource_uri);
+    CAPSA_AUTO(capsa_buf) canonical = capsa_buf_of(CAPSA_LIMIT_record_key);
+    CAPSA_TRY(capsa_record_key_write(&key, &canonical));
+    const struct touched *touched = touched_find(txn, capsa_buf_bytes(&canonical));
+    CAPSA_REQUIRE(touched != NULL, INTERNAL, "the key \"%s\" was not read", resource_uri);
+    *ret_version = touched->version;
+    return CAPSA_OK;
 }
 
 CAPSA_RESULT capsa_km_resource_put(struct capsa_km_txn *txn, const char *uuid,
@@ -356,6 +380,13 @@ CAPSA_RESULT capsa_km_certs_put(struct capsa_km_txn *txn, const char *party,
 {
     const struct capsa_record_key key = certs_key(party);
     return put(txn, &key, (const char *const[]){party, NULL}, &certs->base);
+}
+
+CAPSA_RESULT capsa_km_group_put(struct capsa_km_txn *txn, const char *request,
+                                const Rec__Group *group)
+{
+    const struct capsa_record_key key = group_key(request);
+    return put(txn, &key, NULL, &group->base);
 }
 
 CAPSA_RESULT capsa_km_envelope_keys_put(struct capsa_km_txn *txn, const char *which,

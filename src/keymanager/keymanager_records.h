@@ -46,9 +46,15 @@ CAPSA_RESULT capsa_km_release_find(struct capsa_km_txn *txn, const char *spki, c
 CAPSA_RESULT capsa_km_vote_find(struct capsa_km_txn *txn, const char *vote, Rec__Vote **ret_vote);
 CAPSA_RESULT capsa_km_certs_find(struct capsa_km_txn *txn, const char *party,
                                  Rec__Certs **ret_certs);
+CAPSA_RESULT capsa_km_group_find(struct capsa_km_txn *txn, const char *request,
+                                 Rec__Group **ret_group);
 /* `which`: "current" or "previous". */
 CAPSA_RESULT capsa_km_envelope_keys_find(struct capsa_km_txn *txn, const char *which,
                                          Rec__EnvelopeKeys **ret_keys);
+
+/* How often a key that this transaction has read was registered or removed: one more each time. */
+CAPSA_RESULT capsa_km_key_version(struct capsa_km_txn *txn, const char *uuid,
+                                  const char *resource_uri, uint64_t *ret_version);
 
 /* Writing. `owners`: whose record it is; NULL-ended. */
 CAPSA_RESULT capsa_km_resource_put(struct capsa_km_txn *txn, const char *uuid,
@@ -62,6 +68,8 @@ CAPSA_RESULT capsa_km_release_put(struct capsa_km_txn *txn, const char *spki, co
 CAPSA_RESULT capsa_km_vote_put(struct capsa_km_txn *txn, const char *vote, const Rec__Vote *record);
 CAPSA_RESULT capsa_km_certs_put(struct capsa_km_txn *txn, const char *party,
                                 const Rec__Certs *certs);
+CAPSA_RESULT capsa_km_group_put(struct capsa_km_txn *txn, const char *request,
+                                const Rec__Group *group);
 CAPSA_RESULT capsa_km_envelope_keys_put(struct capsa_km_txn *txn, const char *which,
                                         const Rec__EnvelopeKeys *keys);
 
@@ -94,6 +102,7 @@ CAPSA_DEFINE_AUTO_RECORD(Rec__Key)
 CAPSA_DEFINE_AUTO_RECORD(Rec__Release)
 CAPSA_DEFINE_AUTO_RECORD(Rec__Vote)
 CAPSA_DEFINE_AUTO_RECORD(Rec__Certs)
+CAPSA_DEFINE_AUTO_RECORD(Rec__Group)
 CAPSA_DEFINE_AUTO_RECORD(Rec__EnvelopeKeys)
 CAPSA_DEFINE_AUTO_RECORD(Cm__Policy)
 #define CAPSA_AUTO_RECORD(type) __attribute__((cleanup(type##_free_message))) type *
