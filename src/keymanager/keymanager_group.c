@@ -15,7 +15,7 @@
  */
 #include "base/limits.h"
 #include "codec/text.h"
-#include "keymanager/keymanager_identity.h"
+#include "keymanager/keymanager_envelope.h"
 #include "keymanager/keymanager_lineage.h"
 #include "keymanager/keymanager_release.h"
 
