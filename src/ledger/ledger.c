@@ -191,6 +191,25 @@ static capsa_result load_keys(struct capsa_ledger *ledger)
                              &ledger->blind_key);
 }
 
+/* A root that rests in a file is anybody's who reads the disk. */
+static capsa_result check_slot(void *context, const struct capsa_slot *slot, uint64_t version,
+                               bool *ret_stop)
+{
+    (void)context;
+    (void)version;
+    (void)ret_stop;
+    CAPSA_REQUIRE(slot->provider->trust_class != CAPSA_SLOT_SIMULATION, DENIED,
+                  "mode production: slot %s holds the root by \"%s\", which is for simulation",
+                  slot->id, slot->provider->name);
+    return CAPSA_OK;
+}
+
+static capsa_result check_slots(const struct capsa_ledger *ledger)
+{
+    bool in_production = capsa_streq(ledger->genesis->mode, "production");
+    return in_production ? capsa_store_slots(ledger->store, check_slot, NULL) : CAPSA_OK;
+}
+
 static capsa_result load_genesis(struct capsa_ledger *ledger)
 {
     capsa_bytes genesis = capsa_store_genesis(ledger->store);
@@ -199,6 +218,7 @@ static capsa_result load_genesis(struct capsa_ledger *ledger)
         CAPSA_TRY(
             capsa_genesis_allows(ledger->genesis, ledger->options.mode, ledger->options.insecure));
     }
+    CAPSA_TRY(check_slots(ledger));
     capsa_genesis_id(genesis, ledger->manager_id);
     return load_keys(ledger);
 }
