@@ -24,6 +24,7 @@
 #include "store/store.h"
 #include "store/store_sealed.h"
 #include "store/store_writer.h"
+#include "store_fixture.h"
 
 #define KEY(...)    CAPSA_RECORD_KEY("default", "key", __VA_ARGS__)
 #define VALUE(text) capsa_bytes_str(text)
@@ -39,7 +40,7 @@ struct place {
 static struct capsa_store *open_store(const struct place *place)
 {
     struct capsa_store *store = NULL;
-    assert_ok(capsa_store_open_sealed(place->location, place->root, &store));
+    assert_ok(test_store_open(place->location, place->root, &store));
     return store;
 }
 
@@ -373,7 +374,7 @@ static void a_wrong_root_key_is_told_from_a_damaged_store(void **state)
     CAPSA_AUTO_FREE(capsa_root) root = NULL;
     assert_ok(capsa_root_new(&root));
     assert_ok(capsa_root_save(root, other));
-    capsa_result result = capsa_store_open_sealed(place->location, other, &place->store);
+    capsa_result result = test_store_open(place->location, other, &place->store);
     assert_int_equal(capsa_code_of(result), CAPSA_E_DENIED);
     char id[CAPSA_ROOT_ID_TEXT];
     capsa_root_id_text(root->id, id);
@@ -390,7 +391,7 @@ static void a_store_without_its_root_key_is_an_error_and_never_a_new_key(void **
     char away[160];
     (void)snprintf(away, sizeof(away), "%s/away.key", place->dir);
     assert_int_equal(rename(place->root, away), 0);
-    capsa_result result = capsa_store_open_sealed(place->location, place->root, &place->store);
+    capsa_result result = test_store_open(place->location, place->root, &place->store);
     assert_int_equal(capsa_code_of(result), CAPSA_E_STORE);
     assert_non_null(strstr(capsa_text_of(result), "root.key"));
     assert_int_equal(access(place->root, F_OK), -1);
@@ -400,15 +401,27 @@ static void a_store_without_its_root_key_is_an_error_and_never_a_new_key(void **
     char unkept[200];
     (void)snprintf(unkept, sizeof(unkept), "sqlite:%s/unkept.db", place->dir);
     struct capsa_store *store = NULL;
-    assert_fails(capsa_store_open_sealed(unkept, NULL, &store), USAGE);
+    assert_fails(test_store_open(unkept, NULL, &store), USAGE);
 }
 
-static void a_store_that_lost_its_first_record_is_refused(void **state)
+static void a_store_that_lost_what_it_began_with_is_refused(void **state)
 {
-    struct place *place = *state;
-    place_close(place);
-    attack(place->path, "DELETE FROM record WHERE key = x'0000000563617073610000000573746f7265'");
-    assert_fails(capsa_store_open_sealed(place->location, place->root, &place->store), TAMPERED);
+    (void)state;
+    static const char *const kinds[] = {"slot", "genesis", "begun"};
+    for (size_t i = 0; i < 3; i++) {
+        void *own = NULL;
+        char sql[160];
+        assert_int_equal(place_up(&own), 0);
+        struct place *place = own;
+        place_close(place);
+        (void)snprintf(sql, sizeof(sql),
+                       "DELETE FROM record WHERE instr(key, CAST('capsa' AS BLOB)) AND "
+                       "instr(key, CAST('%s' AS BLOB))",
+                       kinds[i]);
+        attack(place->path, sql);
+        assert_fails(test_store_open(place->location, place->root, &place->store), TAMPERED);
+        assert_int_equal(place_down(&own), 0);
+    }
 }
 
 static void a_first_start_that_ended_between_key_and_store_goes_on(void **state)
@@ -417,7 +430,7 @@ static void a_first_start_that_ended_between_key_and_store_goes_on(void **state)
     place_close(place);
     char fresh[160];
     (void)snprintf(fresh, sizeof(fresh), "sqlite:%s/fresh.db", place->dir);
-    assert_ok(capsa_store_open_sealed(fresh, place->root, &place->store));
+    assert_ok(test_store_open(fresh, place->root, &place->store));
     put(place->store, "x", 0, "y");
 }
 
@@ -431,7 +444,7 @@ static void a_root_key_that_others_may_read_is_refused_with_what_to_type(void **
     static const mode_t loose[] = {0640, 0604, 0620, 0601, 0666};
     for (size_t i = 0; i < sizeof(loose) / sizeof(loose[0]); i++) {
         assert_int_equal(chmod(place->root, loose[i]), 0);
-        capsa_result result = capsa_store_open_sealed(place->location, place->root, &place->store);
+        capsa_result result = test_store_open(place->location, place->root, &place->store);
         assert_int_equal(capsa_code_of(result), CAPSA_E_DENIED);
         assert_non_null(strstr(capsa_text_of(result), "chmod 600"));
     }
@@ -440,7 +453,7 @@ static void a_root_key_that_others_may_read_is_refused_with_what_to_type(void **
     if (geteuid() == 0) { /* only root can give a file away */
         place_close(place);
         assert_int_equal(chown(place->root, 65534, 65534), 0);
-        assert_fails(capsa_store_open_sealed(place->location, place->root, &place->store), DENIED);
+        assert_fails(test_store_open(place->location, place->root, &place->store), DENIED);
     }
 }
 
@@ -512,7 +525,7 @@ static void a_second_opener_is_refused_and_told_who_has_it(void **state)
 {
     struct place *place = *state;
     struct capsa_store *second = NULL;
-    capsa_result result = capsa_store_open_sealed(place->location, place->root, &second);
+    capsa_result result = test_store_open(place->location, place->root, &second);
     assert_int_equal(capsa_code_of(result), CAPSA_E_BUSY);
     char pid[32];
     (void)snprintf(pid, sizeof(pid), "(pid %ld)", (long)getpid());
@@ -528,7 +541,7 @@ static void a_newer_format_is_refused_and_both_are_named(void **state)
     struct place *place = *state;
     place_close(place);
     attack(place->path, "PRAGMA user_version=7");
-    capsa_result result = capsa_store_open_sealed(place->location, place->root, &place->store);
+    capsa_result result = test_store_open(place->location, place->root, &place->store);
     assert_int_equal(capsa_code_of(result), CAPSA_E_UNSUPPORTED);
     assert_non_null(strstr(capsa_text_of(result), "format 7"));
     assert_non_null(strstr(capsa_text_of(result), "up to 1"));
@@ -557,14 +570,14 @@ static void a_file_that_is_no_store_of_ours_is_refused_and_left_alone(void **sta
         assert_ok(capsa_store_backup(place->location, copy));
         attack(copy, files[i].sql);
         struct capsa_store *store = NULL;
-        capsa_result result = capsa_store_open_sealed(location, place->root, &store);
+        capsa_result result = test_store_open(location, place->root, &store);
         assert_int_equal(capsa_code_of(result), files[i].code);
         assert_int_equal(unlink(copy), 0);
     }
     assert_ok(capsa_file_write(copy, VALUE("this is not a database, whatever it is called ....."),
                                0600, false));
     struct capsa_store *store = NULL;
-    assert_fails(capsa_store_open_sealed(location, place->root, &store), TAMPERED);
+    assert_fails(test_store_open(location, place->root, &store), TAMPERED);
     CAPSA_AUTO(capsa_buf) content = capsa_buf_of(KIB(1));
     assert_ok(capsa_file_read(copy, &content));
     assert_int_equal(content.len, 51);
@@ -593,7 +606,7 @@ static void damaged_pages_are_errors_and_never_a_crash(void **state)
         }
         assert_ok(capsa_file_write(place->path, capsa_buf_bytes(&bad), 0600, true));
         struct capsa_store *store = NULL;
-        capsa_result result = capsa_store_open_sealed(place->location, place->root, &store);
+        capsa_result result = test_store_open(place->location, place->root, &store);
         if (!capsa_failed(result)) {
             result = walk(store); /* may well succeed: the damage hit free space */
         }
@@ -704,7 +717,7 @@ static void backups_taken_during_writes_are_each_of_one_moment(void **state)
         assert_mode(copy, 0600);
         assert_ok(capsa_store_restore(restored, copy));
         struct capsa_store *store = NULL;
-        assert_ok(capsa_store_open_sealed(restored, place->root, &store));
+        assert_ok(test_store_open(restored, place->root, &store));
         uint64_t version = version_of_pair(store);
         assert_true(version > last);
         last = version;
@@ -799,7 +812,7 @@ int main(void)
         TEST(nothing_is_sealed_without_randomness),
         TEST(a_wrong_root_key_is_told_from_a_damaged_store),
         TEST(a_store_without_its_root_key_is_an_error_and_never_a_new_key),
-        TEST(a_store_that_lost_its_first_record_is_refused),
+        cmocka_unit_test(a_store_that_lost_what_it_began_with_is_refused),
         TEST(a_first_start_that_ended_between_key_and_store_goes_on),
         TEST(a_root_key_that_others_may_read_is_refused_with_what_to_type),
         cmocka_unit_test(a_root_key_file_is_read_back_and_any_damage_is_noticed),
