@@ -258,22 +258,29 @@ static int grant(const struct house *house, const struct party *owner, const cha
                      owner->id, uuid, grantee->id, columns, op));
 }
 
-static int get_keys(const struct house *house, const struct party *job, const char *op,
-                    const char *resources, struct capsa_json **ret_json)
+/* A request for keys, of GetDataKeys or GetTlsAsset, as JSON. */
+static void key_request(const struct party *job, const char *scope, const char *op,
+                        const char *resources, capsa_buf *ret_json)
 {
     CAPSA_AUTO_FREE(capsa_json) request = capsa_json_new_object();
     CAPSA_AUTO_FREE(capsa_json) list = NULL;
     assert_ok(capsa_json_parse(capsa_bytes_str(resources), &list));
     struct capsa_json *inner = capsa_json_new_object();
     assert_ok(capsa_json_set(inner, "initiator_party_id", capsa_json_new_string(job->id)));
-    assert_ok(capsa_json_set(inner, "scope", capsa_json_new_string("default")));
+    assert_ok(capsa_json_set(inner, "scope", capsa_json_new_string(scope)));
     assert_ok(capsa_json_set(inner, "op_name", capsa_json_new_string(op)));
     assert_ok(capsa_json_set(inner, "resources", capsa_json_copy(list)));
     assert_ok(capsa_json_set(request, "cert", capsa_json_new_string(job->pem)));
     assert_ok(capsa_json_set(request, "resource_request", inner));
+    assert_ok(capsa_json_write(request, CAPSA_JSON_COMPACT, ret_json));
+}
+
+static int get_keys(const struct house *house, const struct party *job, const char *op,
+                    const char *resources, struct capsa_json **ret_json)
+{
     CAPSA_AUTO(capsa_buf) json = capsa_buf_of(MIB(1));
     const char *json_text;
-    assert_ok(capsa_json_write(request, CAPSA_JSON_COMPACT, &json));
+    key_request(job, "default", op, resources, &json);
     assert_ok(capsa_buf_cstr(&json, &json_text));
     return call_signed(house, "GetDataKeys", job, true, json_text, ret_json);
 }
