@@ -7,7 +7,6 @@
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
-#include <openssl/err.h>
 #include <openssl/rsa.h>
 
 #define ES256_HALF 32
@@ -173,7 +172,7 @@ CAPSA_RESULT capsa_sign_check(const struct capsa_public_key *key, enum capsa_sch
             scheme_parameters(parameters, how),
         "check a signature");
     int status = EVP_DigestVerify(context, wanted.data, wanted.len, message.data, message.len);
-    ERR_clear_error();
+    CRYPTO_REQUIRE_MEMORY();
     CAPSA_REQUIRE(status == 1, UNAUTHENTIC, "the %s signature is wrong", how->name);
     return CAPSA_OK;
 }
