@@ -167,7 +167,8 @@ CAPSA_RESULT capsa_cert_self_sign(const struct capsa_private_key *key,
     CAPSA_TRY(set_facts(x509, request));
     CRYPTO_REQUIRE(X509_set_pubkey(x509, key->pkey) == 1, "fill in a certificate");
     CAPSA_TRY(add_extensions(x509, request, key->kind));
-    CRYPTO_REQUIRE(X509_sign(x509, key->pkey, capsa_crypto_algorithms()->sha256) > 0,
+    CRYPTO_REQUIRE(X509_sign(x509, key->pkey, capsa_crypto_algorithms()->sha256) > 0 &&
+                       X509_verify(x509, key->pkey) == 1, /* as in capsa_sign */
                    "sign a certificate");
     unsigned char *der = NULL;
     int len = i2d_X509(x509, &der);

@@ -129,6 +129,24 @@ static capsa_result es256_to_der(capsa_bytes raw, uint8_t ret_der[ES256_DER], si
     return CAPSA_OK;
 }
 
+/* libcrypto's RSA keys give wrong results for a while after memory ran out at a bad moment (their
+ * blinding is then half renewed), and a result that went wrong in the machine may give the key
+ * away. Checking costs a thirtieth of signing. */
+static capsa_result check_own(EVP_PKEY *pkey, const struct scheme *scheme, capsa_bytes message,
+                              capsa_bytes signature)
+{
+    CRYPTO_AUTO(EVP_MD_CTX) context = EVP_MD_CTX_new();
+    CAPSA_REQUIRE_MEMORY(context);
+    EVP_PKEY_CTX *parameters = NULL;
+    CRYPTO_REQUIRE(
+        EVP_DigestVerifyInit(context, &parameters, scheme_digest(scheme), NULL, pkey) == 1 &&
+            scheme_parameters(parameters, scheme) &&
+            EVP_DigestVerify(context, signature.data, signature.len, message.data, message.len) ==
+                1,
+        "make a signature that holds");
+    return CAPSA_OK;
+}
+
 CAPSA_RESULT capsa_sign(const struct capsa_private_key *key, enum capsa_scheme scheme,
                         capsa_bytes message, capsa_buf *signature)
 {
@@ -144,6 +162,9 @@ CAPSA_RESULT capsa_sign(const struct capsa_private_key *key, enum capsa_scheme s
                        scheme_parameters(parameters, how) &&
                        EVP_DigestSign(context, made, &len, message.data, message.len) == 1,
                    "sign");
+    if (how->kind == CAPSA_KEY_RSA) {
+        CAPSA_TRY(check_own(key->pkey, how, message, capsa_bytes_of(made, len)));
+    }
     if (how->kind == CAPSA_KEY_P256) {
         uint8_t raw[ES256_SIZE];
         CAPSA_TRY(es256_from_der(capsa_bytes_of(made, len), raw));

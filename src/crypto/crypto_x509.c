@@ -127,7 +127,8 @@ CAPSA_RESULT capsa_cert_parse_pem(capsa_bytes pem, struct capsa_cert **ret_cert)
     int status = PEM_read_bio(bio, &name, &header, &der, &len);
     OPENSSL_free(name);
     OPENSSL_free(header);
-    CRYPTO_REQUIRE_MEMORY();
+    bool ran_out = capsa_crypto_ran_out();
+    CAPSA_REQUIRE(status == 1 || !ran_out, NOMEM, "out of memory");
     CAPSA_REQUIRE(status == 1 && len >= 0, MALFORMED,
                   "not a PEM certificate: its base64 cannot be read");
     capsa_result parsed = capsa_cert_parse_der(capsa_bytes_of(der, (size_t)len), ret_cert);

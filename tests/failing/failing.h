@@ -66,9 +66,9 @@ struct failing_case {
     /* Does it once, and checks what it made when it succeeds. */
     capsa_result (*run)(struct failing_out *out);
     void (*drop)(void *made); /* NULL: nothing was made */
-    /* libcrypto does not always tell that memory ran out: what it could not look at is refused
-     * then, as this too. OK: no such. */
-    enum capsa_code refused;
+    /* libcrypto does not always tell that memory ran out. What it could not look at is refused
+     * then: MALFORMED or UNAUTHENTIC. */
+    bool may_refuse;
 };
 
 /* Every fault of the kind; a failure must have one of the codes of its kind. */
