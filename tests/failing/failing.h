@@ -69,6 +69,7 @@ struct failing_case {
     /* libcrypto does not always tell that memory ran out. What it could not look at is refused
      * then: MALFORMED or UNAUTHENTIC. */
     bool may_refuse;
+    bool spares_libraries; /* a library itself breaks; the table says how */
 };
 
 /* Every fault of the kind; a failure must have one of the codes of its kind. */

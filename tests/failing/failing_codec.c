@@ -110,11 +110,11 @@ static void base_survives_every_failure(void **state)
 {
     (void)state;
     static const struct failing_case cases[] = {
-        {"buf_append", buf_append, NULL, false},
-        {"buf_format", buf_format, NULL, false},
-        {"buf_field", buf_field, NULL, false},
-        {"buf_take_str", buf_take, capsa_dealloc, false},
-        {"secret_copy", secret_copy, free_secret, false},
+        {"buf_append", buf_append, NULL, false, false},
+        {"buf_format", buf_format, NULL, false, false},
+        {"buf_field", buf_field, NULL, false, false},
+        {"buf_take_str", buf_take, capsa_dealloc, false, false},
+        {"secret_copy", secret_copy, free_secret, false, false},
     };
     FAILING_TRY_ALL(cases);
 }
@@ -225,17 +225,17 @@ static void text_and_json_survive_every_failure(void **state)
 {
     (void)state;
     static const struct failing_case cases[] = {
-        {"base64_write", base64_write, NULL, false},
-        {"base64_parse", base64_parse, NULL, false},
-        {"base32_write", base32_write, NULL, false},
-        {"hex_write", hex_write, NULL, false},
-        {"hex_parse", hex_parse, NULL, false},
-        {"json_parse", json_parse, free_json, false},
-        {"json_copy", json_copy, free_json, false},
-        {"json_build", json_build, free_json, false},
-        {"json_write compact", json_compact, NULL, false},
-        {"json_write python", json_python, NULL, false},
-        {"json_decode", json_decode, NULL, false},
+        {"base64_write", base64_write, NULL, false, false},
+        {"base64_parse", base64_parse, NULL, false, false},
+        {"base32_write", base32_write, NULL, false, false},
+        {"hex_write", hex_write, NULL, false, false},
+        {"hex_parse", hex_parse, NULL, false, false},
+        {"json_parse", json_parse, free_json, false, false},
+        {"json_copy", json_copy, free_json, false, false},
+        {"json_build", json_build, free_json, false, false},
+        {"json_write compact", json_compact, NULL, false, false},
+        {"json_write python", json_python, NULL, false, false},
+        {"json_decode", json_decode, NULL, false, false},
     };
     FAILING_TRY_ALL(cases);
 }
@@ -301,13 +301,13 @@ static void yaml_and_messages_survive_every_failure(void **state)
 {
     (void)state;
     static const struct failing_case cases[] = {
-        {"yaml_parse", yaml_parse, free_json, false},
-        {"yaml_write", yaml_write, NULL, false},
-        {"protobuf_parse", protobuf_parse, free_message, false},
-        {"protobuf_write", protobuf_write, NULL, false},
-        {"protojson_parse", protojson_parse, free_message, false},
-        {"protojson_write", protojson_write, NULL, false},
-        {"protojson_write pretty", protojson_pretty, NULL, false},
+        {"yaml_parse", yaml_parse, free_json, false, false},
+        {"yaml_write", yaml_write, NULL, false, false},
+        {"protobuf_parse", protobuf_parse, free_message, false, false},
+        {"protobuf_write", protobuf_write, NULL, false, false},
+        {"protojson_parse", protojson_parse, free_message, false, false},
+        {"protojson_write", protojson_write, NULL, false, false},
+        {"protojson_write pretty", protojson_pretty, NULL, false, false},
     };
     FAILING_TRY_ALL(cases);
 }

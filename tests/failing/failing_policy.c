@@ -178,14 +178,14 @@ static void policies_survive_every_failure(void **state)
 {
     (void)state;
     static const struct failing_case cases[] = {
-        {"constraint_compile", compile, free_constraint, false},
-        {"constraint_eval", eval, NULL, false},
-        {"constraint_uses", uses, NULL, false},
-        {"policy_check", check, NULL, false},
-        {"policy_decide", decide, NULL, false},
-        {"policy_decide denies", deny, NULL, false},
-        {"policy_lint", lint, NULL, false},
-        {"request_object", request_object, free_json, false},
+        {"constraint_compile", compile, free_constraint, false, false},
+        {"constraint_eval", eval, NULL, false, false},
+        {"constraint_uses", uses, NULL, false, false},
+        {"policy_check", check, NULL, false, false},
+        {"policy_decide", decide, NULL, false, false},
+        {"policy_decide denies", deny, NULL, false, false},
+        {"policy_lint", lint, NULL, false, false},
+        {"request_object", request_object, free_json, false, false},
     };
     FAILING_TRY_ALL(cases);
 }
@@ -259,14 +259,14 @@ static void the_clients_documents_survive_every_failure(void **state)
 {
     (void)state;
     static const struct failing_case cases[] = {
-        {"chain_add_text", chain_add_text, NULL, true},
-        {"party_certs", party_certs, free_json, false},
-        {"party_cert", party_cert, NULL, false},
-        {"text_show", text_show, NULL, false},
-        {"vote_terms", vote_terms, free_json, false},
-        {"vote_request_make", vote_request_make, free_json, false},
-        {"vote_check", vote_check, NULL, true},
-        {"vote_result", vote_result, free_json, false},
+        {"chain_add_text", chain_add_text, NULL, true, false},
+        {"party_certs", party_certs, free_json, false, false},
+        {"party_cert", party_cert, NULL, false, false},
+        {"text_show", text_show, NULL, false, false},
+        {"vote_terms", vote_terms, free_json, false, false},
+        {"vote_request_make", vote_request_make, free_json, false, false},
+        {"vote_check", vote_check, NULL, true, false},
+        {"vote_result", vote_result, free_json, false, false},
     };
     FAILING_TRY_ALL(cases);
 }
