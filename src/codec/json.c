@@ -150,6 +150,10 @@ CAPSA_RESULT capsa_json_parse(capsa_bytes text, struct capsa_json **ret_value)
     if (value == NULL) {
         return parse_failed(&error);
     }
+    if (capsa_wiping_has_failed()) { /* jansson's lexer then drops a byte, and goes on */
+        json_decref(value);
+        CAPSA_FAIL(NOMEM, "out of memory");
+    }
     *ret_value = outer(value);
     return CAPSA_OK;
 }

@@ -320,6 +320,18 @@ static capsa_result check_first_key(const struct capsa_private_key *key, const c
     return CAPSA_OK;
 }
 
+static capsa_result put_parts(capsa_bytes header, capsa_bytes payload, const capsa_buf *signature,
+                              capsa_buf *text)
+{
+    CAPSA_TRY(capsa_buf_str(text, "{\"protected\":\""));
+    CAPSA_TRY(capsa_buf_append(text, header));
+    CAPSA_TRY(capsa_buf_str(text, "\",\"payload\":\""));
+    CAPSA_TRY(capsa_buf_append(text, payload));
+    CAPSA_TRY(capsa_buf_str(text, "\",\"signature\":\""));
+    CAPSA_TRY(capsa_base64_write(capsa_buf_bytes(signature), CAPSA_BASE64_URL, text));
+    return capsa_buf_str(text, "\"}");
+}
+
 static capsa_result make(const struct capsa_private_key *key, const capsa_chain *chain,
                          const struct capsa_jws_claims *claims, capsa_bytes payload,
                          capsa_buf *text)
@@ -338,13 +350,14 @@ static capsa_result make(const struct capsa_private_key *key, const capsa_chain 
     CAPSA_TRY(capsa_buf_str(&input, "."));
     CAPSA_TRY(capsa_base64_write(payload, CAPSA_BASE64_URL, &input));
     CAPSA_TRY(capsa_sign(key, scheme, capsa_buf_bytes(&input), &signature));
-    CAPSA_TRY(capsa_buf_str(text, "{\"protected\":\""));
-    CAPSA_TRY(capsa_buf_append(text, capsa_bytes_of(input.data, header_len)));
-    CAPSA_TRY(capsa_buf_str(text, "\",\"payload\":\""));
-    CAPSA_TRY(capsa_buf_append(text, capsa_bytes_from(capsa_buf_bytes(&input), header_len + 1)));
-    CAPSA_TRY(capsa_buf_str(text, "\",\"signature\":\""));
-    CAPSA_TRY(capsa_base64_write(capsa_buf_bytes(&signature), CAPSA_BASE64_URL, text));
-    return capsa_buf_str(text, "\"}");
+    size_t before = text->len;
+    capsa_result written =
+        put_parts(capsa_bytes_of(input.data, header_len),
+                  capsa_bytes_from(capsa_buf_bytes(&input), header_len + 1), &signature, text);
+    if (capsa_failed(written)) {
+        capsa_buf_cut(text, before);
+    }
+    return written;
 }
 
 CAPSA_RESULT capsa_jws_make(const struct capsa_private_key *key, const capsa_chain *chain,
