@@ -19,11 +19,13 @@
 #include "keymanager/keymanager_lineage.h"
 #include "keymanager/keymanager_release.h"
 
+#define CERT_DAYS  365
+#define RENEW_DAYS 30
 #define DAY 86400
 /* The one name that members check, where their TLS checks names; it resolves nowhere. */
 #define GROUP_NAME "group.capsa.internal"
 /* For so long the certificate of the epoch before is named to members: a renewed one lasts that. */
-#define OVERLAP_DAYS CAPSA_KM_RENEW_DAYS
+#define OVERLAP_DAYS RENEW_DAYS
 #define INPUT_MAX    MIB(4) /* over what CAPSA_LIMIT_resources URIs of CAPSA_LIMIT_id_bytes need */
 
 /* ---- which group ----------------------------------------------------------------------------- */
@@ -120,7 +122,7 @@ static capsa_result issue(struct capsa_km_call *call, const group_id *id, const 
     Rec__Group group = REC__GROUP__INIT;
     group.epoch = old == NULL ? 1 : old->epoch + 1;
     group.issued_at = call->now;
-    group.not_after = call->now + (capsa_time)CAPSA_KM_CERT_DAYS * DAY;
+    group.not_after = call->now + (capsa_time)CERT_DAYS * DAY;
     CAPSA_TRY(key_make(call->now, group.not_after, &key_buf, &cert_buf));
     CAPSA_TRY(capsa_buf_cstr(&key_buf, &key));
     CAPSA_TRY(capsa_buf_cstr(&cert_buf, &cert));
@@ -136,7 +138,7 @@ static capsa_result issue(struct capsa_km_call *call, const group_id *id, const 
 static bool is_good(const Rec__Group *group, const group_id *id, capsa_time now)
 {
     return group != NULL && capsa_streq(group->name, id->name) &&
-           group->not_after - now >= (capsa_time)CAPSA_KM_RENEW_DAYS * DAY;
+           group->not_after - now >= (capsa_time)RENEW_DAYS * DAY;
 }
 
 /* The group as it is, or as it becomes with this call. Of two first callers one commits; the other
