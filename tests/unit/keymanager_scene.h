@@ -54,7 +54,7 @@ struct house {
 static void party_make(struct party *party)
 {
     assert_ok(capsa_private_key_new_rsa(2048, &party->key));
-    const struct capsa_cert_request request = {.not_before = NOW - 100, .not_after = NOW + 100000};
+    const struct capsa_cert_request request = {.not_before = NOW - 100, .not_after = NOW + 1000000};
     struct capsa_cert *cert;
     assert_ok(capsa_cert_self_sign(party->key, &request, &cert));
     party->chain.certs[0] = cert;
