@@ -117,7 +117,7 @@ static void an_sm2_party_signs_with_sm3_and_nothing_else(void **state)
                      0);
     CAPSA_AUTO(capsa_buf) signature = capsa_buf_of(KIB(1));
     assert_fails(capsa_sign(mei.key, CAPSA_ES256, CAPSA_BYTES_LITERAL("x"), &signature),
-                 CAPSA_E_UNAUTHENTIC);
+                 UNAUTHENTIC);
     capsa_private_key_free(mei.key);
     capsa_chain_drop(&mei.chain);
     scene_close(&scene);
