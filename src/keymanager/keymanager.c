@@ -27,6 +27,7 @@ static capsa_result init(struct capsa_keymanager *manager)
     for (size_t i = 0; i < capsa_km_method_count; i++) {
         CAPSA_TRY(entry_init(manager, i));
     }
+    CAPSA_TRY(capsa_cert_cache_new(&manager->certs));
     return capsa_km_identity_load(&manager->options, &manager->identity);
 }
 
@@ -54,6 +55,7 @@ void capsa_keymanager_free(struct capsa_keymanager *manager)
         capsa_dealloc(manager->entries[i].path);
     }
     capsa_dealloc(manager->entries);
+    capsa_cert_cache_free(manager->certs);
     capsa_km_identity_free(manager->identity);
     capsa_dealloc(manager);
 }

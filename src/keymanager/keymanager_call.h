@@ -67,6 +67,7 @@ struct capsa_km_entry {
 struct capsa_keymanager {
     struct capsa_keymanager_options options;
     struct capsa_km_identity *identity;
+    struct capsa_cert_cache *certs; /* of signers */
     struct capsa_km_entry *entries;
 };
 

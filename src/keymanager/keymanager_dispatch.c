@@ -98,7 +98,8 @@ static capsa_result open_request(km_work *work)
     CAPSA_TRY(open_envelope(work, &text, &has_signature));
     CAPSA_REQUIRE(has_signature, MALFORMED, "has_signature: %s must be signed",
                   work->entry->method->name);
-    CAPSA_TRY(capsa_jws_parse(capsa_buf_bytes(&text), &work->jws));
+    CAPSA_TRY(
+        capsa_jws_parse_cached(capsa_buf_bytes(&text), work->entry->manager->certs, &work->jws));
     CAPSA_TRY(check_signer(work));
     CAPSA_REQUIRE((work->entry->method->needs & CAPSA_KM_ANSWERS) == 0 ||
                       capsa_public_key_kind(capsa_cert_key(work->signer.cert)) == CAPSA_KEY_RSA,
