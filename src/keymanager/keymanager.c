@@ -99,6 +99,7 @@ static capsa_result init(struct capsa_keymanager *manager)
     manager->writer = capsa_ledger_writer(manager->options.ledger);
     manager->log = capsa_ledger_log(manager->options.ledger);
     CAPSA_TRY(entries_make(manager));
+    CAPSA_TRY(capsa_cert_cache_new(&manager->certs));
     CAPSA_TRY(record_start(manager));
     CAPSA_TRY(capsa_km_envelope_load(&manager->options, &manager->envelope));
     CAPSA_TRY(capsa_km_denials_new(&manager->denials));
@@ -133,6 +134,7 @@ void capsa_keymanager_free(struct capsa_keymanager *manager)
     capsa_km_spent_free(manager->spent);
     capsa_km_denials_free(manager->denials);
     capsa_km_envelope_free(manager->envelope);
+    capsa_cert_cache_free(manager->certs);
     capsa_dealloc(manager);
 }
 

@@ -90,6 +90,7 @@ struct capsa_keymanager {
     struct capsa_km_envelope *envelope;
     struct capsa_km_spent *spent;
     struct capsa_km_denials *denials;
+    struct capsa_cert_cache *certs; /* of signers */
     struct capsa_km_entry *entries;
     size_t entry_count;
 };

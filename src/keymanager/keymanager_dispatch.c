@@ -91,7 +91,8 @@ static capsa_result open_request(capsa_km_work *work)
     CAPSA_TRY(open_envelope(work, &text, &has_signature));
     CAPSA_REQUIRE(has_signature, MALFORMED, "has_signature: %s must be signed",
                   work->entry->method->name);
-    CAPSA_TRY(capsa_jws_parse(capsa_buf_bytes(&text), &work->jws));
+    CAPSA_TRY(
+        capsa_jws_parse_cached(capsa_buf_bytes(&text), work->entry->manager->certs, &work->jws));
     return check_signer(work);
 }
 

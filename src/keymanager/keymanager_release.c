@@ -19,7 +19,7 @@ static capsa_result check_cert(const struct capsa_km_call *call, const char *pem
 {
     CAPSA_AUTO_FREE(capsa_cert) cert = NULL;
     CAPSA_REQUIRE(*pem != '\0', MALFORMED, "cert: missing");
-    CAPSA_TRY_AT(capsa_cert_parse_pem(capsa_bytes_str(pem), &cert), "cert");
+    CAPSA_TRY_AT(capsa_cert_cache_pem(call->manager->certs, capsa_bytes_str(pem), &cert), "cert");
     CAPSA_REQUIRE(capsa_cert_same_key(cert, call->signer.cert), UNAUTHENTIC,
                   "cert: holds another key than the one that signs the request");
     return CAPSA_OK;
