@@ -119,16 +119,16 @@ CAPSA_RESULT capsa_concat_kdf(capsa_secret_bytes secret, capsa_bytes algorithm, 
     static const uint8_t round[] = {0, 0, 0, 1};
     const uint8_t bits[] = {0, 0, (uint8_t)(len * 8 >> 8), (uint8_t)(len * 8)};
     uint8_t digest[CAPSA_SHA256];
-    CRYPTO_AUTO(EVP_MD_CTX) context = EVP_MD_CTX_new(); /* freeing it wipes */
-    CRYPTO_REQUIRE(context != NULL &&
-                       EVP_DigestInit_ex2(context, capsa_crypto_algorithms()->sha256, NULL) == 1 &&
-                       EVP_DigestUpdate(context, round, sizeof(round)) == 1 &&
-                       EVP_DigestUpdate(context, secret.data, secret.len) == 1 &&
-                       digest_part(context, algorithm) && digest_part(context, party_u) &&
-                       digest_part(context, party_v) &&
-                       EVP_DigestUpdate(context, bits, sizeof(bits)) == 1 &&
-                       EVP_DigestFinal_ex(context, digest, NULL) == 1,
-                   "derive a key");
+    SHA256_CTX context;
+    (void)SHA256_Init(&context);
+    (void)SHA256_Update(&context, round, sizeof(round));
+    (void)SHA256_Update(&context, secret.data, secret.len);
+    digest_part(&context, algorithm);
+    digest_part(&context, party_u);
+    digest_part(&context, party_v);
+    (void)SHA256_Update(&context, bits, sizeof(bits));
+    (void)SHA256_Final(digest, &context);
+    capsa_wipe(&context, sizeof(context));
     memcpy(ret_key, digest, len);
     capsa_wipe(digest, sizeof(digest));
     return CAPSA_OK;

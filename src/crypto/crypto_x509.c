@@ -220,7 +220,7 @@ bool capsa_crypto_certifies(enum capsa_key_kind kind)
 CAPSA_RESULT capsa_crypto_object(const char *oid, ASN1_OBJECT **ret_object)
 {
     ASN1_OBJECT *object = OBJ_txt2obj(oid, 1); /* 1: dotted numbers alone */
-    ERR_clear_error();
+    CRYPTO_REQUIRE_MEMORY();
     CAPSA_REQUIRE(object != NULL, USAGE, "not a dotted object number: %s", oid);
     *ret_object = object;
     return CAPSA_OK;
