@@ -16,6 +16,8 @@
 #include "store/store.h"
 #include "store/store_writer.h"
 
+#define CAPSA_AUDIT_NAMESPACE "capsa.log" /* CAPSA_STORE_LOG_NAMESPACE of store_sealed.h */
+
 struct capsa_audit_log;
 
 struct capsa_audit_log_options {
@@ -72,7 +74,10 @@ struct capsa_audit_head {
     capsa_time time; /* the latest time in any entry: below it nothing is released */
 };
 void capsa_audit_log_head(struct capsa_audit_log *log, struct capsa_audit_head *ret_head);
-/* Append the latest checkpoint's note. */
+/* Why the anchor does not follow; code OK: it does, or there is none. While it does not, nothing
+ * more is committed: each commit tries to move it first. */
+void capsa_audit_log_anchor(struct capsa_audit_log *log, struct capsa_error *ret_error);
+/* Append the latest checkpoint's note; NOT_FOUND while there are no entries. */
 CAPSA_RESULT capsa_audit_log_checkpoint(struct capsa_audit_log *log, capsa_buf *note);
 /* `second` 0: the latest, whose note is appended to `note` (else untouched). */
 CAPSA_RESULT capsa_audit_log_consistency(struct capsa_audit_log *log, uint64_t first,

@@ -43,6 +43,8 @@ static const struct capsa_client_method_entry methods[] = {
     [CAPSA_CLIENT_CREATE_RESULT_DATA_KEY] = {"CreateResultDataKey",
                                              &cm__create_result_data_key_request__descriptor,
                                              .answer = NULL},
+    [CAPSA_CLIENT_GET_TLS_ASSET] = {"GetTlsAsset", &cm__get_tls_asset_request__descriptor,
+                                    &cm__get_tls_asset_response__descriptor, .releases = true},
     [CAPSA_CLIENT_LIST_AUDIT] = {"ListAudit", &native__list_audit_request__descriptor,
                                  &native__list_audit_response__descriptor, .native_only = true},
     [CAPSA_CLIENT_GET_VOTE_TERMS] = {"GetVoteTerms", &native__vote_terms_request__descriptor,

@@ -87,6 +87,7 @@ enum capsa_client_method {
     CAPSA_CLIENT_DELETE_DATA_POLICY, /* Cm__DeleteDataPolicyRequest       - */
     CAPSA_CLIENT_DELETE_DATA_RULE,   /* Cm__DeleteDataRuleRequest         - */
     CAPSA_CLIENT_CREATE_RESULT_DATA_KEY, /* Cm__CreateResultDataKeyRequest - */
+    CAPSA_CLIENT_GET_TLS_ASSET,  /* Cm__GetTlsAssetRequest            Cm__GetTlsAssetResponse */
     CAPSA_CLIENT_LIST_AUDIT,     /* Native__ListAuditRequest  Native__ListAuditResponse; native */
     CAPSA_CLIENT_GET_VOTE_TERMS, /* Native__VoteTermsRequest  Native__VoteTermsResponse; native */
 };

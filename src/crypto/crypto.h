@@ -192,6 +192,19 @@ void capsa_cert_validity(const struct capsa_cert *cert, capsa_time *ret_not_befo
 /* True when both hold the same SubjectPublicKeyInfo. */
 bool capsa_cert_same_key(const struct capsa_cert *a, const struct capsa_cert *b);
 
+/* Certificates that were read before, at most CAPSA_LIMIT_cert_cache of them: reading one takes
+ * OpenSSL longer than checking a signature, and a signer's requests all carry the same. Any thread;
+ * what it hands out is shared, and freed as any other. It knows what certificates say, and not
+ * whether to believe them. `cache` NULL: reads it anew. */
+struct capsa_cert_cache;
+CAPSA_RESULT capsa_cert_cache_new(struct capsa_cert_cache **ret_cache);
+void capsa_cert_cache_free(struct capsa_cert_cache *cache); /* NULL is fine */
+CAPSA_DEFINE_AUTO_FREE(capsa_cert_cache)
+CAPSA_RESULT capsa_cert_cache_der(struct capsa_cert_cache *cache, capsa_bytes der,
+                                  struct capsa_cert **ret_cert);
+CAPSA_RESULT capsa_cert_cache_pem(struct capsa_cert_cache *cache, capsa_bytes pem,
+                                  struct capsa_cert **ret_cert);
+
 #define CAPSA_PARTY_ID 53
 /* The party: base32 (no padding, 52 characters) of SHA-256 over DER SubjectPublicKeyInfo. */
 CAPSA_RESULT capsa_cert_party_id(const struct capsa_cert *cert, char ret_id[CAPSA_PARTY_ID]);
@@ -219,6 +232,8 @@ void capsa_chain_drop(capsa_chain *chain); /* callable twice, and on zeros */
  */
 CAPSA_RESULT capsa_chain_add_der(capsa_chain *chain, capsa_bytes der);
 CAPSA_RESULT capsa_chain_add_pem(capsa_chain *chain, capsa_bytes pem);
+CAPSA_RESULT capsa_chain_add_cached(capsa_chain *chain, struct capsa_cert_cache *cache,
+                                    capsa_bytes der);
 
 struct capsa_cert_request {
     const char *common_name;  /* NULL: an empty subject */

@@ -48,10 +48,18 @@ const struct crypto_algorithms *capsa_crypto_algorithms(void)
     return &algorithms;
 }
 
+bool capsa_crypto_ran_out(void)
+{
+    bool ran_out = false;
+    for (unsigned long error = ERR_get_error(); error != 0; error = ERR_get_error()) {
+        ran_out = ran_out || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+    }
+    return ran_out;
+}
+
 capsa_result capsa_crypto_failed(const char *file, int line, const char *what)
 {
-    bool no_memory = ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
-    ERR_clear_error();
+    bool no_memory = capsa_crypto_ran_out();
     return capsa_error_make(no_memory ? CAPSA_E_NOMEM : CAPSA_E_INTERNAL, file, line,
                             "libcrypto cannot %s", what);
 }

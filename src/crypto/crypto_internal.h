@@ -67,6 +67,13 @@ bool capsa_crypto_sm2_id(EVP_PKEY_CTX *context);
  * takes from it only whether memory ran out. */
 capsa_result capsa_crypto_failed(const char *file, int line, const char *what);
 
+/* Empties OpenSSL's queue of errors. True when one of them is that memory ran out. */
+bool capsa_crypto_ran_out(void);
+
+/* Between a call and what its failure says of its input: a key, certificate or signature is not bad
+ * because there was no memory to look at it. */
+#define CRYPTO_REQUIRE_MEMORY() CAPSA_REQUIRE(!capsa_crypto_ran_out(), NOMEM, "out of memory")
+
 #define CRYPTO_REQUIRE(condition, what)                                                            \
     do {                                                                                           \
         if (!(condition)) {                                                                        \

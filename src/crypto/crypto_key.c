@@ -201,7 +201,7 @@ CAPSA_RESULT capsa_private_key_parse(capsa_bytes text, struct capsa_private_key 
     } else {
         pkey = private_key_der(text);
     }
-    ERR_clear_error();
+    CRYPTO_REQUIRE_MEMORY();
     CAPSA_REQUIRE(!phrase.asked, UNSUPPORTED,
                   "the private key is encrypted with a pass phrase; write it without one");
     CAPSA_REQUIRE(pkey != NULL, MALFORMED,
@@ -299,7 +299,6 @@ CAPSA_RESULT capsa_public_key_of(const struct capsa_private_key *key,
     CRYPTO_REQUIRE(len > 0, "write a public key");
     const unsigned char *at = der;
     CRYPTO_AUTO(EVP_PKEY) pkey = d2i_PUBKEY(NULL, &at, len);
-    ERR_clear_error();
     capsa_result made =
         pkey == NULL ? capsa_crypto_failed(__FILE__, __LINE__, "read its own public key")
                      : capsa_crypto_public_key(pkey, capsa_bytes_of(der, (size_t)len), ret_key);

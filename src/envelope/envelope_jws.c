@@ -68,7 +68,8 @@ static capsa_result require_object(const struct capsa_json *value, const char *w
     return CAPSA_OK;
 }
 
-static capsa_result x5c_parse(const struct capsa_json *x5c, capsa_chain *chain)
+static capsa_result x5c_parse(const struct capsa_json *x5c, struct capsa_cert_cache *cache,
+                              capsa_chain *chain)
 {
     size_t count = capsa_json_count(x5c);
     CAPSA_REQUIRE(count > 0, MALFORMED, "x5c: it is empty");
@@ -80,7 +81,7 @@ static capsa_result x5c_parse(const struct capsa_json *x5c, capsa_chain *chain)
         const char *text = capsa_json_string(capsa_json_at(x5c, i));
         CAPSA_TRY_AT(capsa_base64_parse(capsa_bytes_str(text), CAPSA_BASE64_STD, &der),
                      "x5c[%zu] (standard base64 with padding)", i);
-        CAPSA_TRY_AT(capsa_chain_add_der(chain, capsa_buf_bytes(&der)), "x5c");
+        CAPSA_TRY_AT(capsa_chain_add_cached(chain, cache, capsa_buf_bytes(&der)), "x5c");
     }
     return CAPSA_OK;
 }
@@ -120,7 +121,7 @@ static capsa_result native_parse(const struct capsa_json *value, const struct he
     return jws->has_jti ? jti_parse(header->jti, jws) : CAPSA_OK;
 }
 
-static capsa_result header_parse(const char *text, capsa_jws *jws)
+static capsa_result header_parse(const char *text, struct capsa_cert_cache *cache, capsa_jws *jws)
 {
     CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(CAPSA_LIMIT_jose_header);
     CAPSA_TRY_AT(capsa_base64_parse(capsa_bytes_str(text), CAPSA_BASE64_URL, &bytes), "protected");
@@ -138,7 +139,7 @@ static capsa_result header_parse(const char *text, capsa_jws *jws)
                   JWS_NAME_SHOWN, header.alg);
     jws->has_x5c = header.x5c != NULL;
     if (jws->has_x5c) {
-        CAPSA_TRY_AT(x5c_parse(header.x5c, &jws->x5c), "protected");
+        CAPSA_TRY_AT(x5c_parse(header.x5c, cache, &jws->x5c), "protected");
     }
     return native_parse(value, &header, jws);
 }
@@ -157,7 +158,8 @@ static capsa_result signing_input(const char *header, const char *payload, capsa
     return capsa_buf_str(buf, payload);
 }
 
-CAPSA_RESULT capsa_jws_parse(capsa_bytes text, capsa_jws *ret_jws)
+CAPSA_RESULT capsa_jws_parse_cached(capsa_bytes text, struct capsa_cert_cache *cache,
+                                    capsa_jws *ret_jws)
 {
     CAPSA_REQUIRE(text.len <= CAPSA_LIMIT_json_bytes, TOO_LARGE, "a JWS of %zu bytes, at most %d",
                   text.len, CAPSA_LIMIT_json_bytes);
@@ -173,13 +175,18 @@ CAPSA_RESULT capsa_jws_parse(capsa_bytes text, capsa_jws *ret_jws)
         .signature = capsa_buf_of(JWS_SIGNATURE_MAX),
         .signing_input = capsa_buf_of(CAPSA_LIMIT_json_bytes),
     };
-    CAPSA_TRY_AT(header_parse(members.protected_header, &jws), "JWS");
+    CAPSA_TRY_AT(header_parse(members.protected_header, cache, &jws), "JWS");
     CAPSA_TRY_AT(bytes_parse(members.payload, "payload", &jws.payload), "JWS");
     CAPSA_TRY_AT(bytes_parse(members.signature, "signature", &jws.signature), "JWS");
     CAPSA_TRY(signing_input(members.protected_header, members.payload, &jws.signing_input));
     *ret_jws = jws;
     jws = (capsa_jws){0};
     return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_jws_parse(capsa_bytes text, capsa_jws *ret_jws)
+{
+    return capsa_jws_parse_cached(text, NULL, ret_jws);
 }
 
 void capsa_jws_drop(capsa_jws *jws)
@@ -320,6 +327,18 @@ static capsa_result check_first_key(const struct capsa_private_key *key, const c
     return CAPSA_OK;
 }
 
+static capsa_result put_parts(capsa_bytes header, capsa_bytes payload, const capsa_buf *signature,
+                              capsa_buf *text)
+{
+    CAPSA_TRY(capsa_buf_str(text, "{\"protected\":\""));
+    CAPSA_TRY(capsa_buf_append(text, header));
+    CAPSA_TRY(capsa_buf_str(text, "\",\"payload\":\""));
+    CAPSA_TRY(capsa_buf_append(text, payload));
+    CAPSA_TRY(capsa_buf_str(text, "\",\"signature\":\""));
+    CAPSA_TRY(capsa_base64_write(capsa_buf_bytes(signature), CAPSA_BASE64_URL, text));
+    return capsa_buf_str(text, "\"}");
+}
+
 static capsa_result make(const struct capsa_private_key *key, const capsa_chain *chain,
                          const struct capsa_jws_claims *claims, capsa_bytes payload,
                          capsa_buf *text)
@@ -338,13 +357,14 @@ static capsa_result make(const struct capsa_private_key *key, const capsa_chain 
     CAPSA_TRY(capsa_buf_str(&input, "."));
     CAPSA_TRY(capsa_base64_write(payload, CAPSA_BASE64_URL, &input));
     CAPSA_TRY(capsa_sign(key, scheme, capsa_buf_bytes(&input), &signature));
-    CAPSA_TRY(capsa_buf_str(text, "{\"protected\":\""));
-    CAPSA_TRY(capsa_buf_append(text, capsa_bytes_of(input.data, header_len)));
-    CAPSA_TRY(capsa_buf_str(text, "\",\"payload\":\""));
-    CAPSA_TRY(capsa_buf_append(text, capsa_bytes_from(capsa_buf_bytes(&input), header_len + 1)));
-    CAPSA_TRY(capsa_buf_str(text, "\",\"signature\":\""));
-    CAPSA_TRY(capsa_base64_write(capsa_buf_bytes(&signature), CAPSA_BASE64_URL, text));
-    return capsa_buf_str(text, "\"}");
+    size_t before = text->len;
+    capsa_result written =
+        put_parts(capsa_bytes_of(input.data, header_len),
+                  capsa_bytes_from(capsa_buf_bytes(&input), header_len + 1), &signature, text);
+    if (capsa_failed(written)) {
+        capsa_buf_cut(text, before);
+    }
+    return written;
 }
 
 CAPSA_RESULT capsa_jws_make(const struct capsa_private_key *key, const capsa_chain *chain,

@@ -53,6 +53,9 @@ typedef struct capsa_jws {
  * CAPSA_E_UNSUPPORTED; an empty or overlong x5c and all other faults of form are CAPSA_E_MALFORMED
  * or CAPSA_E_TOO_LARGE. */
 CAPSA_RESULT capsa_jws_parse(capsa_bytes text, capsa_jws *ret_jws);
+/* The same, with certificates that were read before. */
+CAPSA_RESULT capsa_jws_parse_cached(capsa_bytes text, struct capsa_cert_cache *cache,
+                                    capsa_jws *ret_jws);
 void capsa_jws_drop(capsa_jws *jws); /* callable twice, and on zeros */
 
 /* Holds when `chain` is a good chain at `now` (capsa_chain_check) and its first certificate's key

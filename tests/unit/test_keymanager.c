@@ -247,14 +247,13 @@ static void what_was_released_is_known_after_a_restart(void **state)
     house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
     furnish(&house);
     assert_int_equal(get_keys(&house, &carol, "join", BOTH, NULL), 0);
-    CAPSA_AUTO(capsa_buf) before = capsa_buf_of(KIB(16));
-    assert_ok(capsa_cert_write_pem(house.cert, &before));
+    char before[CAPSA_KID], after[CAPSA_KID];
+    capsa_public_key_kid(capsa_cert_key(house.cert), before);
     house_stop(&house);
     house_open_on(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
     house_learn_cert(&house);
-    CAPSA_AUTO(capsa_buf) after = capsa_buf_of(KIB(16));
-    assert_ok(capsa_cert_write_pem(house.cert, &after));
-    assert_true(capsa_bytes_equal(capsa_buf_bytes(&before), capsa_buf_bytes(&after)));
+    capsa_public_key_kid(capsa_cert_key(house.cert), after);
+    assert_string_equal(before, after);
     assert_int_equal(register_result(&house, &carol, "r", "[\"a\",\"b\"]"), 0);
     house_close(&house);
 }
