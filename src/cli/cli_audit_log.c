@@ -28,6 +28,7 @@ typedef struct {
     char id[CAPSA_MANAGER_ID];
     uint8_t audit_key[CAPSA_ED25519_PUBLIC];
     struct capsa_checkpoint since; /* size 0: none */
+    bool fetched;                  /* it is the manager's own */
     uint64_t entries;
     capsa_time from, to; /* of the first entry, and of the last */
     struct capsa_audit_verdict verdict;
@@ -39,19 +40,21 @@ static void log_check_drop(log_check *check)
     check->verifier = NULL;
 }
 
-/* --since: a file, or the checkpoint that was kept of this manager. */
+/* --since: a file, or the checkpoint that was kept of this manager, which a manager's own log is
+ * compared with in any case. */
 static capsa_result read_since(const log_check *check, capsa_buf *note)
 {
     const char *since = capsa_cli_option(check->cli, "since");
-    if (since == NULL || !capsa_streq(since, "known")) {
-        return since == NULL ? CAPSA_OK : capsa_file_read(since, note);
+    bool known = since != NULL && capsa_streq(since, "known");
+    if (since != NULL && !known) {
+        return capsa_file_read(since, note);
     }
     struct capsa_client_memory memory;
-    CAPSA_REQUIRE(capsa_cli_memory(check->cli, &memory), USAGE,
-                  "--since known: there is no place where checkpoints are kept");
-    CAPSA_TRY(capsa_memory_checkpoint(&memory, check->id, note));
-    CAPSA_REQUIRE(note->len > 0, NOT_FOUND, "--since known: no checkpoint of manager %s was kept",
-                  check->id);
+    if ((known || check->fetched) && capsa_cli_memory(check->cli, &memory)) {
+        CAPSA_TRY(capsa_memory_checkpoint(&memory, check->id, note));
+    }
+    CAPSA_REQUIRE(!known || note->len > 0, NOT_FOUND,
+                  "--since known: no checkpoint of manager %s was kept", check->id);
     return CAPSA_OK;
 }
 
@@ -142,7 +145,7 @@ static capsa_result take_note(const struct fetch *fetch, capsa_bytes note)
     return put(fetch, &line);
 }
 
-/* All entries up to the latest checkpoint, which is checked against those before by itself. */
+/* All entries up to the latest checkpoint. If all is well, it is kept as with any answer. */
 static capsa_result fetch_log(struct fetch *fetch)
 {
     CAPSA_AUTO(capsa_cli_link) link = {.client = NULL};
@@ -154,14 +157,17 @@ static capsa_result fetch_log(struct fetch *fetch)
     CAPSA_TRY(capsa_client_identity(link.client, &manager));
     CAPSA_REQUIRE(manager != NULL, UNSUPPORTED,
                   "the manager does not speak the native protocol, and has no log to show");
+    fetch->check->fetched = true;
     CAPSA_TRY(begin(fetch->check, manager->id, manager->genesis));
     struct capsa_checkpoint checkpoint;
-    CAPSA_TRY(capsa_client_checkpoint(link.client, &note, &checkpoint));
+    CAPSA_TRY(capsa_client_checkpoint_signed(link.client, &note, &checkpoint));
     CAPSA_TRY(put_head(fetch, manager));
     CAPSA_TRY(take_leaves(link.client, fetch, checkpoint.size));
     CAPSA_TRY(take_note(fetch, capsa_buf_bytes(&note)));
     capsa_audit_verifier_end(fetch->check->verifier, &fetch->check->verdict);
-    return CAPSA_OK;
+    return fetch->check->verdict.fault == CAPSA_AUDIT_SOUND
+               ? capsa_client_checkpoint(link.client, NULL, &checkpoint)
+               : CAPSA_OK;
 }
 
 /* ---- a file ---------------------------------------------------------------------------------- */
@@ -320,7 +326,7 @@ static void say_verdict(struct capsa_cli *cli, const log_check *check)
                       (unsigned long long)verdict->index, verdict->text);
     }
     if (check->since.size > 0) {
-        capsa_cli_say(cli, "compared with the checkpoint of %llu entries (--since)\n",
+        capsa_cli_say(cli, "compared with an earlier checkpoint, of %llu entries\n",
                       (unsigned long long)check->since.size);
     }
 }

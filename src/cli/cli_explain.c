@@ -119,7 +119,7 @@ static const struct {
 } shown[] = {
     {"method", "method"},         {"signer", "who asked"},  {"spki", "with the key"},
     {"scope", "scope"},           {"op_name", "operation"}, {"resources", "resource"},
-    {"resource_uri", "resource"}, {"data_uuid", "data"},    {"rule_id", "nearest rule"},
+    {"resource_uri", "resource"}, {"data_uuid", "data"},    {"rule_id", "rule"},
     {"rule", "its text"},         {"clause", "failed at"},  {"where", "where"},
     {"expected", "expected"},     {"got", "got"},           {"reason", "reason"},
     {"repeated", "repeated"},
@@ -147,6 +147,13 @@ static capsa_result show_member(struct capsa_cli *cli, const char *label,
         CAPSA_TRY(show_line(cli, label, write_resource, capsa_json_at(value, i)));
     }
     return CAPSA_OK;
+}
+
+/* No rule let a refused request pass; the one that is named came nearest. */
+static const char *label_of(size_t index, unsigned type)
+{
+    bool nearest = type == CAPSA_AUDIT_DENIAL && capsa_streq(shown[index].member, "rule_id");
+    return nearest ? "nearest rule" : shown[index].label;
 }
 
 static const char *what_of(unsigned type)
@@ -178,7 +185,7 @@ static capsa_result show_entry(struct capsa_cli *cli, const struct capsa_audit_o
     for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
         const struct capsa_json *value = capsa_json_get(entry->details, shown[i].member);
         if (says_something(value)) {
-            CAPSA_TRY(show_member(cli, shown[i].label, value));
+            CAPSA_TRY(show_member(cli, label_of(i, entry->leaf.type), value));
         }
     }
     capsa_cli_say(cli, "%-13s entry %llu of the manager's log; its proof and its details hold\n",

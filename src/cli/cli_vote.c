@@ -12,7 +12,6 @@
 #include "cli/cli_print.h"
 #include "client/client_vote.h"
 #include "codec/protobuf.h"
-#include "codec/text.h"
 #include "codec/yaml.h"
 
 static capsa_result write_yaml(struct capsa_cli *cli, const struct capsa_json *document)
@@ -104,21 +103,6 @@ static capsa_result read_duration(const struct capsa_cli *cli, int64_t *ret_seco
                CAPSA_VOTE_DAYS_MAX, text);
 }
 
-/* What the manager says must be about this party's key and this manager. */
-static capsa_result check_terms(const capsa_cli_link *link, const capsa_manager *manager,
-                                const Native__VoteTermsResponse *terms)
-{
-    uint8_t digest[CAPSA_SHA256];
-    CAPSA_TRY(capsa_cert_spki_digest(link->party.chain.certs[0], digest));
-    CAPSA_AUTO(capsa_buf) hex = capsa_buf_of(CAPSA_VOTE_HEX);
-    CAPSA_TRY(capsa_hex_write(capsa_bytes_of(digest, sizeof(digest)), &hex));
-    CAPSA_REQUIRE(capsa_streq(terms->manager, manager->id), UNAUTHENTIC,
-                  "the manager gives terms of another manager, %s", terms->manager);
-    CAPSA_REQUIRE(capsa_bytes_is(capsa_buf_bytes(&hex), terms->requester), UNAUTHENTIC,
-                  "the manager gives terms for another key than the one that asks");
-    return CAPSA_OK;
-}
-
 /* Ask the manager for what the request is bound to, and put it into the terms. */
 static capsa_result bind_terms(struct capsa_cli *cli, int64_t seconds, struct capsa_json *terms)
 {
@@ -135,7 +119,6 @@ static capsa_result bind_terms(struct capsa_cli *cli, int64_t seconds, struct ca
         (const Native__VoteTermsResponse *)(const void *)message;
     const capsa_manager *manager;
     CAPSA_TRY(capsa_client_identity(link.client, &manager));
-    CAPSA_TRY(check_terms(&link, manager, given));
     const struct capsa_vote_bond bond = {
         .manager = given->manager,
         .resource = given->resource,
@@ -143,6 +126,7 @@ static capsa_result bind_terms(struct capsa_cli *cli, int64_t seconds, struct ca
         .nonce = given->nonce,
         .expires = capsa_now(&capsa_clock_system) + seconds,
     };
+    CAPSA_TRY(capsa_vote_bond_check(&bond, manager->id, link.party.chain.certs[0]));
     return capsa_vote_terms_bind(terms, &bond);
 }
 

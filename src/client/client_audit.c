@@ -155,6 +155,17 @@ CAPSA_RESULT capsa_client_checkpoint(struct capsa_client *client, capsa_buf *not
     return capsa_client_log_take(client, response->checkpoint, least, ret_checkpoint);
 }
 
+CAPSA_RESULT capsa_client_checkpoint_signed(struct capsa_client *client, capsa_buf *note,
+                                            struct capsa_checkpoint *ret_checkpoint)
+{
+    CAPSA_TRY(need_native(client));
+    CAPSA_AUTO_MESSAGE message = NULL;
+    const Native__AuditLogResponse *response;
+    CAPSA_TRY(ask_log(client, 0, 1, &message, &response));
+    CAPSA_TRY(capsa_buf_str(note, response->checkpoint));
+    return capsa_client_log_open(client, response->checkpoint, ret_checkpoint);
+}
+
 CAPSA_RESULT capsa_client_audit_leaves(struct capsa_client *client, uint64_t start, uint64_t end,
                                        capsa_audit_leaf_each each, void *context,
                                        uint64_t *ret_next)

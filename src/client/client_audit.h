@@ -44,6 +44,11 @@ CAPSA_RESULT capsa_client_audit_page(struct capsa_client *client, struct capsa_a
 CAPSA_RESULT capsa_client_checkpoint(struct capsa_client *client, capsa_buf *note,
                                      struct capsa_checkpoint *ret_checkpoint);
 
+/* The same, but that it is only signed: not compared with what is known, and not kept. For
+ * verifiers, which compare by themselves and say better what is wrong. */
+CAPSA_RESULT capsa_client_checkpoint_signed(struct capsa_client *client, capsa_buf *note,
+                                            struct capsa_checkpoint *ret_checkpoint);
+
 typedef CAPSA_RESULT (*capsa_audit_leaf_each)(void *context, uint64_t index, capsa_bytes leaf);
 /* The leaves from `start` on, at least one and never `end` or behind it; *ret_next is the one that
  * follows. They are what the manager sent: whether they are its log, a verifier tells

@@ -80,7 +80,10 @@ CAPSA_RESULT capsa_client_contact(struct capsa_client *client);
 
 /* The newest checkpoint that is known before a call; its size is what the log cannot be below. */
 CAPSA_RESULT capsa_client_log_begin(struct capsa_client *client, uint64_t *ret_size);
-/* A checkpoint that came with an answer: signed, of a log of at least `least` entries, and of the
+/* A checkpoint that came with an answer: signed by the manager, and no more. */
+CAPSA_RESULT capsa_client_log_open(const struct capsa_client *client, const char *note,
+                                   struct capsa_checkpoint *ret_checkpoint);
+/* The same, and of a log of at least `least` entries, and of the
  * same log as the newest one kept; then it is kept if it is newer. */
 CAPSA_RESULT capsa_client_log_take(struct capsa_client *client, const char *note, uint64_t least,
                                    struct capsa_checkpoint *ret_checkpoint);

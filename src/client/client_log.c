@@ -22,6 +22,14 @@ static capsa_result open_note(const struct capsa_client *client, capsa_bytes not
                                  ret_checkpoint);
 }
 
+CAPSA_RESULT capsa_client_log_open(const struct capsa_client *client, const char *note,
+                                   struct capsa_checkpoint *ret_checkpoint)
+{
+    CAPSA_TRY_AT(open_note(client, capsa_bytes_str(note), ret_checkpoint),
+                 "the checkpoint in the manager's answer");
+    return CAPSA_OK;
+}
+
 static capsa_result open_kept(const struct capsa_client *client, capsa_bytes note,
                               struct capsa_checkpoint *ret_checkpoint)
 {
@@ -157,6 +165,10 @@ static capsa_result remember_once(struct capsa_client *client, capsa_bytes note,
             return CAPSA_OK;
         }
     }
+    if (old.len == 0 && client->options.introduces) {
+        *ret_done = true; /* a look leaves nothing behind */
+        return CAPSA_OK;
+    }
     return capsa_memory_advance(client->options.memory, client->manager.id, capsa_buf_bytes(&old),
                                 note, ret_done);
 }
@@ -177,7 +189,7 @@ CAPSA_RESULT capsa_client_log_take(struct capsa_client *client, const char *note
 {
     struct capsa_checkpoint checkpoint;
     capsa_bytes bytes = capsa_bytes_str(note);
-    CAPSA_TRY_AT(open_note(client, bytes, &checkpoint), "the checkpoint in the manager's answer");
+    CAPSA_TRY(capsa_client_log_open(client, note, &checkpoint));
     CAPSA_REQUIRE(checkpoint.size >= least, TAMPERED,
                   "the manager's log has %llu entries, and it had %llu: %s",
                   (unsigned long long)checkpoint.size, (unsigned long long)least, put_back);
@@ -194,8 +206,7 @@ CAPSA_RESULT capsa_client_log_compare(struct capsa_client *client, const char *n
                                       struct capsa_checkpoint *ret_checkpoint)
 {
     struct capsa_checkpoint checkpoint;
-    CAPSA_TRY_AT(open_note(client, capsa_bytes_str(note), &checkpoint),
-                 "the checkpoint in the manager's answer");
+    CAPSA_TRY(capsa_client_log_open(client, note, &checkpoint));
     CAPSA_TRY(same_checkpoint(&checkpoint, with) ? CAPSA_OK
                                                  : check_either(client, &checkpoint, with));
     *ret_checkpoint = checkpoint;

@@ -105,9 +105,23 @@ static capsa_result check_bond(const struct capsa_vote_bond *bond)
     return capsa_text_check("resource", bond->resource);
 }
 
+CAPSA_RESULT capsa_vote_bond_check(const struct capsa_vote_bond *bond, const char *manager_id,
+                                   const struct capsa_cert *requester)
+{
+    uint8_t digest[CAPSA_SHA256];
+    CAPSA_TRY(capsa_cert_spki_digest(requester, digest));
+    CAPSA_AUTO(capsa_buf) hex = capsa_buf_of(CAPSA_VOTE_HEX);
+    CAPSA_TRY(capsa_hex_write(capsa_bytes_of(digest, sizeof(digest)), &hex));
+    CAPSA_REQUIRE(capsa_streq(bond->manager, manager_id), UNAUTHENTIC,
+                  "the manager gives terms of another manager, %s", bond->manager);
+    CAPSA_REQUIRE(capsa_bytes_is(capsa_buf_bytes(&hex), bond->requester), UNAUTHENTIC,
+                  "the manager gives terms for another key than the one that asks");
+    return CAPSA_OK;
+}
+
 CAPSA_RESULT capsa_vote_terms_bind(struct capsa_json *terms, const struct capsa_vote_bond *bond)
 {
-    CAPSA_TRY_AT(check_bond(bond), "the terms of a vote");
+    CAPSA_TRY_AT(check_bond(bond), "the terms of a request for votes");
     char expires[CAPSA_TIME_TEXT];
     capsa_time_text(bond->expires, expires);
     CAPSA_AUTO_FREE(capsa_json) member = capsa_json_new_object();

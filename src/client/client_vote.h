@@ -45,6 +45,9 @@ struct capsa_vote_bond {
     const char *nonce;     /* 32 hex digits */
     capsa_time expires;
 };
+/* What a manager gave is about that manager and the key of that certificate: else UNAUTHENTIC. */
+CAPSA_RESULT capsa_vote_bond_check(const struct capsa_vote_bond *bond, const char *manager_id,
+                                   const struct capsa_cert *requester);
 CAPSA_RESULT capsa_vote_terms_bind(struct capsa_json *terms, const struct capsa_vote_bond *bond);
 
 /* What a checked document says. Owns its strings. Start from {0}. */

@@ -76,6 +76,9 @@ enum fake_lie {
     FAKE_NEXT_NEGATIVE,
     FAKE_PAGE_CHECKPOINT_OF_ANOTHER,
     FAKE_LEAVES_NONE,
+    /* votes */
+    FAKE_TERMS_OF_ANOTHER_MANAGER,
+    FAKE_TERMS_FOR_ANOTHER_KEY,
 };
 
 struct fake_entry {
@@ -89,10 +92,12 @@ struct fake_manager {
     struct capsa_client_transport transport; /* first: the fake is found by it */
     enum fake_lie lie;
     bool denies;
+    bool p256_first;
     const char *mode;
     struct capsa_private_key *announce, *audit, *stranger; /* Ed25519 */
     struct capsa_private_key *native;                      /* X25519 or P-256 */
-    struct capsa_private_key *rsa;                         /* borrowed */
+    struct capsa_private_key *p256; /* or NULL: listed as well, and none that it answers with */
+    struct capsa_private_key *rsa;  /* borrowed */
     capsa_buf genesis;
     char id[CAPSA_MANAGER_ID];
     char *cert; /* PEM */
@@ -182,19 +187,29 @@ static inline void fake_write_info(struct fake_manager *fake, capsa_buf *info)
     struct fake_key native;
     fake_list_key(fake, fake->rsa, rsa_alg, &rsa);
     fake_list_key(fake, fake->native, native_alg, &native);
+    struct fake_key p256 = {.spki = capsa_buf_of(0)};
+    if (fake->p256 != NULL) {
+        fake_list_key(fake, fake->p256, native_alg, &p256);
+    }
     if (fake->lie == FAKE_KID_OF_ANOTHER) {
         native.message.kid = rsa.kid;
     }
-    Native__ManagerInfo__EnvelopeKey *keys[] = {&rsa.message, &native.message};
+    Native__ManagerInfo__EnvelopeKey *keys[] = {&rsa.message, &native.message, &p256.message};
+    if (fake->p256_first) {
+        keys[1] = &p256.message;
+        keys[2] = &native.message;
+    }
     Native__ManagerInfo message = NATIVE__MANAGER_INFO__INIT;
     message.genesis = fake_data(fake->genesis.data, fake->genesis.len);
     message.keys = fake->lie == FAKE_CERT_KEY_NOT_LISTED ? keys + 1 : keys;
-    message.n_keys = fake->lie == FAKE_CERT_KEY_NOT_LISTED || fake->lie == FAKE_ONLY_RSA ? 1 : 2;
+    bool one = fake->lie == FAKE_CERT_KEY_NOT_LISTED || fake->lie == FAKE_ONLY_RSA;
+    message.n_keys = one ? 1 : fake->p256 == NULL ? 2 : 3;
     message.anchor = anchor;
     message.issued_at = FAKE_NOW;
     assert_ok(capsa_protobuf_write(&message.base, info));
     capsa_buf_drop(&rsa.spki);
     capsa_buf_drop(&native.spki);
+    capsa_buf_drop(&p256.spki);
 }
 
 static inline void fake_write_extension(struct fake_manager *fake, capsa_buf *extension)
@@ -622,10 +637,35 @@ static inline void fake_list(struct fake_manager *fake, struct fake_answer *answ
     capsa_dealloc(listed);
 }
 
+/* ---- votes ----------------------------------------------------------------------------------- */
+
+static inline void fake_vote_terms(struct fake_manager *fake, const struct capsa_cert *signer,
+                                   struct fake_answer *answer)
+{
+    static char nonce[] = "00112233445566778899aabbccddeeff";
+    static char resource[] = "token-of-it";
+    uint8_t digest[CAPSA_SHA256];
+    assert_ok(capsa_cert_spki_digest(signer, digest));
+    digest[0] ^= fake->lie == FAKE_TERMS_FOR_ANOTHER_KEY;
+    CAPSA_AUTO(capsa_buf) hex = capsa_buf_of(100);
+    assert_ok(capsa_hex_write(capsa_bytes_of(digest, sizeof(digest)), &hex));
+    const char *text;
+    assert_ok(capsa_buf_cstr(&hex, &text));
+    char id[CAPSA_MANAGER_ID];
+    memcpy(id, fake->id, sizeof(id));
+    id[0] = fake->lie != FAKE_TERMS_OF_ANOTHER_MANAGER ? id[0] : id[0] == 'a' ? 'b' : 'a';
+    Native__VoteTermsResponse response = NATIVE__VOTE_TERMS_RESPONSE__INIT;
+    response.manager = id;
+    response.resource = resource;
+    response.requester = (char *)hex.data;
+    response.nonce = nonce;
+    assert_ok(capsa_protojson_write(&response.base, CAPSA_PROTOJSON_ALL, &answer->body));
+}
+
 /* ---- answering ------------------------------------------------------------------------------- */
 
 static inline void fake_do(struct fake_manager *fake, const char *method,
-                           struct fake_answer *answer)
+                           const struct capsa_cert *signer, struct fake_answer *answer)
 {
     answer->message = (Native__Answer)NATIVE__ANSWER__INIT;
     answer->proof = (Native__InclusionProof)NATIVE__INCLUSION_PROOF__INIT;
@@ -637,6 +677,9 @@ static inline void fake_do(struct fake_manager *fake, const char *method,
     }
     if (capsa_streq(method, "ListAudit")) {
         fake_list(fake, answer);
+    }
+    if (capsa_streq(method, "GetVoteTerms")) {
+        fake_vote_terms(fake, signer, answer);
     }
     fake_note(fake, fake_size(fake), &answer->note);
     const char *text;
@@ -671,7 +714,7 @@ static inline capsa_result fake_answer_call(struct fake_manager *fake, const cha
                                             const struct fake_call *call, capsa_buf *ret_answer)
 {
     CAPSA_AUTO(fake_answer) answer = {.proof = NATIVE__INCLUSION_PROOF__INIT};
-    fake_do(fake, method, &answer);
+    fake_do(fake, method, call->jws.x5c.certs[0], &answer);
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(MIB(2));
     CAPSA_TRY(capsa_protojson_write(&answer.message.base, CAPSA_PROTOJSON_ALL, &text));
     CAPSA_AUTO(capsa_jwe_out) sealed = {.iv = NULL};
@@ -769,6 +812,7 @@ static inline void fake_free(struct fake_manager *fake)
     capsa_private_key_free(fake->audit);
     capsa_private_key_free(fake->stranger);
     capsa_private_key_free(fake->native);
+    capsa_private_key_free(fake->p256);
     capsa_buf_drop(&fake->genesis);
     capsa_buf_drop(&fake->last_response);
     capsa_dealloc(fake->cert);

@@ -6,6 +6,7 @@
 #include "fake_manager.h"
 
 #include "client/client_audit.h"
+#include "client/client_vote.h"
 
 /* ---- scene ----------------------------------------------------------------------------------- */
 
@@ -180,6 +181,22 @@ static void p256_serves_where_there_is_no_x25519(void **state)
     CAPSA_AUTO_FREE(capsa_client) client = connect_to(scene, fake);
     CAPSA_AUTO_MESSAGE answer = NULL;
     assert_ok(get_keys(client, NULL, &answer));
+    fake_free(fake);
+}
+
+static void x25519_is_chosen_wherever_it_stands(void **state)
+{
+    const struct scene *scene = *state;
+    struct fake_manager *fake = fake_new(scene->rsa, "simulation");
+    assert_ok(capsa_private_key_new_p256(&fake->p256));
+    for (int first = 0; first < 2; first++) {
+        fake->p256_first = first == 1;
+        fake_announce(fake);
+        CAPSA_AUTO_FREE(capsa_client) client = connect_to(scene, fake);
+        CAPSA_AUTO_MESSAGE answer = NULL;
+        assert_ok(get_keys(client, NULL, &answer));
+        assert_int_equal(fake->calls, 1 + first);
+    }
     fake_free(fake);
 }
 
@@ -529,6 +546,35 @@ static void the_whole_log_is_fetched_in_pieces_and_no_further_than_wanted(void *
     fake_free(fake);
 }
 
+/* ---- votes ----------------------------------------------------------------------------------- */
+
+static capsa_result get_terms(const struct scene *scene, const struct fake_manager *fake)
+{
+    CAPSA_AUTO_FREE(capsa_client) client = connect_to(scene, fake);
+    Native__VoteTermsRequest request = NATIVE__VOTE_TERMS_REQUEST__INIT;
+    CAPSA_AUTO_MESSAGE message = NULL;
+    CAPSA_TRY(capsa_client_call(client, CAPSA_CLIENT_GET_VOTE_TERMS, &request.base, &message));
+    const Native__VoteTermsResponse *given =
+        (const Native__VoteTermsResponse *)(const void *)message;
+    const struct capsa_vote_bond bond = {given->manager, given->resource, given->requester,
+                                         given->nonce, FAKE_NOW};
+    const capsa_manager *manager;
+    CAPSA_TRY(capsa_client_identity(client, &manager));
+    return capsa_vote_bond_check(&bond, manager->id, scene->party.chain.certs[0]);
+}
+
+static void terms_of_votes_are_this_managers_and_for_this_key(void **state)
+{
+    const struct scene *scene = *state;
+    struct fake_manager *fake = fake_new(scene->rsa, "simulation");
+    assert_ok(get_terms(scene, fake));
+    fake->lie = FAKE_TERMS_OF_ANOTHER_MANAGER;
+    assert_fails(get_terms(scene, fake), UNAUTHENTIC);
+    fake->lie = FAKE_TERMS_FOR_ANOTHER_KEY;
+    assert_fails(get_terms(scene, fake), UNAUTHENTIC);
+    fake_free(fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -538,6 +584,7 @@ int main(void)
         cmocka_unit_test(a_version_is_asked_of_policies_only),
         cmocka_unit_test(native_methods_are_none_of_the_originals),
         cmocka_unit_test(p256_serves_where_there_is_no_x25519),
+        cmocka_unit_test(x25519_is_chosen_wherever_it_stands),
         cmocka_unit_test(new_keys_of_the_manager_are_fetched_once),
         cmocka_unit_test(keys_that_end_while_the_client_lives_are_fetched_anew),
         cmocka_unit_test(a_manager_that_becomes_another_is_refused),
@@ -551,6 +598,7 @@ int main(void)
         cmocka_unit_test(one_decision_is_found_by_its_id),
         cmocka_unit_test(lies_in_lists_are_seen),
         cmocka_unit_test(an_entry_of_another_decision_than_asked_for_is_refused),
+        cmocka_unit_test(terms_of_votes_are_this_managers_and_for_this_key),
         cmocka_unit_test(the_whole_log_is_fetched_in_pieces_and_no_further_than_wanted),
     };
     return cmocka_run_group_tests(tests, scene_open, scene_close);
