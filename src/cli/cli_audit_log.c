@@ -322,8 +322,7 @@ static void say_verdict(struct capsa_cli *cli, const log_check *check)
                       verdict->checkpoints == 1 ? "" : "s", (unsigned long long)verdict->last.size,
                       check->id);
     } else {
-        capsa_cli_say(cli, "%s: entry %llu: %s\n", capsa_audit_fault_name(verdict->fault),
-                      (unsigned long long)verdict->index, verdict->text);
+        capsa_cli_say(cli, "%s\n", verdict->text);
     }
     if (check->since.size > 0) {
         capsa_cli_say(cli, "compared with an earlier checkpoint, of %llu entries\n",

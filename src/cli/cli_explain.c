@@ -117,12 +117,14 @@ static const struct {
     const char *member;
     const char *label;
 } shown[] = {
-    {"method", "method"},         {"signer", "who asked"},  {"spki", "with the key"},
-    {"scope", "scope"},           {"op_name", "operation"}, {"resources", "resource"},
-    {"resource_uri", "resource"}, {"data_uuid", "data"},    {"rule_id", "rule"},
-    {"rule", "its text"},         {"clause", "failed at"},  {"where", "where"},
-    {"expected", "expected"},     {"got", "got"},           {"reason", "reason"},
-    {"repeated", "repeated"},
+    {"method", "method"},      {"signer", "who asked"},
+    {"spki", "with the key"},  {"initiator", "started by"},
+    {"scope", "scope"},        {"op_name", "operation"},
+    {"resources", "resource"}, {"resource_uri", "resource"},
+    {"data_uuid", "data"},     {"rule_id", "rule"},
+    {"clause", "failed at"},   {"where", "where"},
+    {"expected", "expected"},  {"got", "got"},
+    {"reason", "reason"},      {"repeated", "repeated"}, /* times, coalesced */
 };
 
 static capsa_result show_line(struct capsa_cli *cli, const char *label,
@@ -147,6 +149,36 @@ static capsa_result show_member(struct capsa_cli *cli, const char *label,
         CAPSA_TRY(show_line(cli, label, write_resource, capsa_json_at(value, i)));
     }
     return CAPSA_OK;
+}
+
+/* " 2 of operation 1 of rule 1": which constraint it was, as far as the details count them. */
+static capsa_result write_place(const struct capsa_json *details, capsa_buf *text)
+{
+    static const struct {
+        const char *member;
+        const char *clause; /* NULL: of each */
+        const char *before;
+    } places[] = {
+        {"constraint", "op constraint", ""},
+        {"constraint", "global constraint", ""},
+        {"entry", "op constraint", "of operation "},
+        {"rule", NULL, "of rule "},
+    };
+    const char *clause = capsa_json_string(capsa_json_get(details, "clause"));
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        int64_t number = capsa_json_int(capsa_json_get(details, places[i].member));
+        if (number > 0 && (places[i].clause == NULL || capsa_streq(clause, places[i].clause))) {
+            CAPSA_TRY(capsa_buf_format(text, " %s%lld", places[i].before, (long long)number));
+        }
+    }
+    return CAPSA_OK;
+}
+
+static capsa_result write_clause(const struct capsa_json *details, capsa_buf *text)
+{
+    const struct capsa_json *clause = capsa_json_get(details, "clause");
+    CAPSA_TRY(write_value(clause, text));
+    return capsa_json_string(clause) == NULL ? CAPSA_OK : write_place(details, text);
 }
 
 /* No rule let a refused request pass; the one that is named came nearest. */
@@ -174,6 +206,13 @@ static const char *what_of(unsigned type)
     return "of a kind that is not known here";
 }
 
+static bool signs_for_himself(const struct capsa_json *details)
+{
+    const char *signer = capsa_json_string(capsa_json_get(details, "signer"));
+    const char *initiator = capsa_json_string(capsa_json_get(details, "initiator"));
+    return signer != NULL && initiator != NULL && capsa_streq(signer, initiator);
+}
+
 static capsa_result show_entry(struct capsa_cli *cli, const struct capsa_audit_own *entry)
 {
     char time[CAPSA_TIME_TEXT];
@@ -184,8 +223,14 @@ static capsa_result show_entry(struct capsa_cli *cli, const struct capsa_audit_o
                   capsa_audit_type_name(entry->leaf.type), what_of(entry->leaf.type));
     for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
         const struct capsa_json *value = capsa_json_get(entry->details, shown[i].member);
+        if (capsa_streq(shown[i].member, "initiator") && signs_for_himself(entry->details)) {
+            continue;
+        }
         if (says_something(value)) {
-            CAPSA_TRY(show_member(cli, label_of(i, entry->leaf.type), value));
+            const char *label = label_of(i, entry->leaf.type);
+            CAPSA_TRY(capsa_streq(shown[i].member, "clause")
+                          ? show_line(cli, label, write_clause, entry->details)
+                          : show_member(cli, label, value));
         }
     }
     capsa_cli_say(cli, "%-13s entry %llu of the manager's log; its proof and its details hold\n",

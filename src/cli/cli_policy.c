@@ -85,7 +85,14 @@ static capsa_result policy_value(const Cm__Policy *policy, struct capsa_json **r
 {
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_LIMIT_json_bytes);
     CAPSA_TRY(capsa_protojson_write(&policy->base, CAPSA_PROTOJSON_MINIMAL, &text));
-    return capsa_json_parse(capsa_buf_bytes(&text), ret_value);
+    CAPSA_AUTO_FREE(capsa_json) value = NULL;
+    CAPSA_TRY(capsa_json_parse(capsa_buf_bytes(&text), &value));
+    if (policy->version > 0) { /* a number, and not the text that protobuf makes of a long one */
+        CAPSA_TRY(capsa_json_set(value, "version", capsa_json_new_int(policy->version)));
+    }
+    *ret_value = value;
+    value = NULL;
+    return CAPSA_OK;
 }
 
 /* Such that it can be put back as it is, also with -o json. */
