@@ -413,8 +413,7 @@ CAPSA_RESULT audit_settle(void *context, const struct capsa_group *group, bool c
         adopt(log);
     }
     group_clear(log);
-    if (has_grown) {
-        CAPSA_TRY_AT(audit_anchor_follow(log), "committed, but");
-    }
+    capsa_result followed = has_grown ? audit_anchor_follow(log) : CAPSA_OK;
+    CAPSA_REQUIRE(!capsa_failed(followed), STORE, "committed, but %s", capsa_text_of(followed));
     return CAPSA_OK;
 }
