@@ -20,7 +20,7 @@
 #define SCENE_START  1800000000
 
 struct scene {
-    char dir[64], path[96], location[128], root[96], anchor_path[96], anchor_location[128];
+    char dir[64], path[96], location[160], root[96], anchor_path[96], anchor_location[128];
     struct capsa_clock clock;
     struct capsa_private_key *key;
     uint8_t raw[CAPSA_ED25519_PUBLIC];
