@@ -186,7 +186,8 @@ static capsa_result append_all(struct capsa_audit_log *log, const struct capsa_g
     memcpy(checkpoint.origin, log->options.origin, sizeof(checkpoint.origin));
     capsa_tree_root(&log->next.tree, checkpoint.root);
     capsa_buf_clear(&log->next.note);
-    return capsa_checkpoint_sign(&checkpoint, log->options.audit_key, &log->next.note);
+    return capsa_checkpoint_sign_as(&checkpoint, log->options.audit_key, log->public_key,
+                                    &log->next.note);
 }
 
 /* ---- Changes --------------------------------------------------------------------------------- */
