@@ -94,6 +94,7 @@ struct capsa_cli {
     struct capsa_json *config; /* cli_config.h; NULL: none was read */
     const char *config_path;
     bool refused; /* the failure is the manager's answer */
+    bool warned;  /* capsa_cli_warn_open has spoken */
     int exit;     /* of a success; 0 but for verbs whose answer is a status */
 };
 
