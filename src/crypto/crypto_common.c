@@ -23,7 +23,6 @@ static void look_up(void)
         .aes128_gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL),
         .aes192_gcm = EVP_CIPHER_fetch(NULL, "AES-192-GCM", NULL),
         .aes256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL),
-        .hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL),
     };
     ERR_clear_error();
 }

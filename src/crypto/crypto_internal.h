@@ -8,7 +8,6 @@
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
 #include <openssl/x509.h>
 
 #include "crypto/crypto.h"
@@ -21,7 +20,6 @@
 struct crypto_algorithms {
     EVP_MD *sha1, *sha256, *sha384, *sha512;
     EVP_CIPHER *aes128_gcm, *aes192_gcm, *aes256_gcm;
-    EVP_KDF *hkdf;
 };
 const struct crypto_algorithms *capsa_crypto_algorithms(void);
 
@@ -63,7 +61,6 @@ capsa_result capsa_crypto_failed(const char *file, int line, const char *what);
 
 CRYPTO_DEFINE_AUTO(BIO)
 CRYPTO_DEFINE_AUTO(EVP_CIPHER_CTX)
-CRYPTO_DEFINE_AUTO(EVP_KDF_CTX)
 CRYPTO_DEFINE_AUTO(EVP_MD_CTX)
 CRYPTO_DEFINE_AUTO(EVP_PKEY)
 CRYPTO_DEFINE_AUTO(EVP_PKEY_CTX)
