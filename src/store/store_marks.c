@@ -2,7 +2,7 @@
  *
  * The table of marks (store_marks.h). A name's first byte chooses the piece, the next eight its
  * home there: home = number * capacity / 2^64, so that a capacity need not be a power of two and
- * growing by an eighth copies entries almost in their order. Linear probing; an entry that is taken
+ * growing by a quarter copies entries almost in their order. Linear probing; an entry that is taken
  * out is filled from behind it, so that no graves are left.
  */
 #include "store/store_marks.h"
@@ -66,11 +66,11 @@ static void write_entry(struct capsa_marks_piece *piece, const struct capsa_mark
 
 static bool has_room(const struct capsa_marks_piece *piece, size_t more)
 {
-    return piece->count + piece->reserved + more <= piece->capacity / 16 * 13 &&
+    return piece->count + piece->reserved + more <= piece->capacity * 13 / 16 &&
            piece->capacity > 0;
 }
 
-/* An eighth more, until there is room for `more` entries. */
+/* A quarter more, until there is room for `more` entries. */
 static capsa_result make_room(struct capsa_marks_piece *piece, size_t more)
 {
     if (has_room(piece, more)) {
@@ -79,7 +79,7 @@ static capsa_result make_room(struct capsa_marks_piece *piece, size_t more)
     struct capsa_marks_piece grown = {.capacity = piece->capacity, .reserved = piece->reserved};
     grown.count = piece->count;
     do {
-        grown.capacity = grown.capacity == 0 ? FIRST_CAPACITY : grown.capacity * 9 / 8;
+        grown.capacity = grown.capacity == 0 ? FIRST_CAPACITY : grown.capacity * 5 / 4;
     } while (!has_room(&grown, more));
     grown.entries = capsa_alloc_array(grown.capacity, sizeof(*grown.entries));
     CAPSA_REQUIRE_MEMORY(grown.entries);
