@@ -186,7 +186,7 @@ bool failing_code_fits(enum failing_what what, enum capsa_code code)
 {
     static const enum capsa_code fitting[FAILING_KINDS][4] = {
         [FAILING_MEMORY] = {CAPSA_E_NOMEM},
-        [FAILING_LIBRARIES] = {CAPSA_E_NOMEM, CAPSA_E_INTERNAL},
+        [FAILING_LIBRARIES] = {CAPSA_E_NOMEM, CAPSA_E_INTERNAL, CAPSA_E_STORE},
         [FAILING_RANDOM] = {CAPSA_E_IO, CAPSA_E_INTERNAL},
         [FAILING_DISK] = {CAPSA_E_IO, CAPSA_E_STORE},
     };
