@@ -5,12 +5,7 @@
  * memory and one on disk. What was answered with success is there whole, what was refused is there
  * whole or not at all, a release that was answered stands, and the manager goes on working.
  */
-#include "failing.h"
-
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "../unit/keymanager_scene.h"
+#include "failing_scene.h"
 
 /* ---- One call of many fails ------------------------------------------------------------------ */
 
@@ -71,58 +66,10 @@ static void methods_wrap(struct house *house)
     }
 }
 
-/* ---- The house ------------------------------------------------------------------------------- */
-
-static char folder[64];
-static struct capsa_private_key *manager_key;
-static capsa_buf manager_key_pem, manager_cert_pem;
-
-static int scene_make(void **state)
-{
-    parties_make(state);
-    const struct capsa_cert_request request = {.not_before = NOW - 100, .not_after = NOW + 100000};
-    CAPSA_AUTO_FREE(capsa_cert) cert = NULL;
-    manager_key_pem = manager_cert_pem = capsa_buf_of(KIB(64));
-    assert_ok(capsa_private_key_new_rsa(2048, &manager_key));
-    assert_ok(capsa_cert_self_sign(manager_key, &request, &cert));
-    assert_ok(capsa_private_key_write(manager_key, &manager_key_pem));
-    assert_ok(capsa_cert_write_pem(cert, &manager_cert_pem));
-    (void)snprintf(folder, sizeof(folder), "/dev/shm/capsa-failing-XXXXXX");
-    if (mkdtemp(folder) == NULL) {
-        (void)snprintf(folder, sizeof(folder), "/tmp/capsa-failing-XXXXXX");
-        assert_non_null(mkdtemp(folder));
-    }
-    return 0;
-}
-
-static int scene_free(void **state)
-{
-    parties_free(state);
-    capsa_private_key_free(manager_key);
-    capsa_buf_drop(&manager_key_pem);
-    capsa_buf_drop(&manager_cert_pem);
-    test_remove_tree(folder);
-    return 0;
-}
-
-static void store_open(struct house *house, bool on_disk)
-{
-    char location[128], root[128];
-    (void)snprintf(location, sizeof(location), "sqlite:%s/data/x.db", folder);
-    (void)snprintf(root, sizeof(root), "%s/data/root.key", folder);
-    *house = (struct house){.store = NULL};
-    assert_ok(capsa_store_open_sealed(on_disk ? location : "memory:", on_disk ? root : NULL,
-                                      &house->store));
-}
-
 static void house_make(struct house *house, bool on_disk)
 {
     store_open(house, on_disk);
-    house_open_on(house, (struct capsa_keymanager_options){
-                             .injected_key = capsa_buf_bytes(&manager_key_pem),
-                             .injected_cert = capsa_buf_bytes(&manager_cert_pem),
-                         });
-    house_learn_cert(house);
+    manager_open(house);
     methods_wrap(house);
 }
 
@@ -460,10 +407,9 @@ static bool act_failing(const struct house *house, const struct act *act)
 
 static void each_fault(const struct house *house, const struct act *act)
 {
-    int last_how = failing_is_full() ? FAILING_EVER : FAILING_ONCE;
     for (int what = FAILING_MEMORY; what <= FAILING_DISK; what++) {
-        for (int how = FAILING_ONCE; how <= (what == FAILING_DISK ? FAILING_EVER : last_how);
-             how++) {
+        bool twice = what == FAILING_DISK || (what == FAILING_MEMORY && failing_is_full());
+        for (int how = FAILING_ONCE; how <= (twice ? FAILING_EVER : FAILING_ONCE); how++) {
             fault.what = (enum failing_what)what;
             fault.how = (enum failing_how)how;
             fault.nth = 0;
@@ -538,8 +484,7 @@ static void a_manager_that_could_not_start_starts_later_and_stays_itself(void **
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         bool done = false;
         for (size_t nth = 0; !done; nth += failing_is_full() ? 1 : 1 + nth) {
-            test_remove_tree(folder);
-            assert_int_equal(mkdir(folder, 0700), 0);
+            folder_empty();
             done = start_failing(kinds[i], FAILING_ONCE, nth);
         }
     }
@@ -549,7 +494,7 @@ static void a_manager_that_could_not_start_starts_later_and_stays_itself(void **
 int main(void)
 {
     failing_install();
-    failing_sample(8);
+    failing_sample(5);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_fails_an_answer_is_true_in_memory),
         cmocka_unit_test(whatever_fails_an_answer_is_true_on_disk),
