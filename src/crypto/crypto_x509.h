@@ -19,5 +19,3 @@ struct capsa_cert {
 
 /* One owner more of what nobody changes. Returns `cert`. */
 struct capsa_cert *capsa_crypto_cert_share(struct capsa_cert *cert);
-/* Appends the DER of exactly one PEM block, as capsa_cert_parse_pem takes it. */
-CAPSA_RESULT capsa_crypto_pem_open(capsa_bytes pem, capsa_buf *der);
