@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Checkpoints: signed notes (c2sp.org/signed-note) of one Ed25519 signature whose text is a tree head
- * (c2sp.org/tlog-checkpoint): origin, size, root. The origin is the manager id, and the key's name too.
- * Read strictly: one form only, what we would write ourselves. Pure.
+ * Checkpoints: signed notes (c2sp.org/signed-note) of one Ed25519 signature whose text is a tree
+ * head (c2sp.org/tlog-checkpoint): origin, size, root. The origin is the manager id, and the key's
+ * name too. Read strictly: one form only, what we would write ourselves. Pure.
  */
 #pragma once
 

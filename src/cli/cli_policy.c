@@ -8,6 +8,7 @@
 #include "cli/cli_nouns.h"
 #include "cli/cli_owned.h"
 #include "cli/cli_policy_file.h"
+#include "cli/cli_policy_table.h"
 #include "cli/cli_print.h"
 #include "codec/yaml.h"
 #include "policy/constraint.h"
@@ -264,6 +265,10 @@ static const struct capsa_cli_verb verbs[] = {
      "Say what is wrong with a policy (or several), or most likely not meant. Status 1 when it has "
      "errors.",
      1, 1, 0, NULL, run_lint},
+    {"test", "FILE...",
+     "Judge the cases of tables as a manager would, and compare with what they expect. Status 2 "
+     "when one fails.",
+     1, CAPSA_CLI_MANY, 0, NULL, capsa_cli_policy_test},
     {"eval", "[--] EXPR",
      "Evaluate a constraint: prints true, false, or error: and the reason; status 0, 2, 1.", 1, 1,
      CAPSA_CLI_LITERAL, eval_options, run_eval},

@@ -60,6 +60,8 @@ static const struct method {
     [CAPSA_CLIENT_CREATE_RESULT_DATA_KEY] = {SERVICE "CreateResultDataKey",
                                              &cm__create_result_data_key_request__descriptor, NULL,
                                              false},
+    [CAPSA_CLIENT_GET_TLS_ASSET] = {SERVICE "GetTlsAsset", &cm__get_tls_asset_request__descriptor,
+                                    &cm__get_tls_asset_response__descriptor, false},
 };
 
 const ProtobufCMessageDescriptor *capsa_client_shape(enum capsa_client_method method)

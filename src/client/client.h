@@ -58,6 +58,7 @@ enum capsa_client_method {
     CAPSA_CLIENT_DELETE_DATA_POLICY, /* Cm__DeleteDataPolicyRequest       - */
     CAPSA_CLIENT_DELETE_DATA_RULE,   /* Cm__DeleteDataRuleRequest         - */
     CAPSA_CLIENT_CREATE_RESULT_DATA_KEY, /* Cm__CreateResultDataKeyRequest - */
+    CAPSA_CLIENT_GET_TLS_ASSET, /* Cm__GetTlsAssetRequest            Cm__GetTlsAssetResponse */
 };
 
 /* The shape of a method's request: what capsa_protojson_decode makes one with. */

@@ -55,7 +55,7 @@ CAPSA_RESULT capsa_text_check(const char *name, const char *text)
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_text_show(const char *text, capsa_buf *ret_shown)
+static capsa_result show(const char *text, capsa_buf *ret_shown)
 {
     while (*text != '\0') {
         bool hides;
@@ -71,4 +71,14 @@ CAPSA_RESULT capsa_text_show(const char *text, capsa_buf *ret_shown)
         text += len;
     }
     return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_text_show(const char *text, capsa_buf *ret_shown)
+{
+    size_t before = ret_shown->len;
+    capsa_result result = show(text, ret_shown);
+    if (capsa_failed(result)) {
+        capsa_buf_cut(ret_shown, before);
+    }
+    return result;
 }

@@ -7,8 +7,6 @@
  */
 #include "crypto/crypto_x509.h"
 
-#include <openssl/err.h>
-
 #define SIGNATURE_BITS_MIN 112 /* SHA-1 and MD5 are below it */
 
 struct place {
@@ -91,9 +89,9 @@ static capsa_result check_issuer_may_sign(const struct capsa_cert *issuer, struc
 
 static capsa_result check_issuer_key(const struct capsa_public_key *key, size_t index)
 {
-    CAPSA_REQUIRE(key->kind != CAPSA_KEY_OTHER, UNAUTHENTIC,
+    CAPSA_REQUIRE(capsa_crypto_certifies(key->kind), UNAUTHENTIC,
                   "certificate %zu of the chain signs another one with a key that is neither RSA "
-                  "nor P-256 nor P-384",
+                  "nor P-256 nor P-384 nor SM2",
                   index);
     if (key->kind == CAPSA_KEY_RSA) {
         CAPSA_TRY_AT(capsa_crypto_rsa_check(key->pkey), "certificate %zu of the chain", index);
@@ -106,12 +104,12 @@ static capsa_result check_signature(const struct capsa_cert *cert, const struct 
 {
     int bits = 0;
     bool known = X509_get_signature_info(cert->x509, NULL, NULL, &bits, NULL) == 1;
-    ERR_clear_error();
+    CRYPTO_REQUIRE_MEMORY();
     CAPSA_REQUIRE(known && bits >= SIGNATURE_BITS_MIN, UNAUTHENTIC,
                   "certificate %zu of the chain is signed in a way that is too weak or not known",
                   index);
     int status = X509_verify(cert->x509, issuer->key->pkey);
-    ERR_clear_error();
+    CRYPTO_REQUIRE_MEMORY();
     CAPSA_REQUIRE(status == 1, UNAUTHENTIC,
                   "certificate %zu of the chain is not signed by certificate %zu", index,
                   index + 1);

@@ -1,61 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SHA-256, HMAC (RFC 2104), HKDF (RFC 5869).
+ * SHA-256, HMAC (RFC 2104), HKDF (RFC 5869), Concat KDF (RFC 7518 §4.6.2).
  */
+#define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_Init and its like, see below */
 #include "crypto/crypto_internal.h"
 
-#include <stdlib.h>
-
 #include <openssl/core_names.h>
-#include <openssl/err.h>
-#include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <openssl/sha.h>
 
 #define HKDF_MAX ((size_t)255 * CAPSA_SHA256)
 
-/* A digest fails only when libcrypto has no memory for its context. Its callers compare and look up
- * by digests; none of them could go on safely with bytes that are not one. */
-static void digest_must_hold(bool held)
-{
-    if (!held) {
-        abort();
-    }
-}
-
+/* Its callers compare and look up by digests; none of them could go on safely with bytes that are
+ * not one. So digests are made by the functions of libcrypto that allocate nothing and cannot fail,
+ * though it would rather have us use those that do. */
 void capsa_sha256(capsa_bytes bytes, uint8_t ret_digest[CAPSA_SHA256])
 {
-    static const uint8_t nothing;
-    digest_must_hold(EVP_Digest(bytes.len == 0 ? &nothing : bytes.data, bytes.len, ret_digest, NULL,
-                                capsa_crypto_algorithms()->sha256, NULL) == 1);
+    SHA256_CTX context;
+    (void)SHA256_Init(&context);
+    (void)SHA256_Update(&context, bytes.data, bytes.len);
+    (void)SHA256_Final(ret_digest, &context);
+    capsa_wipe(&context, sizeof(context));
 }
 
-static bool digest_part(EVP_MD_CTX *context, capsa_bytes part)
+static void digest_part(SHA256_CTX *context, capsa_bytes part)
 {
     const uint8_t len[4] = {(uint8_t)(part.len >> 24), (uint8_t)(part.len >> 16),
                             (uint8_t)(part.len >> 8), (uint8_t)part.len};
-    return part.len <= UINT32_MAX && EVP_DigestUpdate(context, len, sizeof(len)) == 1 &&
-           (part.len == 0 || EVP_DigestUpdate(context, part.data, part.len) == 1);
+    (void)SHA256_Update(context, len, sizeof(len));
+    (void)SHA256_Update(context, part.data, part.len);
 }
 
 void capsa_sha256_parts(const capsa_bytes *parts, size_t count, uint8_t ret_digest[CAPSA_SHA256])
 {
-    CRYPTO_AUTO(EVP_MD_CTX) context = EVP_MD_CTX_new();
-    bool held = context != NULL &&
-                EVP_DigestInit_ex2(context, capsa_crypto_algorithms()->sha256, NULL) == 1;
-    for (size_t i = 0; held && i < count; i++) {
-        held = digest_part(context, parts[i]);
+    SHA256_CTX context;
+    (void)SHA256_Init(&context);
+    for (size_t i = 0; i < count; i++) {
+        digest_part(&context, parts[i]);
     }
-    digest_must_hold(held && EVP_DigestFinal_ex(context, ret_digest, NULL) == 1);
+    (void)SHA256_Final(ret_digest, &context);
+    capsa_wipe(&context, sizeof(context));
+}
+
+/* RFC 2104: H(key ^ pad, text), the key filled with zeros up to a block. */
+static void hmac_half(const uint8_t key[SHA256_CBLOCK], uint8_t pad, capsa_bytes text,
+                      uint8_t ret_digest[CAPSA_SHA256])
+{
+    uint8_t block[SHA256_CBLOCK];
+    for (size_t i = 0; i < sizeof(block); i++) {
+        block[i] = key[i] ^ pad;
+    }
+    SHA256_CTX context;
+    (void)SHA256_Init(&context);
+    (void)SHA256_Update(&context, block, sizeof(block));
+    (void)SHA256_Update(&context, text.data, text.len);
+    (void)SHA256_Final(ret_digest, &context);
+    capsa_wipe(block, sizeof(block));
+    capsa_wipe(&context, sizeof(context));
 }
 
 void capsa_hmac_sha256(capsa_secret_bytes key, capsa_bytes bytes, uint8_t ret_mac[CAPSA_SHA256])
 {
-    static const uint8_t nothing;
-    digest_must_hold(key.len <= INT_MAX &&
-                     HMAC(capsa_crypto_algorithms()->sha256, key.len == 0 ? &nothing : key.data,
-                          (int)key.len, bytes.len == 0 ? &nothing : bytes.data, bytes.len, ret_mac,
-                          NULL) != NULL);
+    uint8_t block[SHA256_CBLOCK] = {0};
+    if (key.len > sizeof(block)) {
+        capsa_sha256(capsa_declassify(key, "HMAC's rule for long keys"), block);
+    } else if (key.len > 0) {
+        memcpy(block, key.data, key.len);
+    }
+    uint8_t inner[CAPSA_SHA256];
+    hmac_half(block, 0x36, bytes, inner);
+    hmac_half(block, 0x5c, capsa_bytes_of(inner, sizeof(inner)), ret_mac);
+    capsa_wipe(block, sizeof(block));
+    capsa_wipe(inner, sizeof(inner));
 }
 
 /* OpenSSL's parameters are not const, though only read. */
@@ -90,5 +107,29 @@ CAPSA_RESULT capsa_hkdf(capsa_secret_bytes key, capsa_bytes salt, capsa_bytes in
         capsa_wipe(ret_key, len);
         CRYPTO_REQUIRE(false, "derive a key");
     }
+    return CAPSA_OK;
+}
+
+/* One round gives 32 bytes; nobody needs more of it. */
+CAPSA_RESULT capsa_concat_kdf(capsa_secret_bytes secret, capsa_bytes algorithm, capsa_bytes party_u,
+                              capsa_bytes party_v, uint8_t *ret_key, size_t len)
+{
+    CAPSA_REQUIRE(len > 0 && len <= CAPSA_SHA256, USAGE, "a derived key of %zu bytes; 1 to %d", len,
+                  CAPSA_SHA256);
+    static const uint8_t round[] = {0, 0, 0, 1};
+    const uint8_t bits[] = {0, 0, (uint8_t)(len * 8 >> 8), (uint8_t)(len * 8)};
+    uint8_t digest[CAPSA_SHA256];
+    SHA256_CTX context;
+    (void)SHA256_Init(&context);
+    (void)SHA256_Update(&context, round, sizeof(round));
+    (void)SHA256_Update(&context, secret.data, secret.len);
+    digest_part(&context, algorithm);
+    digest_part(&context, party_u);
+    digest_part(&context, party_v);
+    (void)SHA256_Update(&context, bits, sizeof(bits));
+    (void)SHA256_Final(digest, &context);
+    capsa_wipe(&context, sizeof(context));
+    memcpy(ret_key, digest, len);
+    capsa_wipe(digest, sizeof(digest));
     return CAPSA_OK;
 }

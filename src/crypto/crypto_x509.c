@@ -9,7 +9,6 @@
 #include <limits.h>
 #include <time.h>
 
-#include <openssl/err.h>
 #include <openssl/pem.h>
 
 #include "base/alloc.h"
@@ -29,11 +28,35 @@ static capsa_result cert_key_of(X509 *x509, struct capsa_public_key **ret_key)
     unsigned char *spki = NULL;
     int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &spki);
     EVP_PKEY *pkey = X509_get0_pubkey(x509); /* NULL for types that OpenSSL does not know */
-    ERR_clear_error();
-    CAPSA_REQUIRE(len > 0, MALFORMED, "the certificate has no public key");
-    capsa_result made = capsa_crypto_public_key(pkey, capsa_bytes_of(spki, (size_t)len), ret_key);
+    capsa_result made = CAPSA_OK;
+    if (capsa_crypto_ran_out()) {
+        made = capsa_error_make(CAPSA_E_NOMEM, __FILE__, __LINE__, "out of memory");
+    } else if (len <= 0) {
+        made = capsa_error_make(CAPSA_E_MALFORMED, __FILE__, __LINE__,
+                                "the certificate has no public key");
+    } else {
+        made = capsa_crypto_public_key(pkey, capsa_bytes_of(spki, (size_t)len), ret_key);
+    }
     OPENSSL_free(spki);
     return made;
+}
+
+/* A signature by SM2 covers an id of the signer, which stands nowhere in the certificate. Set here,
+ * because later the certificate is shared. */
+static capsa_result set_sm2_id(X509 *x509)
+{
+    if (X509_get_signature_nid(x509) != NID_SM2_with_SM3) {
+        return CAPSA_OK;
+    }
+    ASN1_OCTET_STRING *id = ASN1_OCTET_STRING_new();
+    bool set = id != NULL && ASN1_OCTET_STRING_set(id, (const unsigned char *)CRYPTO_SM2_ID,
+                                                   (int)strlen(CRYPTO_SM2_ID)) == 1;
+    if (!set) {
+        ASN1_OCTET_STRING_free(id);
+    }
+    CAPSA_REQUIRE_MEMORY(set ? id : NULL);
+    X509_set0_distinguishing_id(x509, id);
+    return CAPSA_OK;
 }
 
 /* Takes over `taken`, also on failure. */
@@ -43,7 +66,7 @@ static capsa_result cert_of(X509 *taken, struct capsa_cert **ret_cert)
     /* Reads all extensions once and keeps what they say, so that later readers change nothing. */
     (void)X509_check_purpose(x509, -1, 0);
     bool sound = (X509_get_extension_flags(x509) & EXFLAG_INVALID) == 0;
-    ERR_clear_error();
+    CRYPTO_REQUIRE_MEMORY();
     CAPSA_REQUIRE(sound, MALFORMED,
                   "the certificate has extensions that contradict each other or "
                   "cannot be read");
@@ -52,9 +75,10 @@ static capsa_result cert_of(X509 *taken, struct capsa_cert **ret_cert)
     atomic_init(&cert->owners, 1);
     bool dated = time_of(X509_get0_notBefore(x509), &cert->not_before) &&
                  time_of(X509_get0_notAfter(x509), &cert->not_after);
-    ERR_clear_error();
+    CRYPTO_REQUIRE_MEMORY();
     CAPSA_REQUIRE(dated, MALFORMED, "the certificate's validity cannot be read");
     CAPSA_TRY(cert_key_of(x509, &cert->key));
+    CAPSA_TRY(set_sm2_id(x509));
     cert->x509 = x509;
     x509 = NULL;
     *ret_cert = cert;
@@ -69,7 +93,7 @@ CAPSA_RESULT capsa_cert_parse_der(capsa_bytes der, struct capsa_cert **ret_cert)
                   "a certificate of %zu bytes, at most %d", der.len, CAPSA_LIMIT_cert_pem);
     const unsigned char *at = der.data;
     CRYPTO_AUTO(X509) x509 = d2i_X509(NULL, &at, (long)der.len);
-    ERR_clear_error();
+    CRYPTO_REQUIRE_MEMORY();
     CAPSA_REQUIRE(x509 != NULL, MALFORMED, "not a DER certificate");
     CAPSA_REQUIRE(at == der.data + der.len, MALFORMED,
                   "%zu bytes behind the end of the certificate", (size_t)(der.data + der.len - at));
@@ -121,9 +145,10 @@ CAPSA_RESULT capsa_cert_parse_pem(capsa_bytes pem, struct capsa_cert **ret_cert)
     unsigned char *der = NULL;
     long len = 0;
     int status = PEM_read_bio(bio, &name, &header, &der, &len);
-    ERR_clear_error();
     OPENSSL_free(name);
     OPENSSL_free(header);
+    bool ran_out = capsa_crypto_ran_out();
+    CAPSA_REQUIRE(status == 1 || !ran_out, NOMEM, "out of memory");
     CAPSA_REQUIRE(status == 1 && len >= 0, MALFORMED,
                   "not a PEM certificate: its base64 cannot be read");
     capsa_result parsed = capsa_cert_parse_der(capsa_bytes_of(der, (size_t)len), ret_cert);
@@ -177,6 +202,35 @@ void capsa_cert_validity(const struct capsa_cert *cert, capsa_time *ret_not_befo
 {
     *ret_not_before = cert->not_before;
     *ret_not_after = cert->not_after;
+}
+
+bool capsa_crypto_certifies(enum capsa_key_kind kind)
+{
+    return kind == CAPSA_KEY_RSA || kind == CAPSA_KEY_P256 || kind == CAPSA_KEY_P384 ||
+           kind == CAPSA_KEY_SM2;
+}
+
+CAPSA_RESULT capsa_crypto_object(const char *oid, ASN1_OBJECT **ret_object)
+{
+    ASN1_OBJECT *object = OBJ_txt2obj(oid, 1); /* 1: dotted numbers alone */
+    CRYPTO_REQUIRE_MEMORY();
+    CAPSA_REQUIRE(object != NULL, USAGE, "not a dotted object number: %s", oid);
+    *ret_object = object;
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_cert_extension(const struct capsa_cert *cert, const char *oid,
+                                  capsa_buf *ret_content)
+{
+    CRYPTO_AUTO(ASN1_OBJECT) object = NULL;
+    CAPSA_TRY(capsa_crypto_object(oid, &object));
+    int at = X509_get_ext_by_OBJ(cert->x509, object, -1);
+    CAPSA_REQUIRE(at >= 0, NOT_FOUND, "the certificate has no extension %s", oid);
+    CAPSA_REQUIRE(X509_get_ext_by_OBJ(cert->x509, object, at) < 0, MALFORMED,
+                  "the certificate has the extension %s twice", oid);
+    const ASN1_OCTET_STRING *content = X509_EXTENSION_get_data(X509_get_ext(cert->x509, at));
+    return capsa_buf_append(ret_content, capsa_bytes_of(ASN1_STRING_get0_data(content),
+                                                        (size_t)ASN1_STRING_length(content)));
 }
 
 bool capsa_cert_same_key(const struct capsa_cert *a, const struct capsa_cert *b)

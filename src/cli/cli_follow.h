@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a verb needs that goes on until it is stopped: rounds with waits between them, which a
+ * signal ends at once, and commands of the user's to run when something has changed.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "cli/cli_verb.h"
+
+/* `round` again and again, `seconds` after the last one ended, until a signal; that is a success. A
+ * round that has begun is not broken off. */
+void capsa_cli_follow(struct capsa_cli *cli, int64_t seconds, void (*round)(void *context),
+                      void *context);
+
+/* Run it by the shell and wait for its end: IO unless that is status 0. A signal to us is handed on
+ * to it. */
+CAPSA_RESULT capsa_cli_command(struct capsa_cli *cli, const char *command);
