@@ -11,6 +11,7 @@ import base64
 import itertools
 import json
 import os
+import re
 import subprocess
 
 try:
@@ -290,14 +291,15 @@ class Answer:
         return self
 
     def is_refused(self, codes, *words):
-        """Refused with one of the codes; returns the message, which has all of the words."""
+        """Refused with one of the codes; returns the message, which has all of the words, without
+        the decision id behind it."""
         codes = codes if isinstance(codes, tuple) else (codes,)
         holds(self.code in codes, "the answer is %r, not one of the codes %s" % (self, codes))
         holds(self.body is None, "a refusal has a body")
         holds(self.message and "\n" not in self.message, "the message is %r" % self.message)
         for word in words:
             holds(word in self.message, "the message %r does not say %r" % (self.message, word))
-        return self.message
+        return re.sub(r" \(decision [0-9a-f]{32}\)$", "", self.message)
 
 
 # ---- The client -------------------------------------------------------------------------------

@@ -227,7 +227,7 @@ def recorded_requests_of_the_original_sdk_are_answered():
             (plain.status.code, plain.cert), (0, vector("cm.crt", "r")), "the injected certificate"
         )
         replay("RegisterCert").ok()
-        replay("RegisterCert").ok()
+        replay("RegisterCert").is_refused(EXISTS)
         replay("CreateDataKeys").ok()
         replay("CreateDataPolicy").ok()
         listed = replay("ListDataPolicy").ok()
