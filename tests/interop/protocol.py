@@ -44,7 +44,7 @@ PARTY_MEMBER = {
     "DeleteDataRule": "owner_party_id",
     "RegisterCert": "owner_party_id",
 }
-ENVELOPE_METHODS = list(PARTY_MEMBER) + ["GetDataKeys", "CreateResultDataKey"]
+ENVELOPE_METHODS = list(PARTY_MEMBER) + ["GetDataKeys", "CreateResultDataKey", "GetTlsAsset"]
 
 
 # ---- Messages ---------------------------------------------------------------------------------
@@ -453,6 +453,7 @@ class Client:
         initiator=None,
         cert=None,
         env=None,
+        method="GetDataKeys",
         **knobs
     ):
         """resources: {uri: columns} or a list of uris (column "id" each)."""
@@ -474,7 +475,17 @@ class Client:
             for resource in request["resources"]:
                 resource["attrs"] = ""
         body = {"cert": party.pem if cert is None else cert, "resource_request": request}
-        return self.ask("GetDataKeys", body, party, **knobs)
+        return self.ask(method, body, party, **knobs)
+
+    def get_asset(self, party, resources, **more):
+        """The same request for a TLS asset."""
+        return self.get_keys(party, resources, method="GetTlsAsset", **more)
+
+    def got_asset(self, party, resources, **more):
+        """(certificate, private key) of an answer that must be a success."""
+        asset = self.get_asset(party, resources, **more).ok().body["tls_asset"]
+        equal(set(asset), {"cert", "private_key"}, "members of the asset")
+        return asset["cert"], asset["private_key"]
 
     def got_keys(self, party, resources, **more):
         """{uri: key} of an answer that must be a success."""

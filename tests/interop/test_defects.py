@@ -578,13 +578,6 @@ def D24_refusals_say_what_is_wrong_and_nothing_of_the_inside():
 
 @suite.test
 def D25_what_is_not_there_is_refused_clearly():
-    import grpc
-
-    try:
-        client().method("GetTlsAsset")(client().build({}, alice()), timeout=60)
-        raise AssertionError("GetTlsAsset answered")
-    except grpc.RpcError as error:
-        equal(error.code().name, "UNIMPLEMENTED", "status")
     body = {"owner_party_id": alice().id, "certs": alice().pems, "scheme": "SM2"}
     client().ask("RegisterCert", body, alice(), x5c=None).is_refused(
         (UNSUPPORTED, MALFORMED), "SM2"

@@ -81,7 +81,6 @@ def grpc_code(call, *wanted):
 @suite.test
 def unknown_methods_are_unimplemented():
     for path in (
-        "GetTlsAsset",
         "NoSuchMethod",
         "getRaCert",
         "GetRaCert/",
