@@ -137,6 +137,38 @@ static void a_head_put_back_is_told(void **state)
     assert_tampered(scene_open(scene), "the head of the audit log was put back");
 }
 
+/* A copy of the store that went another way has the same root key: its rows open here. */
+static void a_tile_of_a_copy_is_told(void **state)
+{
+    struct scene *scene = *state;
+    char before[128], copy[160], sql[512];
+    CAPSA_AUTO(capsa_buf) hashes = capsa_buf_of(KIB(4));
+    CAPSA_AUTO(capsa_buf) note = capsa_buf_of(KIB(1));
+    CAPSA_AUTO(capsa_audit_kept) kept = {.index = 0};
+    (void)snprintf(copy, sizeof(copy), "%s.copy", scene->path);
+    scene_grow(scene, 100, 50);
+    scene_close(scene);
+    scene_save(scene, before);
+    assert_ok(scene_open(scene));
+    scene_grow(scene, 500, 50);
+    scene_close(scene);
+    scene_copy(scene->path, copy);
+    scene_put_back(scene, before);
+    assert_ok(scene_open(scene));
+    scene_grow(scene, 500, 50);
+    (void)snprintf(sql, sizeof(sql),
+                   "ATTACH '%s' AS other; UPDATE main.record SET value = (SELECT o.value FROM "
+                   "other.record AS o WHERE o.key = main.record.key) WHERE " TILE,
+                   copy);
+    scene_attack(scene, sql);
+    assert_tampered(capsa_audit_log_inclusion(scene->log, 200, 601, &hashes), "not its own");
+    assert_tampered(capsa_audit_log_consistency(scene->log, 300, 0, &hashes, &note), "not its own");
+    assert_tampered(capsa_audit_log_read(scene->log, 200, &kept), "entry 200");
+    assert_int_equal(hashes.len, 0);
+    scene_close(scene);
+    assert_tampered(scene_open(scene), "not those that its last checkpoint");
+}
+
 /* ---- The records that the log is about ------------------------------------------------------- */
 
 #define THING(name) "instr(key, CAST('thing' AS BLOB)) > 0 AND " ROW(name)
@@ -145,6 +177,8 @@ static void a_head_put_back_is_told(void **state)
 static void make_things(struct scene *scene, char ret_copy[128])
 {
     struct capsa_batch *batch = scene_batch();
+    scene_put(batch, "three", 0, "x"); /* twice in one list: the last counts */
+    scene_put(batch, "three", 1, "y");
     scene_put(batch, "one", 0, "x");
     scene_put(batch, "two", 0, "x");
     scene_put(batch, "gone", 0, "x");
@@ -491,6 +525,7 @@ int main(void)
         SQLITE(damage_of_an_old_entry_is_told_when_it_is_read),
         SQLITE(damage_of_a_live_log_is_told_when_it_is_read),
         SQLITE(a_head_put_back_is_told),
+        SQLITE(a_tile_of_a_copy_is_told),
         SQLITE(a_start_names_the_record_that_was_changed),
         SQLITE(a_change_that_is_not_listed_is_told_without_a_name),
         SQLITE(a_store_that_was_begun_and_no_more_opens_again),

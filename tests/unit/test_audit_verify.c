@@ -411,6 +411,9 @@ static const struct since_case since_cases[] = {
       "earlier"},
      15,
      true},
+    {{"of a copy, and edited behind it", edit, 15, AT_TIME, CAPSA_AUDIT_FORKED, 12, "earlier"},
+     12,
+     true},
     {{"edited, where a copy's is kept", edit, 1, AT_TIME, CAPSA_AUDIT_EDITED, 1, NULL}, 12, true},
 };
 
