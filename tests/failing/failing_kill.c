@@ -4,8 +4,8 @@
  * over a new store, and ends by SIGKILL before, half way through, or right behind its n-th write,
  * sync, cut, rename ... of all, for n = 0, 1 ... ; what it leaves is opened, and must be the state
  * that some number of whole requests leads to: those that were answered, and at most the one that
- * was not yet. Then the script goes on from there to its end. CAPSA_FULL=1: a longer script, and
- * more than 1,000 kills; else a sample.
+ * was not yet. Then the script goes on from there to its end (not each time in the long form).
+ * CAPSA_FULL=1: a longer script, and more than 1,000 kills; else a sample.
  *
  * tests/unit/test_store_crash.c kills at random moments, with several threads at work.
  */
@@ -176,11 +176,14 @@ static void check_what_is_left(enum failing_how how, size_t nth)
         fail_msg("killed (%d) at call %zu with %u requests answered: another state", (int)how, nth,
                  answered);
     }
-    manager_open(&house);
-    run_from(&house, answered + (one_more ? 1 : 0));
-    state_of(house.store, state);
-    assert_memory_equal(state, states[steps], sizeof(state));
-    house_close(&house);
+    if (nth % (failing_is_full() ? 8 : 1) == 0) {
+        manager_open(&house);
+        run_from(&house, answered + (one_more ? 1 : 0));
+        state_of(house.store, state);
+        assert_memory_equal(state, states[steps], sizeof(state));
+        house_stop(&house);
+    }
+    capsa_store_free(house.store);
 }
 
 static void killed_anywhere_it_keeps_what_it_answered_and_nothing_by_half(void **state)
