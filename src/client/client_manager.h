@@ -10,7 +10,7 @@
 #include "crypto/crypto.h"
 #include "wire/capsa.pb-c.h"
 
-#define CAPSA_MANAGER_OID "2.25.184466758667681483625179272746635319252"
+#define CAPSA_MANAGER_OID "1.2.840.113556.1.8000.2554.35527.355.40132.19456.35205.9612017.2054100"
 
 /* Start from {0}. The messages are owned; what they hold was checked. */
 typedef struct capsa_manager {
