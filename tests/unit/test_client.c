@@ -504,6 +504,19 @@ static void lies_in_lists_are_seen(void **state)
     }
 }
 
+static void an_empty_page_that_leads_nowhere_is_refused(void **state)
+{
+    const struct scene *scene = *state;
+    struct fake_manager *fake = fake_with_entries(scene);
+    fake->page = 1; /* the newest entry is another's */
+    fake->lie = FAKE_NEXT_STAYS;
+    CAPSA_AUTO_FREE(capsa_client) client = connect_to(scene, fake);
+    struct seen seen = {.count = 0};
+    assert_fails(see_all(client, NULL, &seen), MALFORMED);
+    assert_int_equal(seen.count, 0);
+    fake_free(fake);
+}
+
 static void an_entry_of_another_decision_than_asked_for_is_refused(void **state)
 {
     const struct scene *scene = *state;
@@ -597,6 +610,7 @@ int main(void)
         cmocka_unit_test(own_entries_come_newest_first_from_all_pages),
         cmocka_unit_test(one_decision_is_found_by_its_id),
         cmocka_unit_test(lies_in_lists_are_seen),
+        cmocka_unit_test(an_empty_page_that_leads_nowhere_is_refused),
         cmocka_unit_test(an_entry_of_another_decision_than_asked_for_is_refused),
         cmocka_unit_test(terms_of_votes_are_this_managers_and_for_this_key),
         cmocka_unit_test(the_whole_log_is_fetched_in_pieces_and_no_further_than_wanted),

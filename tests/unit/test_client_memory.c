@@ -159,8 +159,9 @@ static void a_look_neither_trusts_nor_remembers(void **state)
     const capsa_manager *manager;
     assert_ok(capsa_client_identity(client, &manager));
     assert_string_equal(manager->id, fake->id);
-    struct capsa_known known;
-    assert_false(is_known(scene, &known));
+    struct capsa_checkpoint checkpoint;
+    assert_ok(capsa_client_checkpoint(client, NULL, &checkpoint));
+    assert_int_equal(test_count_files(scene->top), 0);
     fake_free(fake);
 }
 
