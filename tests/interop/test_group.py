@@ -593,6 +593,7 @@ def follower_rewrites_the_files_and_runs_the_command():
         equal(follower.stop(), "", "said")
         # One that is started again finds what is there: no command when it is still so ...
         again = [CAPSA, *follower.words, "--force"]
+        again[again.index("--follow") + 1] = "600"
         reader = os.open(os.path.join(follower.folder, "fifo"), os.O_RDONLY | os.O_NONBLOCK)
         scene.client.create_keys(bob(), {list(resources)[1]: new_key()}).ok()
         process = subprocess.Popen(again, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
@@ -645,6 +646,107 @@ def follower_outlives_the_manager_and_a_denial():
         equal(follower.line(None), "changed\n", "line of the command")
         holds(follower.files() != files, "the files did not change")
         follower.stop()
+
+
+class Puppet:
+    """A manager that answers GetTlsAsset with what it is told to, one after the other, and with the
+    last for ever: an asset, or a code of refusal."""
+
+    def __init__(self, *answers):
+        from concurrent import futures
+
+        self.answers = list(answers)
+        self.party = parties.plain("puppet")
+        self.grpc = grpc.server(futures.ThreadPoolExecutor(1))
+        handlers = {
+            name: grpc.unary_unary_rpc_method_handler(
+                function,
+                protocol.manager_message(request).FromString,
+                lambda message: message.SerializeToString(),
+            )
+            for name, function, request in (
+                ("GetRaCert", self.ra_cert, "GetRaCertRequest"),
+                ("GetTlsAsset", self.tls_asset, "EncryptedRequest"),
+            )
+        }
+        service = protocol.SERVICE.strip("/")
+        self.grpc.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(service, handlers),)
+        )
+        self.target = "127.0.0.1:%d" % self.grpc.add_insecure_port("127.0.0.1:0")
+        self.grpc.start()
+
+    def ra_cert(self, request, context):
+        answer = protocol.manager_message("GetRaCertResponse")(cert=self.party.pem)
+        answer.status.SetInParent()
+        return answer
+
+    def tls_asset(self, request, context):
+        asset = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        answer = protocol.manager_message("EncryptedResponse")()
+        answer.status.SetInParent()
+        if isinstance(asset, int):
+            answer.status.code = asset
+            return answer
+        text = protocol.json_text({"tls_asset": asset})
+        members = protocol.seal(text, carol().key.public_key(), alg="RSA-OAEP", iv=12)
+        for name, value in members.items():
+            setattr(answer.message, name, value)
+        return answer
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.grpc.stop(0).wait()
+
+
+def asset_of(name, **more):
+    own = parties.key(name, "ec")
+    cert = parties.certificate(own.public_key(), own, "group", ca=True, sign_use=True)
+    return {"cert": parties.pem_of(cert), "private_key": parties.key_pem_of(own), **more}
+
+
+@suite.test
+def command_believes_no_asset_that_is_none():
+    good, other = asset_of("one"), asset_of("two")
+    for asset, text in (
+        ({**good, "private_key": other["private_key"]}, "do not go together"),
+        ({**good, "cert": good["cert"] + other["cert"]}, "certificate"),
+        ({**good, "cert": ""}, "certificate"),
+        ({**good, "private_key": "x"}, "key"),
+        ({**good, "previous_cert": "x"}, "previous certificate"),
+        (None, "without a TLS key"),
+    ):
+        with Puppet(asset) as puppet:
+            folder, words = tls_get(puppet, carol(), ["u"])
+            status, _, said = run(CAPSA, *words)
+            holds(status not in (0, 2), "status %d" % status)
+            contains(said, text)
+            equal(sorted(os.listdir(folder)), ["party.0.crt", "party.key"], "files")
+
+
+@suite.test
+def trust_holds_the_certificate_before_too():
+    first = asset_of("one")
+    second = asset_of("two", previous_cert=first["cert"])
+    with Puppet(second) as puppet:
+        folder = temporary_folder("trust")
+        trust = os.path.join(folder, "trust.pem")
+        _, words = tls_get(puppet, carol(), ["u"], "--trust-out", trust, folder=folder)
+        equal(run(CAPSA, *words)[0], 0, "status")
+        equal(read(trust), second["cert"] + first["cert"], "trust")
+        equal(read(os.path.join(folder, "tls.crt")), second["cert"], "certificate")
+
+
+@suite.test
+def follower_tells_of_a_failure_once():
+    with Puppet(asset_of("one"), DENIED, DENIED, DENIED, NOT_FOUND, asset_of("two")) as puppet:
+        follower = Follower(puppet, carol(), ["u"])
+        follower.line(follower.process.stdout)
+        equal(follower.line(None), "changed\n", "line of the command")
+        said = follower.stop()
+        equal(said.count("it is asked again"), 2, "warnings in %r" % said)
 
 
 suite.main()
