@@ -175,12 +175,8 @@ static capsa_result request_parse(const struct statement *request, capsa_time no
     CAPSA_TRY_AT(capsa_json_decode(json, request_body_fields, CAPSA_JSON_UNKNOWN_SKIPPED, &body),
                  "body");
     CAPSA_REQUIRE(capsa_streq(body.type, "TEE_DOWNLOAD"), UNSUPPORTED,
-<<<<<<< HEAD
-                  "type \"%s\": only TEE_DOWNLOAD exports a key", body.type);
-    CAPSA_TRY_AT(terms_parse(capsa_json_get(json, "capsa"), &result->terms), "body");
-=======
                   "type: TEE_DOWNLOAD wanted, nothing else exports a key");
->>>>>>> h-failing
+    CAPSA_TRY_AT(terms_parse(capsa_json_get(json, "capsa"), &result->terms), "body");
     capsa_sha256(capsa_bytes_str(request->signature), result->id);
     result->approved_threshold = body.approved_threshold;
     return action_parse(body.approved_action, &result->resource_uri);

@@ -271,6 +271,11 @@ def open_answer(jwe, private_key):
     return AESGCM(cek).decrypt(iv, un_b64u(jwe.ciphertext) + tag, un_b64u(jwe.aad)), header["alg"]
 
 
+def without_decision(message):
+    """A refusal's text without the decision id, which is another each time."""
+    return re.sub(r" \(decision [0-9a-f]{32}\)$", "", message)
+
+
 class Answer:
     """What a call answered: code, message (text for people), body (dictionary or None), alg."""
 
@@ -299,7 +304,7 @@ class Answer:
         holds(self.message and "\n" not in self.message, "the message is %r" % self.message)
         for word in words:
             holds(word in self.message, "the message %r does not say %r" % (self.message, word))
-        return re.sub(r" \(decision [0-9a-f]{32}\)$", "", self.message)
+        return without_decision(self.message)
 
 
 # ---- The client -------------------------------------------------------------------------------
