@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Do programs that use the same data know each other by the TLS key that the manager gives them?
 
-GetTlsAsset as TEE applications call it, and the asset where it is used: shown as certificate and held
-as the only trust anchor, on both sides at once, by OpenSSL, nginx, Python and gRPC's BoringSSL. And
-`capsa tls get`, which puts it into files and follows it.
+GetTlsAsset as TEE applications call it, and the asset where it is used: shown as certificate and
+held as the only trust anchor, on both sides at once, by OpenSSL, nginx, Python and gRPC's
+BoringSSL. And `capsa tls get`, which puts it into files and follows it.
 """
 
 import datetime
@@ -115,7 +115,9 @@ def original_shape(name):
             for field in ours:
                 message.field.remove(field)
         pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(protocol.PACKAGE + "." + name))
+    return message_factory.GetMessageClass(
+        pool.FindMessageTypeByName(protocol.PACKAGE + "." + name)
+    )
 
 
 @suite.test
@@ -144,7 +146,9 @@ def tee_applications_are_answered_as_they_expect():
 def certificate_is_fit_to_be_shown_and_to_be_trusted():
     cert = x509.load_pem_x509_certificate(read(group().cert).encode())
     key = serialization.load_pem_private_key(read(group().key).encode(), None)
-    equal(parties.party_id_of_key(key.public_key()), parties.party_id_of_key(cert.public_key()), "key")
+    equal(
+        parties.party_id_of_key(key.public_key()), parties.party_id_of_key(cert.public_key()), "key"
+    )
     holds(isinstance(key.curve, ec.SECP256R1), "the key is not P-256")
     cert.verify_directly_issued_by(cert)
     holds(cert.subject.get_attributes_for_oid(NameOID.COMMON_NAME), "no common name")
@@ -270,8 +274,8 @@ def python_takes_it_on_both_sides():
 
 
 def openssl_talk(server, shower, *more):
-    """A line through s_client to s_server and back; each holds the group's certificate. True when it
-    came back."""
+    """A line through s_client to s_server and back; each holds the group's certificate. True when
+    it came back."""
     trust = ["-CAfile", group().cert, "-no-CApath", "-no-CAstore", "-verify_return_error", *more]
     serving = subprocess.Popen(
         ["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", server.cert, "-key", server.key]
@@ -318,8 +322,8 @@ def openssl_takes_it_on_both_sides():
 
 
 def grpc_talk(server, shower):
-    """An echo through gRPC's BoringSSL, each side holding the group's certificate; None, or what was
-    said."""
+    """An echo through gRPC's BoringSSL, each side holding the group's certificate; None, or what
+    was said."""
 
     def bytes_of(member):
         return tuple(text.encode() for text in member.texts())
@@ -494,7 +498,9 @@ def command_writes_the_files_of_a_member():
     equal(status, 0, "status: " + said)
     equal(mode(key), "0o600", "mode of a key that was open")
     answer = json.loads(out)
-    equal((answer["cert_file"], answer["key_file"], answer["trust_file"]), (cert, key, trust), "json")
+    equal(
+        (answer["cert_file"], answer["key_file"], answer["trust_file"]), (cert, key, trust), "json"
+    )
     holds(answer["not_after"].startswith("20"), "not_after")
     before = os.stat(cert).st_ino
     equal(run(CAPSA, *words, "--force")[0], 0, "status")
