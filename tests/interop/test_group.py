@@ -466,6 +466,8 @@ def tls_get(server, party, resources, *more, op="interact", folder=None):
         words += ["--uri", uri]
     words += ["--columns", "id", "--cert-out", os.path.join(folder, "tls.crt")]
     words += ["--key-out", os.path.join(folder, "tls.key"), *more]
+    if isinstance(server, Puppet):  # which speaks the original protocol alone
+        words.append("--original")
     return folder, words
 
 
@@ -552,6 +554,8 @@ class Follower:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        if not isinstance(server, Puppet):
+            contains(self.line(self.process.stderr), "met manager")
 
     def files(self):
         return tuple(read(os.path.join(self.folder, "tls." + end)) for end in ("crt", "key"))
