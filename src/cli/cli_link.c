@@ -92,11 +92,12 @@ static capsa_result check_party_id(const struct capsa_cli *cli, const capsa_part
 void capsa_cli_warn_open(struct capsa_cli *cli, const char *key_path)
 {
     struct stat status;
-    if (stat(key_path, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
-        (status.st_mode & 0777 & ~0640U) != 0) {
+    if (!cli->warned && stat(key_path, &status) == 0 && S_ISREG(status.st_mode) &&
+        status.st_uid == geteuid() && (status.st_mode & 0777 & ~0640U) != 0) {
         char mode[16];
         (void)snprintf(mode, sizeof(mode), "%04o", (unsigned)status.st_mode & 0777U);
         capsa_cli_warn(cli, "%s is a private key with mode %s; it should be 0600", key_path, mode);
+        cli->warned = true;
     }
 }
 

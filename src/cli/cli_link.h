@@ -28,7 +28,7 @@ void capsa_cli_link_drop(capsa_cli_link *link); /* callable twice, and on zeros 
 /* The party of --cert and, if `with_key`, --key. */
 CAPSA_RESULT capsa_cli_party(struct capsa_cli *cli, bool with_key, capsa_party *party);
 
-/* Warn of a private key file of one's own whose mode is wider than 0640. */
+/* Warn, once in a run, of a private key file of one's own whose mode is wider than 0640. */
 void capsa_cli_warn_open(struct capsa_cli *cli, const char *key_path);
 
 /* Does the run speak the original's protocol? --original, and whatever the originals' commands do.
