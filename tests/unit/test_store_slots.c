@@ -365,7 +365,6 @@ static void a_rekeyed_store_is_the_same_under_another_root(void **state)
 {
     struct place *place = *state;
     uint8_t before[CAPSA_STORE_STATE], after[CAPSA_STORE_STATE + 1] = {0}, now[CAPSA_STORE_STATE];
-    CAPSA_AUTO(capsa_buf) file = capsa_buf_of(MIB(16));
     const struct capsa_writer_audit audit = {note_leaf, settle_leaf, after};
     CAPSA_AUTO_FREE(capsa_batch) batch = NULL;
     char kept[160], location[200];
