@@ -13,8 +13,10 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "base/alloc.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "codec/text.h"
 #include "store/store_backend.h"
 
 /* ---- Providers ------------------------------------------------------------------------------- */
@@ -53,7 +55,8 @@ static void make_slot(const char *where, capsa_slot *ret_slot)
 {
     *ret_slot = (capsa_slot){.provider = &capsa_slot_file, .epoch = 3};
     memset(ret_slot->manager_id, 0x5a, sizeof(ret_slot->manager_id));
-    ret_slot->id = strdup("one");
+    ret_slot->id = capsa_strdup("one");
+    assert_non_null(ret_slot->id);
     ret_slot->parameters = capsa_buf_of(KIB(1));
     assert_ok(capsa_slot_file.prepare(where, &ret_slot->parameters));
 }
@@ -298,6 +301,44 @@ static void the_slot_of_another_manager_is_refused(void **state)
                    other);
     attack(place->path, sql);
     assert_fails(test_store_open(place->location, place->root, &place->store), TAMPERED);
+}
+
+/* The same root in a slot that says another manager: not to be had without the root key. */
+static capsa_result give_to_another(void *context, const struct capsa_slot *slot, uint64_t version,
+                                    bool *ret_stop)
+{
+    (void)version;
+    (void)ret_stop;
+    const struct place *place = context;
+    CAPSA_AUTO_FREE(capsa_secret) root = NULL;
+    CAPSA_AUTO(capsa_slot) other = {.id = NULL};
+    CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(KIB(4));
+    CAPSA_AUTO(capsa_buf) hex = capsa_buf_of(KIB(8));
+    const char *text;
+    char sql[2000];
+    make_slot(place->root, &other);
+    other.epoch = slot->epoch;
+    capsa_dealloc(other.id);
+    other.id = capsa_strdup(slot->id);
+    assert_ok(capsa_slot_unwrap(slot, place->root, NULL, NULL, &root));
+    assert_ok(capsa_slot_wrap(&other, place->root, capsa_secret_borrow(root)));
+    assert_ok(capsa_slot_write(&other, &bytes));
+    assert_ok(capsa_hex_write(capsa_buf_bytes(&bytes), &hex));
+    assert_ok(capsa_buf_cstr(&hex, &text));
+    (void)snprintf(sql, sizeof(sql),
+                   "UPDATE record SET value = x'%s' WHERE instr(key, CAST('slot' AS BLOB))", text);
+    attack(place->path, sql);
+    return CAPSA_OK;
+}
+
+static void a_genesis_that_is_not_the_managers_is_refused(void **state)
+{
+    struct place *place = *state;
+    assert_ok(capsa_store_slots(place->store, give_to_another, place));
+    place_close(place);
+    capsa_result result = test_store_open(place->location, place->root, &place->store);
+    assert_int_equal(capsa_code_of(result), CAPSA_E_TAMPERED);
+    assert_non_null(strstr(capsa_text_of(result), "another manager"));
 }
 
 struct slots_seen {
@@ -547,6 +588,7 @@ static void a_rekey_on_a_disk_that_is_full_at_any_size_changes_nothing(void **st
         capsa_result result = capsa_store_rekey(place->store, place->root, NULL, NULL);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
         failures += capsa_failed(result);
+        assert_true(size < MIB(8)); /* the whole store is far smaller */
         assert_int_equal(capsa_store_epoch(place->store), capsa_failed(result) ? 1 : 2);
         assert_whole(place->store);
     }
@@ -726,6 +768,7 @@ int main(void)
         TEST(a_beginner_that_fails_or_says_nothing_leaves_no_store),
         TEST(a_store_of_an_earlier_version_is_told_from_a_damaged_one),
         TEST(the_slot_of_another_manager_is_refused),
+        TEST(a_genesis_that_is_not_the_managers_is_refused),
         TEST(slots_are_listed_of_a_sealed_and_of_a_plain_store),
         TEST(a_rekeyed_store_is_the_same_under_another_root),
         cmocka_unit_test(nothing_that_was_tampered_with_is_sealed_anew),
