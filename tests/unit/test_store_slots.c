@@ -436,6 +436,9 @@ static void a_rekeyed_store_is_the_same_under_another_root(void **state)
         place->store = open_store(place);
     }
     put(place->store, "one", 1, "changed"); /* its version went along */
+    capsa_result untold = capsa_store_rekey(place->store, place->root, NULL, NULL);
+    assert_int_equal(capsa_code_of(untold), CAPSA_E_UNSUPPORTED);
+    assert_non_null(strstr(capsa_text_of(untold), "audit log"));
     /* a row from before is of another root; a whole store from before opens as it was */
     attack(place->path, "ATTACH '' AS x"); /* the file is not locked by what failed */
     struct capsa_store *old = NULL;
