@@ -615,10 +615,10 @@ static void a_reader_may_see_what_stood_when_it_began_and_nothing_older(void **s
 static struct capsa_mark_name name_of_number(unsigned number)
 {
     struct capsa_mark_name name = {.bytes = {0}};
-    /* homes close together, and at the end of their piece, so that chains are long and wrap */
+    /* homes close together, at both ends of their piece, so that chains are long and wrap */
     memset(name.bytes + 1, 0xff, 7);
     name.bytes[0] = (uint8_t)(number % 2);
-    name.bytes[8] = (uint8_t)(0xf0 + number % 16);
+    name.bytes[8] = (uint8_t)((number % 4 == 0 ? 0 : 0xf0) + number % 16);
     name.bytes[9] = (uint8_t)(number >> 8);
     name.bytes[10] = (uint8_t)number;
     name.bytes[11] = 1;

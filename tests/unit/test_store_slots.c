@@ -756,6 +756,42 @@ static void a_commit_into_a_file_that_was_deleted_or_replaced_fails(void **state
     }
 }
 
+static capsa_result move_away(void *context, const struct capsa_group *group,
+                              struct capsa_batch *last)
+{
+    (void)group;
+    (void)last;
+    const struct place *place = context;
+    char away[192];
+    (void)snprintf(away, sizeof(away), "%s.away", place->path);
+    CAPSA_REQUIRE(rename(place->path, away) == 0, INTERNAL, "a rename");
+    return CAPSA_OK;
+}
+
+static void what_went_into_a_file_that_goes_away_meanwhile_is_not_acknowledged(void **state)
+{
+    (void)state;
+    for (int rekeys = 0; rekeys < 2; rekeys++) {
+        void *own = NULL;
+        assert_int_equal(place_up(&own), 0);
+        struct place *place = own;
+        const struct capsa_writer_audit audit = {.finish = move_away, .context = place};
+        if (rekeys == 1) {
+            assert_fails(capsa_store_rekey(place->store, place->root, NULL, &audit), STORE);
+        } else {
+            const struct capsa_record_key key = KEY("later");
+            struct capsa_writer *writer = NULL;
+            CAPSA_AUTO_FREE(capsa_batch) batch = NULL;
+            assert_ok(capsa_writer_new(place->store, &audit, &writer));
+            assert_ok(capsa_batch_new(&batch));
+            assert_ok(capsa_batch_put(batch, &key, 0, NULL, VALUE("x")));
+            assert_fails(capsa_writer_commit(writer, batch), STORE);
+            capsa_writer_free(writer);
+        }
+        assert_int_equal(place_down(&own), 0);
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, place_up, place_down)
 
 int main(void)
@@ -780,6 +816,7 @@ int main(void)
         TEST(kill_9_at_each_row_of_a_rekey_leaves_the_old_store),
         TEST(kill_9_between_and_in_rekeys_leaves_the_old_store_or_the_new_one),
         cmocka_unit_test(a_commit_into_a_file_that_was_deleted_or_replaced_fails),
+        cmocka_unit_test(what_went_into_a_file_that_goes_away_meanwhile_is_not_acknowledged),
     };
     return cmocka_run_group_tests_name("store, slots", tests, NULL, NULL);
 }
