@@ -230,7 +230,10 @@ static void a_request_is_for_one_manager_and_one_method(void **state)
     assert_fails(judge(claims(), MANAGER, "createdatakeys", TEST_NOW), UNAUTHENTIC);
     assert_fails(judge(claims(), MANAGER, "CreateDataKey", TEST_NOW), UNAUTHENTIC);
     struct capsa_jws_claims empty = claims();
-    empty.aud = empty.method = "";
+    empty.aud = "";
+    assert_fails(judge(empty, MANAGER, METHOD, TEST_NOW), UNAUTHENTIC);
+    empty = claims();
+    empty.method = "";
     assert_fails(judge(empty, MANAGER, METHOD, TEST_NOW), UNAUTHENTIC);
     capsa_result other = judge(claims(), "0123", METHOD, TEST_NOW);
     assert_non_null(strstr(capsa_text_of(other), MANAGER));
