@@ -45,6 +45,7 @@ CAPSA_RESULT bench_scene_open(const struct bench_kind *kind, const char *target,
 /* `method` is CreateDataKeys or GetDataKeys; `index` says for which of the party's keys. */
 CAPSA_RESULT bench_request_make(const struct bench_kind *kind, const bench_scene *scene,
                                 const char *method, size_t index, bench_request *ret_request);
-/* Holds when the manager did what it was asked. */
+/* Holds when the manager did what it was asked, as far as can be seen: what a native one says
+ * cannot be read once its channel was dropped. */
 CAPSA_RESULT bench_answer_check(const struct bench_kind *kind, const bench_request *request,
                                 capsa_bytes answer);
