@@ -37,7 +37,6 @@ static void look_up(void)
         .aes256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL),
         .aes256_wrap = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL),
         .p256 = p256_parameters(),
-        .hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL),
     };
     ERR_clear_error();
 }

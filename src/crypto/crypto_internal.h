@@ -8,7 +8,6 @@
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
 #include <openssl/x509.h>
 
 #include "crypto/crypto.h"
@@ -22,7 +21,6 @@ struct crypto_algorithms {
     EVP_MD *sha1, *sha256, *sha384, *sha512, *sm3;
     EVP_CIPHER *aes128_gcm, *aes192_gcm, *aes256_gcm;
     EVP_CIPHER *aes256_wrap;
-    EVP_KDF *hkdf;
     EVP_PKEY *p256; /* the parameters of the curve, without a key */
 };
 const struct crypto_algorithms *capsa_crypto_algorithms(void);
@@ -90,7 +88,6 @@ bool capsa_crypto_ran_out(void);
 
 CRYPTO_DEFINE_AUTO(BIO)
 CRYPTO_DEFINE_AUTO(EVP_CIPHER_CTX)
-CRYPTO_DEFINE_AUTO(EVP_KDF_CTX)
 CRYPTO_DEFINE_AUTO(EVP_MD_CTX)
 CRYPTO_DEFINE_AUTO(EVP_PKEY)
 CRYPTO_DEFINE_AUTO(EVP_PKEY_CTX)

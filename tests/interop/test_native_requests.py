@@ -255,27 +255,6 @@ def a_crash_forgets_no_change():
 
 
 @suite.test
-def a_crash_forgets_no_read():
-    is_remembered_after_a_crash(
-        "ListDataPolicy", {"owner_party_id": alice().id, "scope": "default"}
-    )
-
-
-# ---- §4. Versions -----------------------------------------------------------------------------
-
-
-def listed_version(owner, uuid):
-    answer = (
-        client().ask("ListDataPolicy", {"owner_party_id": owner.id, "scope": "default"}, owner).ok()
-    )
-    for policy in answer.body["policies"]:
-        if policy["data_uuid"] == uuid:
-            holds("version" in policy, "ListDataPolicy says no version: %s" % policy)
-            return int(policy["version"])
-    return 0
-
-
-@suite.test
 def a_change_of_a_policy_may_name_the_version_that_it_expects():
     owner, rules = parties.plain("versions"), [rule([bob()], rule_id="r")]
     uuid, _ = owned(client(), owner)
