@@ -30,9 +30,10 @@ static uint8_t *key_set_slot(const key_set *met, const uint8_t name[NAME])
 {
     static const uint8_t free_slot[NAME];
     size_t at;
-    memcpy(&at, name, sizeof(at));
-    for (at &= met->capacity - 1;
-         memcmp(met->names[at], free_slot, NAME) != 0 && memcmp(met->names[at], name, NAME) != 0;) {
+    memcpy(&at, name + 1, sizeof(at));
+    at &= met->capacity - 1;
+    while (memcmp(met->names[at], free_slot, NAME) != 0 &&
+           memcmp(met->names[at], name, NAME) != 0) {
         at = (at + 1) & (met->capacity - 1);
     }
     return met->names[at];

@@ -186,7 +186,8 @@ static capsa_result append_all(struct capsa_audit_log *log, const struct capsa_g
     memcpy(checkpoint.origin, log->options.origin, sizeof(checkpoint.origin));
     capsa_tree_root(&log->next.tree, checkpoint.root);
     capsa_buf_clear(&log->next.note);
-    return capsa_checkpoint_sign(&checkpoint, log->options.audit_key, &log->next.note);
+    return capsa_checkpoint_sign_as(&checkpoint, log->options.audit_key, log->public_key,
+                                    &log->next.note);
 }
 
 /* ---- Changes --------------------------------------------------------------------------------- */
@@ -413,8 +414,7 @@ CAPSA_RESULT audit_settle(void *context, const struct capsa_group *group, bool c
         adopt(log);
     }
     group_clear(log);
-    if (has_grown) {
-        CAPSA_TRY_AT(audit_anchor_follow(log), "committed, but");
-    }
+    capsa_result followed = has_grown ? audit_anchor_follow(log) : CAPSA_OK;
+    CAPSA_REQUIRE(!capsa_failed(followed), STORE, "committed, but %s", capsa_text_of(followed));
     return CAPSA_OK;
 }

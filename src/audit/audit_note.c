@@ -61,22 +61,29 @@ static capsa_result write_signature(const char *origin, const uint8_t signature[
     return capsa_buf_str(note, "\n");
 }
 
-CAPSA_RESULT capsa_checkpoint_sign(const struct capsa_checkpoint *checkpoint,
-                                   const struct capsa_private_key *audit_key, capsa_buf *note)
+CAPSA_RESULT capsa_checkpoint_sign_as(const struct capsa_checkpoint *checkpoint,
+                                      const struct capsa_private_key *audit_key,
+                                      const uint8_t public_key[CAPSA_ED25519_PUBLIC],
+                                      capsa_buf *note)
 {
     CAPSA_REQUIRE(is_origin(checkpoint->origin), USAGE, "a checkpoint of no manager id");
-    CAPSA_AUTO_FREE(capsa_public_key) public_key = NULL;
-    CAPSA_TRY(capsa_public_key_of(audit_key, &public_key));
-    uint8_t raw[CAPSA_ED25519_PUBLIC];
-    CAPSA_TRY(capsa_public_key_raw(public_key, raw));
-
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_LIMIT_checkpoint_bytes);
     CAPSA_TRY(write_text(checkpoint, &text));
     uint8_t signature[SIGNATURE];
-    key_hash(checkpoint->origin, raw, signature);
+    key_hash(checkpoint->origin, public_key, signature);
     CAPSA_TRY(capsa_ed25519_sign(audit_key, capsa_buf_bytes(&text), signature + KEY_HASH));
     CAPSA_TRY(write_signature(checkpoint->origin, signature, &text));
     return capsa_buf_append(note, capsa_buf_bytes(&text));
+}
+
+CAPSA_RESULT capsa_checkpoint_sign(const struct capsa_checkpoint *checkpoint,
+                                   const struct capsa_private_key *audit_key, capsa_buf *note)
+{
+    CAPSA_AUTO_FREE(capsa_public_key) public_key = NULL;
+    uint8_t raw[CAPSA_ED25519_PUBLIC];
+    CAPSA_TRY(capsa_public_key_of(audit_key, &public_key));
+    CAPSA_TRY(capsa_public_key_raw(public_key, raw));
+    return capsa_checkpoint_sign_as(checkpoint, audit_key, raw, note);
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */

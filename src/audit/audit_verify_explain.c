@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 
 #define COUNT_MAX   ((size_t)65536)
-#define BUDGET      ((size_t)4 << 20)
+#define BUDGET      ((size_t)2 << 20)
 #define EDGE_HASHES 32 /* about what a root costs beside the entries */
 
 void capsa_stretch_drop(capsa_stretch *stretch)

@@ -12,7 +12,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int stopped_by(const struct capsa_cli *cli)
+void capsa_cli_watch(const struct capsa_cli *cli, bool on)
+{
+    if (cli->signals != NULL) {
+        cli->signals->watch(on);
+    }
+}
+
+int capsa_cli_stopped(const struct capsa_cli *cli)
 {
     return cli->signals == NULL ? 0 : (int)*cli->signals->caught;
 }
@@ -29,28 +36,22 @@ static void wait_seconds(const struct capsa_cli *cli, int64_t seconds)
     }
     const struct timespec pause = {.tv_sec = seconds};
     (void)sigprocmask(SIG_BLOCK, &stops, &before);
-    if (stopped_by(cli) == 0) {
+    if (capsa_cli_stopped(cli) == 0) {
         (void)pselect(0, NULL, NULL, NULL, &pause, &before);
     }
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
-void capsa_cli_follow(struct capsa_cli *cli, int64_t seconds, void (*round)(void *context),
+void capsa_cli_follow(const struct capsa_cli *cli, int64_t seconds, void (*round)(void *context),
                       void *context)
 {
-    if (cli->signals != NULL) {
-        cli->signals->watch(true);
-    }
     for (;;) {
         (void)fflush(cli->out);
         wait_seconds(cli, seconds);
-        if (stopped_by(cli) != 0) {
-            break;
+        if (capsa_cli_stopped(cli) != 0) {
+            return;
         }
         round(context);
-    }
-    if (cli->signals != NULL) {
-        cli->signals->watch(false);
     }
 }
 
@@ -59,8 +60,8 @@ static capsa_result wait_for_end(const struct capsa_cli *cli, const char *comman
     int status;
     while (waitpid(child, &status, 0) < 0) {
         CAPSA_REQUIRE(errno == EINTR, IO, "cannot wait for \"%s\": %s", command, strerror(errno));
-        if (stopped_by(cli) != 0) {
-            (void)kill(child, stopped_by(cli));
+        if (capsa_cli_stopped(cli) != 0) {
+            (void)kill(child, capsa_cli_stopped(cli));
         }
     }
     CAPSA_REQUIRE(!WIFSIGNALED(status), IO, "\"%s\" was ended by signal %d", command,
@@ -70,7 +71,7 @@ static capsa_result wait_for_end(const struct capsa_cli *cli, const char *comman
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_cli_command(struct capsa_cli *cli, const char *command)
+CAPSA_RESULT capsa_cli_command(const struct capsa_cli *cli, const char *command)
 {
     union {
         const char *text;

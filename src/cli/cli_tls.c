@@ -211,7 +211,7 @@ static void run_command(struct following *following)
     }
     capsa_result result = capsa_cli_command(following->cli, command);
     following->due = capsa_failed(result);
-    if (following->due) {
+    if (following->due && capsa_cli_stopped(following->cli) == 0) {
         capsa_cli_warn(following->cli, "%s; it is run again at the next look",
                        capsa_text_of(result));
     }
@@ -264,8 +264,10 @@ static capsa_result run_get(struct capsa_cli *cli)
         CAPSA_TRY(answer(cli, &wanted));
     }
     if (seconds > 0) {
+        capsa_cli_watch(cli, true);
         run_command(&following);
         capsa_cli_follow(cli, seconds, look_again, &following);
+        capsa_cli_watch(cli, false);
     }
     return CAPSA_OK;
 }

@@ -140,7 +140,6 @@ static capsa_result parse_failed(const json_error_t *error)
 static capsa_result load(capsa_bytes text, json_t **ret_value)
 {
     json_error_t error;
-    capsa_wiping_forget();
     json_t *value = json_loadb((const char *)text.data, text.len,
                                JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (value == NULL) {
@@ -157,6 +156,7 @@ CAPSA_RESULT capsa_json_parse(capsa_bytes text, struct capsa_json **ret_value)
     CAPSA_REQUIRE(text.len > 0, MALFORMED, "JSON wanted, got empty text");
     CAPSA_TRY(check_limits(text));
     prepare();
+    capsa_wiping_forget();
     json_t *value = capsa_json_simple(text);
     if (value == NULL) {
         CAPSA_TRY(load(text, &value));

@@ -12,10 +12,10 @@
 
 #include "base/alloc.h"
 
-#define DER_MAX KIB(4) /* larger ones are read anew: they would let few peers hold much memory */
+#define TEXT_MAX KIB(6) /* larger ones are read anew: they would let few peers hold much memory */
 
 struct kept {
-    uint8_t digest[CAPSA_SHA256]; /* of the DER */
+    uint8_t digest[CAPSA_SHA256]; /* of the DER, or of the PEM: no text is both */
     struct capsa_cert *cert;      /* NULL: nothing here yet */
 };
 
@@ -76,29 +76,35 @@ static void keep(struct capsa_cert_cache *cache, const uint8_t digest[CAPSA_SHA2
     capsa_cert_free(before);
 }
 
-CAPSA_RESULT capsa_cert_cache_der(struct capsa_cert_cache *cache, capsa_bytes der,
-                                  struct capsa_cert **ret_cert)
+/* `text` is DER or PEM, as `parse` reads it. */
+static capsa_result cached(struct capsa_cert_cache *cache, capsa_bytes text,
+                           capsa_result (*parse)(capsa_bytes text, struct capsa_cert **ret),
+                           struct capsa_cert **ret_cert)
 {
-    if (cache == NULL || der.len > DER_MAX) {
-        return capsa_cert_parse_der(der, ret_cert);
+    if (cache == NULL || text.len > TEXT_MAX) {
+        return parse(text, ret_cert);
     }
     uint8_t digest[CAPSA_SHA256];
-    capsa_sha256(der, digest);
+    capsa_sha256(text, digest);
     struct capsa_cert *cert = find(cache, digest);
     if (cert == NULL) {
-        CAPSA_TRY(capsa_cert_parse_der(der, &cert));
+        CAPSA_TRY(parse(text, &cert));
         keep(cache, digest, cert);
     }
     *ret_cert = cert;
     return CAPSA_OK;
 }
 
+CAPSA_RESULT capsa_cert_cache_der(struct capsa_cert_cache *cache, capsa_bytes der,
+                                  struct capsa_cert **ret_cert)
+{
+    return cached(cache, der, capsa_cert_parse_der, ret_cert);
+}
+
 CAPSA_RESULT capsa_cert_cache_pem(struct capsa_cert_cache *cache, capsa_bytes pem,
                                   struct capsa_cert **ret_cert)
 {
-    CAPSA_AUTO(capsa_buf) der = capsa_buf_of(CAPSA_LIMIT_cert_pem);
-    CAPSA_TRY(capsa_crypto_pem_open(pem, &der));
-    return capsa_cert_cache_der(cache, capsa_buf_bytes(&der), ret_cert);
+    return cached(cache, pem, capsa_cert_parse_pem, ret_cert);
 }
 
 CAPSA_RESULT capsa_chain_add_cached(capsa_chain *chain, struct capsa_cert_cache *cache,

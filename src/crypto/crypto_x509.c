@@ -133,7 +133,7 @@ static capsa_result pem_check_shape(capsa_bytes pem)
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_crypto_pem_open(capsa_bytes pem, capsa_buf *der)
+CAPSA_RESULT capsa_cert_parse_pem(capsa_bytes pem, struct capsa_cert **ret_cert)
 {
     CAPSA_REQUIRE(pem.len <= CAPSA_LIMIT_cert_pem, TOO_LARGE,
                   "a certificate of %zu bytes, at most %d", pem.len, CAPSA_LIMIT_cert_pem);
@@ -142,25 +142,18 @@ CAPSA_RESULT capsa_crypto_pem_open(capsa_bytes pem, capsa_buf *der)
     CRYPTO_AUTO(BIO) bio = BIO_new_mem_buf(block.data, (int)block.len);
     CAPSA_REQUIRE_MEMORY(bio);
     char *name = NULL, *header = NULL;
-    unsigned char *bytes = NULL;
+    unsigned char *der = NULL;
     long len = 0;
-    int status = PEM_read_bio(bio, &name, &header, &bytes, &len);
+    int status = PEM_read_bio(bio, &name, &header, &der, &len);
     OPENSSL_free(name);
     OPENSSL_free(header);
     bool ran_out = capsa_crypto_ran_out();
     CAPSA_REQUIRE(status == 1 || !ran_out, NOMEM, "out of memory");
     CAPSA_REQUIRE(status == 1 && len >= 0, MALFORMED,
                   "not a PEM certificate: its base64 cannot be read");
-    capsa_result appended = capsa_buf_append(der, capsa_bytes_of(bytes, (size_t)len));
-    OPENSSL_free(bytes);
-    return appended;
-}
-
-CAPSA_RESULT capsa_cert_parse_pem(capsa_bytes pem, struct capsa_cert **ret_cert)
-{
-    CAPSA_AUTO(capsa_buf) der = capsa_buf_of(CAPSA_LIMIT_cert_pem);
-    CAPSA_TRY(capsa_crypto_pem_open(pem, &der));
-    return capsa_cert_parse_der(capsa_buf_bytes(&der), ret_cert);
+    capsa_result parsed = capsa_cert_parse_der(capsa_bytes_of(der, (size_t)len), ret_cert);
+    OPENSSL_free(der);
+    return parsed;
 }
 
 struct capsa_cert *capsa_crypto_cert_share(struct capsa_cert *cert)

@@ -26,5 +26,3 @@ CAPSA_RESULT capsa_crypto_object(const char *oid, ASN1_OBJECT **ret_object);
 
 /* One owner more of what nobody changes. Returns `cert`. */
 struct capsa_cert *capsa_crypto_cert_share(struct capsa_cert *cert);
-/* Appends the DER of exactly one PEM block, as capsa_cert_parse_pem takes it. */
-CAPSA_RESULT capsa_crypto_pem_open(capsa_bytes pem, capsa_buf *der);

@@ -5,6 +5,8 @@
  */
 #include "keymanager/keymanager_call.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "codec/text.h"
@@ -35,6 +37,14 @@ static capsa_result set_base64(struct capsa_json *object, const char *name, caps
     return capsa_json_set(object, name, capsa_json_new_string(string));
 }
 
+/* An int64 is text in protobuf's JSON. */
+static capsa_result set_number(struct capsa_json *object, const char *name, uint64_t number)
+{
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+    return capsa_json_set(object, name, capsa_json_new_string(text));
+}
+
 static capsa_result set_proof(struct capsa_json *entry, struct capsa_audit_log *log, uint64_t index,
                               uint64_t size)
 {
@@ -52,7 +62,7 @@ static capsa_result set_proof(struct capsa_json *entry, struct capsa_audit_log *
         CAPSA_TRY(capsa_buf_cstr(&text, &string));
         CAPSA_TRY(capsa_json_push(list, capsa_json_new_string(string)));
     }
-    CAPSA_TRY(capsa_json_set(proof, "index", capsa_json_new_int((int64_t)index)));
+    CAPSA_TRY(set_number(proof, "index", index));
     struct capsa_json *handed_over = list;
     list = NULL;
     CAPSA_TRY(capsa_json_set(proof, "hashes", handed_over));
@@ -164,7 +174,7 @@ CAPSA_RESULT capsa_km_list_audit(struct capsa_km_call *call)
     struct capsa_json *entries = listing.entries;
     listing.entries = NULL;
     CAPSA_TRY(capsa_json_set(answer, "entries", entries));
-    CAPSA_TRY(capsa_json_set(answer, "next", capsa_json_new_int((int64_t)next)));
+    CAPSA_TRY(set_number(answer, "next", next));
     CAPSA_TRY(capsa_json_set(answer, "checkpoint", capsa_json_new_string(note_text)));
     return capsa_json_write(answer, CAPSA_JSON_COMPACT, call->answer);
 }

@@ -65,6 +65,15 @@ static capsa_result identify(capsa_km_work *work, const struct capsa_cert *cert)
     return CAPSA_OK;
 }
 
+/* The signature holds: is the request meant for us, and new? From here on it is spent. */
+static capsa_result spend(capsa_km_work *work)
+{
+    CAPSA_TRY(work->protocol->check(work));
+    CAPSA_TRY(capsa_km_spent_take(work->entry->manager->spent, work->spent_id));
+    work->is_spent = true;
+    return CAPSA_OK;
+}
+
 /* Nothing of the payload is read before its signature holds; but RegisterCert's chain is in it. */
 static capsa_result check_signer(capsa_km_work *work)
 {
@@ -74,13 +83,13 @@ static capsa_result check_signer(capsa_km_work *work)
                                                (const Cm__RegisterCertRequest *)work->request,
                                                work->now, &work->body_chain, work->signer.party));
         CAPSA_TRY(identify(work, work->body_chain.certs[0]));
-        return work->protocol->check(work);
+        return spend(work);
     }
     CAPSA_REQUIRE(work->jws.has_x5c, UNAUTHENTIC,
                   "no x5c: a request carries the certificates of its signer");
     CAPSA_TRY(capsa_jws_check_x5c(&work->jws, work->now, work->signer.party));
     CAPSA_TRY(identify(work, work->jws.x5c.certs[0]));
-    CAPSA_TRY(work->protocol->check(work));
+    CAPSA_TRY(spend(work));
     return parse_request(work);
 }
 
@@ -173,19 +182,11 @@ static bool may_come_again(capsa_result result)
 
 static capsa_result do_request(capsa_km_work *work)
 {
-    struct capsa_keymanager *manager = work->entry->manager;
     if (work->entry->method->audit != 0) {
-        CAPSA_TRY(capsa_ledger_now(manager->options.ledger, &work->now));
+        CAPSA_TRY(capsa_ledger_now(work->entry->manager->options.ledger, &work->now));
     }
-    CAPSA_TRY(capsa_km_spent_take(manager->spent, work->spent_id));
     capsa_result result = handle(work);
-    if (capsa_km_is_denial(result)) {
-        result = capsa_km_denial_record(work, result);
-    }
-    if (capsa_failed(result) && may_come_again(result)) {
-        capsa_km_spent_return(manager->spent, work->spent_id);
-    }
-    return result;
+    return capsa_km_is_denial(result) ? capsa_km_denial_record(work, result) : result;
 }
 
 /* ---- answering ------------------------------------------------------------------------------- */
@@ -236,8 +237,12 @@ CAPSA_RESULT capsa_km_response_write(const Cm__Status *status, const capsa_jwe_o
 
 static capsa_result run(capsa_km_work *work)
 {
-    CAPSA_TRY(open_request(work));
-    return do_request(work);
+    capsa_result result = open_request(work);
+    result = capsa_failed(result) ? result : do_request(work);
+    if (work->is_spent && capsa_failed(result) && may_come_again(result)) {
+        capsa_km_spent_return(work->entry->manager->spent, work->spent_id);
+    }
+    return result;
 }
 
 CAPSA_RESULT capsa_km_dispatch_enveloped(void *context, const struct capsa_rpc_call *rpc,

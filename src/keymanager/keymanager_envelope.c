@@ -11,7 +11,7 @@
 #include "keymanager/keymanager_call.h"
 
 #define CERT_EARLIER 86400 /* clients' clocks may be behind */
-#define INFO_OID     "2.25.184466758667681483625179272746635319252"
+#define INFO_OID     "1.2.840.113556.1.8000.2554.35527.355.40132.19456.35205.9612017.2054100"
 
 struct capsa_km_envelope {
     struct capsa_keymanager_options options;

@@ -101,6 +101,7 @@ static capsa_result key_make(capsa_time now, capsa_time not_after, capsa_buf *ke
         .not_before = now - DAY, /* members' clocks may be behind */
         .not_after = not_after,
         .is_ca = true, /* some TLS libraries want that of a trust anchor, and that it may sign */
+        .signs_digitally = true,
         .dns_names = (const char *const[]){GROUP_NAME, NULL},
         .server_use = true,
         .client_use = true,

@@ -175,7 +175,7 @@ static capsa_result request_parse(const struct statement *request, capsa_time no
     CAPSA_TRY_AT(capsa_json_decode(json, request_body_fields, CAPSA_JSON_UNKNOWN_SKIPPED, &body),
                  "body");
     CAPSA_REQUIRE(capsa_streq(body.type, "TEE_DOWNLOAD"), UNSUPPORTED,
-                  "type \"%s\": only TEE_DOWNLOAD exports a key", body.type);
+                  "type: TEE_DOWNLOAD wanted, nothing else exports a key");
     CAPSA_TRY_AT(terms_parse(capsa_json_get(json, "capsa"), &result->terms), "body");
     capsa_sha256(capsa_bytes_str(request->signature), result->id);
     result->approved_threshold = body.approved_threshold;
@@ -201,7 +201,7 @@ static capsa_result invite_parse(const struct capsa_json *value, const char *req
                  "body");
     ret_vote->approves = capsa_streq(action, "APPROVE");
     CAPSA_REQUIRE(ret_vote->approves || capsa_streq(action, "REJECT"), MALFORMED,
-                  "action \"%s\": APPROVE or REJECT wanted", action);
+                  "action: APPROVE or REJECT wanted");
     return CAPSA_OK;
 }
 

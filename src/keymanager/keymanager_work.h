@@ -28,6 +28,7 @@ typedef struct capsa_km_work {
     ProtobufCMessage *request;
     struct capsa_km_signer signer;
     uint8_t spent_id[CAPSA_SHA256];
+    bool is_spent;
     capsa_buf answer;
     capsa_km_notes notes;
     char *about; /* of a refusal: the resource */

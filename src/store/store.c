@@ -126,9 +126,10 @@ static capsa_result visit_row(void *context, capsa_bytes key, const capsa_record
     struct walk *walk = context;
     struct capsa_record_key parsed;
     capsa_result result = capsa_record_key_parse(key, &walk->texts, &parsed);
-    if (capsa_failed(result)) {
+    if (capsa_failed(result) && capsa_code_of(result) != CAPSA_E_NOMEM) {
         CAPSA_FAIL(TAMPERED, "the store holds a key that is none: %s", capsa_text_of(result));
     }
+    CAPSA_TRY(result);
     return walk->visit(walk->context, &parsed, record, ret_stop);
 }
 

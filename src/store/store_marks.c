@@ -11,7 +11,7 @@
 
 #include "base/alloc.h"
 
-#define FIRST_CAPACITY 8
+#define FIRST_CAPACITY 16
 
 static const struct capsa_mark_name no_name;
 
@@ -66,7 +66,7 @@ static void write_entry(struct capsa_marks_piece *piece, const struct capsa_mark
 
 static bool has_room(const struct capsa_marks_piece *piece, size_t more)
 {
-    return piece->count + piece->reserved + more <= piece->capacity - piece->capacity / 8 &&
+    return piece->count + piece->reserved + more <= piece->capacity * 13 / 16 &&
            piece->capacity > 0;
 }
 

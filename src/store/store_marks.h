@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A table from names of 12 bytes to marks of 16, for millions of them: open addressing over packed
- * entries of 28 bytes, between 70 and 88 percent full. It is cut into pieces that grow one by one,
+ * entries of 28 bytes, between 65 and 81 percent full. It is cut into pieces that grow one by one,
  * so that growing never stalls the one writer for long. The names are results of a keyed hash, so
  * nobody can choose them to collide. Not thread-safe; what the marks mean: store_freshness.h.
  */

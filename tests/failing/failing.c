@@ -177,16 +177,24 @@ bool failing_is_full(void)
     return full != NULL && strcmp(full, "0") != 0;
 }
 
+static size_t sample_dense = 60;
+
+void failing_sample(size_t dense)
+{
+    sample_dense = dense;
+}
+
 size_t failing_next(size_t nth)
 {
-    return nth < 60 || failing_is_full() ? nth + 1 : nth + 1 + nth / 24;
+    bool each = nth < sample_dense || failing_is_full();
+    return each ? nth + 1 : nth + 1 + nth * 3 / (2 * sample_dense);
 }
 
 bool failing_code_fits(enum failing_what what, enum capsa_code code)
 {
     static const enum capsa_code fitting[FAILING_KINDS][4] = {
         [FAILING_MEMORY] = {CAPSA_E_NOMEM},
-        [FAILING_LIBRARIES] = {CAPSA_E_NOMEM, CAPSA_E_INTERNAL},
+        [FAILING_LIBRARIES] = {CAPSA_E_NOMEM, CAPSA_E_INTERNAL, CAPSA_E_STORE},
         [FAILING_RANDOM] = {CAPSA_E_IO, CAPSA_E_INTERNAL},
         [FAILING_DISK] = {CAPSA_E_IO, CAPSA_E_STORE},
     };

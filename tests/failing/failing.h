@@ -47,6 +47,8 @@ struct failing_count {
 struct failing_count failing_disarm(void);
 
 bool failing_is_full(void);
+/* Without CAPSA_FULL: the first `dense` calls (60) each, then every n-th with n growing. */
+void failing_sample(size_t dense);
 /* The n to try after `nth`: the next one, or a few further when only a sample is wanted. */
 size_t failing_next(size_t nth);
 

@@ -17,7 +17,7 @@ struct announced {
     char id[CAPSA_MANAGER_ID];
 };
 
-#define INFO_OID "2.25.184466758667681483625179272746635319252"
+#define INFO_OID "1.2.840.113556.1.8000.2554.35527.355.40132.19456.35205.9612017.2054100"
 
 static void announced_learn(const struct house *house, struct announced *ret)
 {

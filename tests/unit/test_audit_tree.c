@@ -250,6 +250,22 @@ static void proofs_hold_at_the_borders_of_tiles(void **state)
     kept_drop(&kept);
 }
 
+/* Who chooses the hash of the leaf could name the root, or a node on the way to it. */
+static void a_node_is_not_taken_for_a_leaf(void **state)
+{
+    (void)state;
+    uint8_t root[CAPSA_TREE_HASH], left[CAPSA_TREE_HASH], right[CAPSA_TREE_HASH];
+    naive_root(0, 4, root);
+    naive_root(0, 2, left);
+    naive_root(2, 4, right);
+    const capsa_bytes none = {NULL, 0}, sibling = capsa_bytes_of(right, sizeof(right));
+    assert_fails(capsa_tree_inclusion_check(root, 0, 4, none, root), UNAUTHENTIC);
+    assert_fails(capsa_tree_inclusion_check(left, 0, 4, sibling, root), UNAUTHENTIC);
+    assert_ok(
+        capsa_tree_inclusion_check(left, 0, 2, sibling, root)); /* what is wrong with it is its
+                                                                   size, which is signed */
+}
+
 static void a_proof_that_the_tree_does_not_have_is_refused_and_adds_nothing(void **state)
 {
     (void)state;
@@ -360,6 +376,7 @@ int main(void)
         cmocka_unit_test(roots_of_all_small_sizes_are_those_of_the_naive_recursion),
         cmocka_unit_test(proofs_of_all_small_sizes_hold_and_no_changed_one_does),
         cmocka_unit_test(proofs_hold_at_the_borders_of_tiles),
+        cmocka_unit_test(a_node_is_not_taken_for_a_leaf),
         cmocka_unit_test(a_proof_that_the_tree_does_not_have_is_refused_and_adds_nothing),
         cmocka_unit_test(a_proof_over_a_tile_that_is_missing_fails_and_adds_nothing),
         cmocka_unit_test(a_tree_is_loaded_out_of_its_tiles_and_grows_on),

@@ -7,8 +7,10 @@
 #include "unit.h"
 
 #include "audit/audit_file.h"
+#include "base/file.h"
 #include "codec/text.h"
 
+#include "../../fuzz/audit_key.h"
 #include "audit_lines.h"
 
 /* Groups end at 1, 5, 7, 12, 13, 14, 17. */
@@ -409,6 +411,9 @@ static const struct since_case since_cases[] = {
       "earlier"},
      15,
      true},
+    {{"of a copy, and edited behind it", edit, 15, AT_TIME, CAPSA_AUDIT_FORKED, 12, "earlier"},
+     12,
+     true},
     {{"edited, where a copy's is kept", edit, 1, AT_TIME, CAPSA_AUDIT_EDITED, 1, NULL}, 12, true},
 };
 
@@ -552,6 +557,44 @@ static void lines_have_one_form(void **state)
         UNSUPPORTED);
 }
 
+/* Seeds of the fuzz target, made by a program in another language out of PROTOCOL.md alone. */
+static enum capsa_audit_fault verdict_of_seed(const char *name)
+{
+    char path[512];
+    (void)snprintf(path, sizeof(path), CAPSA_SOURCE_ROOT "/fuzz/corpus/audit_file/%s", name);
+    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(MIB(1));
+    CAPSA_AUTO(capsa_buf) scratch = capsa_buf_of(KIB(64));
+    CAPSA_AUTO_FREE(capsa_audit_verifier) verifier = NULL;
+    struct capsa_audit_verdict verdict;
+    assert_ok(capsa_file_read(path, &text));
+    assert_ok(capsa_audit_verifier_new(FUZZ_ORIGIN, fuzz_audit_key, NULL, &verifier));
+    for (capsa_bytes rest = capsa_buf_bytes(&text); rest.len > 0;) {
+        struct capsa_audit_parsed_line line;
+        size_t len = capsa_bytes_find(rest, '\n');
+        assert_ok(capsa_audit_line_parse(capsa_bytes_of(rest.data, len), &scratch, &line));
+        if (line.kind == CAPSA_AUDIT_LINE_ENTRY) {
+            assert_ok(capsa_audit_verifier_entry(verifier, line.index, line.leaf_hash, line.bytes));
+        } else if (line.kind == CAPSA_AUDIT_LINE_CHECKPOINT) {
+            assert_ok(capsa_audit_verifier_checkpoint(verifier, line.bytes));
+        }
+        rest = capsa_bytes_from(rest, len + 1);
+    }
+    capsa_audit_verifier_end(verifier, &verdict);
+    return verdict.fault;
+}
+
+static void logs_of_another_implementation_are_judged_alike(void **state)
+{
+    (void)state;
+    assert_int_equal(verdict_of_seed("sound"), CAPSA_AUDIT_SOUND);
+    assert_int_equal(verdict_of_seed("one"), CAPSA_AUDIT_SOUND);
+    assert_int_equal(verdict_of_seed("swapped"), CAPSA_AUDIT_REORDERED);
+    assert_int_equal(verdict_of_seed("removed"), CAPSA_AUDIT_REMOVED);
+    assert_int_equal(verdict_of_seed("cut"), CAPSA_AUDIT_UNSIGNED);
+    assert_int_equal(verdict_of_seed("short"), CAPSA_AUDIT_CUT);
+    assert_int_equal(verdict_of_seed("early"), CAPSA_AUDIT_REORDERED);
+}
+
 static void each_kind_of_line_is_read_back(void **state)
 {
     (void)state;
@@ -582,6 +625,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_large_group_that_was_edited_is_found_all_the_same, up,
                                         down),
         cmocka_unit_test_setup_teardown(lines_have_one_form, up, down),
+        cmocka_unit_test(logs_of_another_implementation_are_judged_alike),
         cmocka_unit_test_setup_teardown(each_kind_of_line_is_read_back, up, down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

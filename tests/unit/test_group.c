@@ -4,7 +4,7 @@
  * goes to nobody who would not get the data keys. What TLS libraries say to the certificate is
  * tested in tests/interop/test_group.py.
  */
-#include "keymanager_scene.h"
+#include "keymanager_native.h"
 
 #include "keymanager/keymanager_call.h"
 #include "store/store_backend.h"
@@ -108,7 +108,7 @@ static int count_records(const struct house *house, const char *kind)
 {
     const struct capsa_record_key prefix = CAPSA_RECORD_KEY("default", kind, NULL);
     int count = 0;
-    assert_ok(capsa_store_each(house->store, &prefix, count_one, &count));
+    assert_ok(capsa_store_each(capsa_ledger_store(house->ledger), &prefix, count_one, &count));
     return count;
 }
 
@@ -377,12 +377,12 @@ static const struct capsa_store_ops busy_ops = {.scheme = "memory",
 
 static void busy_house_open(struct house *house)
 {
-    *house = (struct house){.store = NULL};
+    *house = (struct house){.ledger = NULL};
     busy = (struct busy_store){.base.ops = &busy_ops, .house = house};
-    struct capsa_root *root;
     assert_ok(capsa_store_open("memory:", &busy.inner));
-    assert_ok(capsa_root_new(&root));
-    assert_ok(capsa_store_seal(&busy.base, root, &house->store));
+    struct capsa_ledger_options options = ledger_options(NULL, NULL);
+    options.inner = &busy.base;
+    assert_ok(capsa_ledger_open(&options, &house->ledger));
     house_open_on(house, plain);
     house_learn_cert(house);
 }
@@ -447,31 +447,27 @@ static void the_group_is_there_after_a_restart(void **state)
 
 /* ---- the native protocol's answer ------------------------------------------------------------ */
 
-static void native_asset(const struct house *house, bool native, struct capsa_json **ret_answer)
+static void native_asset(const struct house *house, bool natively, struct capsa_json **ret_answer)
 {
     CAPSA_AUTO(capsa_buf) json = capsa_buf_of(MIB(1));
-    CAPSA_AUTO(capsa_buf) answer = capsa_buf_of(MIB(1));
-    CAPSA_AUTO_MESSAGE request = NULL;
-    CAPSA_AUTO_FREE(capsa_km_txn) txn = NULL;
+    const char *json_text;
     key_request(&carol, "default", "join", BOTH, &json);
-    assert_ok(capsa_protojson_parse(&cm__get_tls_asset_request__descriptor, capsa_buf_bytes(&json),
-                                    CAPSA_UNKNOWN_REFUSED, &request));
-    assert_ok(capsa_km_txn_new(house->store, &txn));
-    const struct capsa_rpc_call rpc = {.deadline_us = CAPSA_RPC_NO_DEADLINE};
-    struct capsa_km_call call = {.manager = house->manager,
-                                 .rpc = &rpc,
-                                 .now = test_clock.fixed,
-                                 .request = request,
-                                 .txn = txn,
-                                 .answer = &answer,
-                                 .native = native};
-    memcpy(call.signer.party, carol.id, sizeof(carol.id));
-    call.signer.cert = carol.chain.certs[0];
-    assert_ok(capsa_km_get_tls_asset(&call));
-    assert_ok(capsa_km_txn_commit(txn, house->writer));
+    assert_ok(capsa_buf_cstr(&json, &json_text));
     capsa_json_free(*ret_answer);
     *ret_answer = NULL;
-    assert_ok(capsa_json_parse(capsa_buf_bytes(&answer), ret_answer));
+    if (!natively) {
+        assert_int_equal(call_signed(house, "GetTlsAsset", &carol, true, json_text, ret_answer), 0);
+        return;
+    }
+    struct announced announced;
+    struct native_answer answer;
+    const struct native_request request = {
+        .method = "GetTlsAsset", .signer = &carol, .json = json_text};
+    announced_learn(house, &announced);
+    assert_int_equal(native_call(house, &announced, &request, &answer), 0);
+    assert_int_equal(answer.leaf.type, CAPSA_AUDIT_GROUP_RELEASE);
+    *ret_answer = answer.body;
+    announced_free(&announced);
 }
 
 static const char *asset_text(const struct capsa_json *answer, const char *name)

@@ -954,6 +954,79 @@ static void the_writer_hands_leaves_to_the_audit_and_refuses_them_without(void *
     assert_has_leaf(store, "audit-a", 1);
 }
 
+struct settler {
+    struct gated gated;
+    unsigned calls, committed;
+    enum capsa_code fails;
+    void *context_seen;
+    unsigned told; /* how many callers had been told when it was called */
+    atomic_uint callers_told;
+};
+
+static capsa_result settler_finish(void *context, const struct capsa_group *group,
+                                   struct capsa_batch *last)
+{
+    (void)last;
+    struct settler *settler = context;
+    settler->context_seen = group->batches[0]->leaves[0].context;
+    return CAPSA_OK;
+}
+
+static capsa_result settler_settle(void *context, const struct capsa_group *group, bool committed)
+{
+    struct settler *settler = context;
+    settler->calls++;
+    settler->committed += committed;
+    settler->told = atomic_load(&settler->callers_told);
+    for (size_t i = 0; !committed && i < group->count; i++) {
+        CAPSA_REQUIRE(group->results[i].code == CAPSA_E_STORE, INTERNAL, "another outcome");
+    }
+    CAPSA_REQUIRE(settler->fails == CAPSA_E_OK, STORE, "committed, but the anchor is away");
+    return CAPSA_OK;
+}
+
+static enum capsa_code commit_with_leaf(struct capsa_writer *writer, struct settler *settler,
+                                        const char *name, uint64_t expected)
+{
+    CAPSA_AUTO_FREE(capsa_batch) batch = new_batch();
+    add_put(batch, name, expected, "x");
+    assert_ok(capsa_batch_leaf(batch, VALUE(name), batch));
+    capsa_result result = capsa_writer_commit(writer, batch);
+    atomic_fetch_add(&settler->callers_told, 1);
+    assert_true(capsa_failed(result) || settler->context_seen == batch);
+    return capsa_code_of(result);
+}
+
+static void a_group_is_settled_before_anybody_is_told_and_that_may_fail_it(void **state)
+{
+    struct capsa_store *store = store_of(state);
+    struct settler settler = {.calls = 0};
+    struct capsa_writer_state told;
+    gated_init(&settler.gated, store);
+    const struct capsa_writer_audit audit = {settler_finish, settler_settle, &settler};
+    CAPSA_AUTO_FREE(capsa_writer) writer = NULL;
+    assert_ok(capsa_writer_new(&settler.gated.base, &audit, &writer));
+    assert_int_equal(commit_with_leaf(writer, &settler, "a", 0), CAPSA_E_OK);
+    assert_int_equal(settler.told, 0);
+    assert_int_equal(settler.committed, 1);
+
+    settler.fails = CAPSA_E_STORE; /* what is committed stays so */
+    assert_int_equal(commit_with_leaf(writer, &settler, "b", 0), CAPSA_E_STORE);
+    assert_has(store, "b", 1, "x");
+    capsa_writer_state(writer, &told);
+    assert_int_equal(told.failures, 1);
+    assert_string_equal(told.last.text, "committed, but the anchor is away");
+    assert_int_equal(commit_with_leaf(writer, &settler, "b", 5), CAPSA_E_CONFLICT);
+
+    settler.fails = CAPSA_E_OK;
+    assert_int_equal(commit_with_leaf(writer, &settler, "b", 1), CAPSA_E_OK);
+    gated_set(&settler.gated, false, true);
+    assert_int_equal(commit_with_leaf(writer, &settler, "c", 0), CAPSA_E_STORE);
+    assert_int_equal(settler.calls, 5);
+    assert_int_equal(settler.committed, 4);
+    assert_has(store, "c", 0, NULL);
+}
+
 /* ---- Out of memory --------------------------------------------------------------------------- */
 
 static int fail_at; /* allocations still to succeed; tests of this part run on one thread */
@@ -1135,6 +1208,7 @@ static const struct {
     TEST(a_failed_commit_fails_its_batches_and_the_next_is_tried),
     TEST(a_stopping_writer_finishes_what_it_has_and_takes_no_more),
     TEST(the_writer_hands_leaves_to_the_audit_and_refuses_them_without),
+    TEST(a_group_is_settled_before_anybody_is_told_and_that_may_fail_it),
     TEST(running_out_of_memory_at_any_point_changes_nothing),
 };
 
