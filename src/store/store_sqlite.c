@@ -42,8 +42,8 @@ static const char *const write_sql[WRITE_COUNT] = {
                   "ON CONFLICT(key) DO UPDATE SET version = excluded.version, "
                   "owners = excluded.owners, value = excluded.value",
     [WRITE_REMOVE] = "DELETE FROM record WHERE key = ?1",
-    [WRITE_NEXT] = "SELECT key, version, owners, value FROM record WHERE key > ?1 "
-                   "ORDER BY key LIMIT 1",
+    [WRITE_NEXT] = ("SELECT key, version, owners, value FROM record WHERE key > ?1 "
+                    "ORDER BY key LIMIT 1"),
     [WRITE_VALUE] = "UPDATE record SET value = ?2 WHERE key = ?1",
 };
 

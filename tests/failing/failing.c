@@ -218,6 +218,11 @@ static void complain(const struct failing_case *one, enum failing_what what, siz
     complaints++;
 }
 
+bool failing_must_fail(enum failing_what what, struct failing_count count)
+{
+    return what == FAILING_RANDOM && count.failed > 0;
+}
+
 static bool refuses(const struct failing_case *one, enum failing_what what, enum capsa_code code)
 {
     return one->may_refuse && what == FAILING_LIBRARIES &&
@@ -278,7 +283,10 @@ static bool try_one(const struct failing_case *one, enum failing_what what, enum
     if (capsa_failed(result)) {
         check_failure(one, count.failed == 0 ? FAILING_NOTHING : what, nth, &out, result);
         settle(one, what, nth);
-    } else if (one->drop != NULL) {
+    } else if (failing_must_fail(what, count)) {
+        complain(one, what, nth, "went on without randomness");
+    }
+    if (!capsa_failed(result) && one->drop != NULL) {
         assert_ptr_not_equal(out.made, FAILING_MARK);
         one->drop(out.made);
     }

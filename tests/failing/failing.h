@@ -78,6 +78,8 @@ struct failing_case {
 void failing_try(const struct failing_case *one, enum failing_what what, enum failing_how how);
 /* The codes that a fault of a kind may lead to. */
 bool failing_code_fits(enum failing_what what, enum capsa_code code);
+/* Nothing may do without the randomness that it did not get; other faults may do no harm. */
+bool failing_must_fail(enum failing_what what, struct failing_count count);
 
 /* A table through every kind of fault that is no disk's; how many entries, by sizeof. */
 void failing_try_all(const struct failing_case *cases, size_t count);

@@ -398,6 +398,7 @@ static bool act_failing(const struct house *house, const struct act *act)
         fail_msg("%s, kind %d, call %zu: %d: %s", act->name, (int)fault.what, fault.nth, code,
                  status_text);
     }
+    assert_true(code != 0 || !failing_must_fail(fault.what, fault.count));
     if (fault.count.failed > 0) {
         settle(house);
     }
