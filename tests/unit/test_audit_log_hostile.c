@@ -86,7 +86,6 @@ static void damage_of_an_old_entry_is_told_when_it_is_read(void **state)
 {
     struct scene *scene = *state;
     CAPSA_AUTO(capsa_audit_kept) kept = {.index = 0};
-    CAPSA_AUTO(capsa_buf) hashes = capsa_buf_of(KIB(4));
     scene_grow(scene, 600, 100);
     scene_close(scene);
     scene_attack(scene, "DELETE FROM record WHERE " LEAF("0000000000000007"));
