@@ -173,11 +173,13 @@ static capsa_result handle(capsa_km_work *work)
     return result;
 }
 
-/* A request that came to nothing because of the machine may be sent again as it is. */
-static bool may_come_again(capsa_result result)
+/* A request that came to nothing because of the machine may be sent again as it is. One whose entry is in
+ * the log did not come to nothing: a commit that the anchor does not follow fails, and stands. */
+static bool may_come_again(const capsa_km_work *work, capsa_result result)
 {
     enum capsa_code code = capsa_code_of(result);
-    return code == CAPSA_E_NOMEM || code == CAPSA_E_INTERNAL || code <= CAPSA_E_IO;
+    bool is_logged = work->receipt.size > 0;
+    return !is_logged && (code == CAPSA_E_NOMEM || code == CAPSA_E_INTERNAL || code <= CAPSA_E_IO);
 }
 
 static capsa_result do_request(capsa_km_work *work)
@@ -239,7 +241,7 @@ static capsa_result run(capsa_km_work *work)
 {
     capsa_result result = open_request(work);
     result = capsa_failed(result) ? result : do_request(work);
-    if (work->is_spent && capsa_failed(result) && may_come_again(result)) {
+    if (work->is_spent && capsa_failed(result) && may_come_again(work, result)) {
         capsa_km_spent_return(work->entry->manager->spent, work->spent_id);
     }
     return result;

@@ -455,6 +455,23 @@ static void a_rekeyed_store_is_the_same_under_another_root(void **state)
     assert_tampered(place->store, "two");
 }
 
+/* Its rows must not be left under a root that no slot holds. */
+static void a_rekey_whose_batch_meets_a_conflict_changes_nothing(void **state)
+{
+    struct place *place = *state;
+    const struct capsa_record_key key = CAPSA_RECORD_KEY("default", "key", "one");
+    CAPSA_AUTO_FREE(capsa_batch) batch = NULL;
+    assert_ok(capsa_batch_new(&batch));
+    assert_ok(capsa_batch_put(batch, &key, 5, NULL, VALUE("late")));
+    assert_fails(capsa_store_rekey(place->store, place->root, batch, NULL), CONFLICT);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(capsa_store_epoch(place->store), 1);
+        assert_whole(place->store);
+        place_close(place);
+        place->store = open_store(place);
+    }
+}
+
 static void nothing_that_was_tampered_with_is_sealed_anew(void **state)
 {
     (void)state;
@@ -811,6 +828,7 @@ int main(void)
         TEST(slots_are_listed_of_a_sealed_and_of_a_plain_store),
         TEST(a_rekeyed_store_is_the_same_under_another_root),
         cmocka_unit_test(nothing_that_was_tampered_with_is_sealed_anew),
+        TEST(a_rekey_whose_batch_meets_a_conflict_changes_nothing),
         TEST(a_rekey_that_fails_at_any_row_changes_nothing),
         TEST(a_rekey_on_a_disk_that_is_full_at_any_size_changes_nothing),
         TEST(kill_9_at_each_row_of_a_rekey_leaves_the_old_store),
