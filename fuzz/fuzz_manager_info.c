@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     CAPSA_AUTO_MESSAGE genesis = NULL;
     char id[CAPSA_MANAGER_ID];
-    capsa_ignore(capsa_genesis_parse(capsa_bytes_of(data, size), id, &genesis),
+    capsa_ignore(capsa_manager_genesis_parse(capsa_bytes_of(data, size), id, &genesis),
                  "any bytes may come");
     return 0;
 }

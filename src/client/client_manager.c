@@ -48,8 +48,8 @@ static capsa_result check_genesis(const Native__Genesis *genesis)
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_genesis_parse(capsa_bytes bytes, char ret_id[CAPSA_MANAGER_ID],
-                                 ProtobufCMessage **ret_genesis)
+CAPSA_RESULT capsa_manager_genesis_parse(capsa_bytes bytes, char ret_id[CAPSA_MANAGER_ID],
+                                         ProtobufCMessage **ret_genesis)
 {
     CAPSA_REQUIRE(bytes.len <= CAPSA_LIMIT_manager_info, TOO_LARGE, "genesis: over %d bytes",
                   CAPSA_LIMIT_manager_info);
@@ -216,8 +216,8 @@ CAPSA_RESULT capsa_manager_parse(capsa_bytes extension, capsa_manager *ret_manag
                                       CAPSA_UNKNOWN_SKIPPED, &manager.info_message),
                  "info");
     manager.info = (const Native__ManagerInfo *)(const void *)manager.info_message;
-    CAPSA_TRY(
-        capsa_genesis_parse(bytes_of(manager.info->genesis), manager.id, &manager.genesis_message));
+    CAPSA_TRY(capsa_manager_genesis_parse(bytes_of(manager.info->genesis), manager.id,
+                                          &manager.genesis_message));
     manager.genesis = (const Native__Genesis *)(const void *)manager.genesis_message;
     CAPSA_TRY(check_signature(outer, manager.genesis));
     CAPSA_TRY(check_keys(manager.info));

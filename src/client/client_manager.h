@@ -31,8 +31,8 @@ CAPSA_RESULT capsa_manager_parse(capsa_bytes extension, capsa_manager *ret_manag
 CAPSA_RESULT capsa_manager_of_cert(const struct capsa_cert *cert, capsa_manager *ret_manager);
 
 /* The genesis of a log or a certificate: its form, and the id that it gives. */
-CAPSA_RESULT capsa_genesis_parse(capsa_bytes bytes, char ret_id[CAPSA_MANAGER_ID],
-                                 ProtobufCMessage **ret_genesis);
+CAPSA_RESULT capsa_manager_genesis_parse(capsa_bytes bytes, char ret_id[CAPSA_MANAGER_ID],
+                                         ProtobufCMessage **ret_genesis);
 
 bool capsa_manager_is_production(const capsa_manager *manager);
 /* 64 lower-case hex digits; else USAGE. */
