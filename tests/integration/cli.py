@@ -60,6 +60,14 @@ def read(path):
         return file.read()
 
 
+def versions(listed):
+    return [int(number) for number in re.findall(r"^ +version: (\d+)$", listed, re.M)]
+
+
+def without_versions(listed):
+    return re.sub(r"^ +version: \d+\n", "", listed, flags=re.M)
+
+
 def mode(path):
     return oct(os.stat(path).st_mode & 0o777)
 
@@ -492,12 +500,12 @@ def a_key_is_not_its_own_destination():
         assert "it would be lost" in capsa("file", "seal", "f", to, "--data-key", "k", "--force", status=1).err
     assert "it would be lost" in capsa("cms_util", "encrypt-file", "--source-file", "f", "--dest-file", "k",
                                        "--data-key-file", "k", status=1).err
-    assert "it would be lost" in capsa("vote", "request", "u", "--as", "alice", "--out", "alice.key", "--force", status=1).err
+    assert "it would be lost" in capsa("vote", "request", "u", "--as", "alice", "--original", "--out", "alice.key", "--force", status=1).err
     assert read("k") == before and read("alice.key") == party
     os.chmod("alice.key", 0o644)
-    assert "alice.key is a private key with mode 0644" in capsa("vote", "request", "u", "--as", "alice", "--out", "r").err
+    assert "alice.key is a private key with mode 0644" in capsa("vote", "request", "u", "--as", "alice", "--original", "--out", "r").err
     os.chmod("alice.key", 0o640)
-    assert capsa("vote", "request", "u", "--as", "alice", "--out", "r2").err == ""
+    assert capsa("vote", "request", "u", "--as", "alice", "--original", "--out", "r2").err == ""
 
 
 @test
@@ -520,7 +528,7 @@ def text_of_others_is_shown_not_obeyed():
     capsa("key", "new", "--out", "k")
     write("f", "data")
     for hostile in ("u\nparty X", "u\x1b[2J", "u\x7f", "u\u009b2J", "u\u202egpj", "u\u2066"):
-        assert "control character" in capsa("vote", "request", hostile, "--as", "alice", "--out", "r", status=1).err
+        assert "control character" in capsa("vote", "request", hostile, "--as", "alice", "--original", "--out", "r", status=1).err
         assert "control character" in capsa("file", "seal", "f", "s", "--data-key", "k", "--resource", hostile, status=1).err
         action = json.dumps("tee/download," + hostile)
         write("q.yaml", "vote_request:\n  type: TEE_DOWNLOAD\n  approved_threshold: 1\n"
@@ -537,7 +545,7 @@ def text_of_others_is_shown_not_obeyed():
 def a_party_votes_once():
     make_party("alice")
     make_party("bob")
-    capsa("vote", "request", "u", "--as", "alice", "--out", "req")
+    capsa("vote", "request", "u", "--as", "alice", "--original", "--out", "req")
     signed = read("req").decode()
     assert re.search(r"^vote_request_signature: [A-Za-z0-9+/=]{100,}$", signed, re.M), signed
     for name in ("v1", "v2"):
@@ -604,7 +612,12 @@ def the_main_job():
         env = {"CAPSA_HOST": manager.host}
         run = lambda *args, status=0: capsa(*args, status=status, env=env)
         run("manager", "cert", "--out", "cm.crt")
-        run("key", "register", "at", "--data-key", "alice.data", "--as", "alice", "--manager-cert", "cm.crt")
+        who = json.loads(run("manager", "show", "-o", "json").text)["manager_id"]
+        register = ["key", "register", "at", "--data-key", "alice.data", "--as", "alice"]
+        assert who in run(*register, "--manager-id", "0" * 64, status=2).err
+        assert "--original" in run(*register, "--manager-cert", "cm.crt", status=1).err
+        run(*register, "--manager-id", who)
+        run(*register, "--manager-cert", "cm.crt", "--original")
         run("key", "register", "bt", "--data-key", "bob.data", "--as", "bob")
         run("rule", "add", "at", "--id", "j", "--grantee-cert", "carol.crt", "--op", "join", "--columns", "id,x", "--as", "alice")
         carol = capsa("party", "id", "carol.crt").text.strip()
@@ -614,7 +627,8 @@ def the_main_job():
         listed = run("policy", "list", "--as", "bob").text
         write("listed.yaml", listed)
         run("policy", "put", "listed.yaml", "--as", "bob")
-        assert run("policy", "list", "--as", "bob").text == listed
+        again = run("policy", "list", "--as", "bob").text
+        assert without_versions(again) == without_versions(listed) and versions(again) > versions(listed)
         assert json.loads(run("policy", "list", "--as", "bob", "-o", "json").text)["policies"][0]["data_uuid"] == "bt"
         get = ["key", "get", "at", "bt", "--as", "carol"]
         both = ["--columns", "id,x", "--columns", "id,y"]
@@ -685,9 +699,11 @@ def a_mistyped_name_is_not_a_success():
         for uuid in ("my-table", "other"):
             run("policy", "delete", uuid)
         assert "(scope default)" in run("policy", "put", "listed.yaml").text
-        assert run("policy", "list").text == listed
+        again = run("policy", "list").text
+        assert without_versions(again) == without_versions(listed)
+        assert len(versions(again)) == 2 and min(versions(again)) > max(versions(listed))
         run("policy", "put", "listed.json")
-        assert run("policy", "list").text == listed
+        assert without_versions(run("policy", "list").text) == without_versions(listed)
         run("rule", "delete", "my-table", "mean")
         assert capsa("manager", "show", env=env).text.count("-----BEGIN PUBLIC KEY-----") == 1
         # the other end has no TLS
@@ -827,7 +843,7 @@ def cms_by_its_yaml_file():
         cms("add-data-rule", status=2)
         assert cms("delete-data-rule").text == ""
         assert [r["rule_id"] for r in json.loads(cms("get-data-policys").text)["rules"]] == ["r2"]
-        capsa("vote", "request", "u1", "--as", "alice", "--out", "req")
+        capsa("vote", "request", "u1", "--as", "alice", "--out", "req", "--host", manager.host)
         capsa("vote", "result", "req", "--out", "own.json")
         assert cms("get-export-data-key-b64").text == KEY16 + "\n"
         assert cms("delete-data-policy").text == "" and cms("get-data-policys").text == ""
