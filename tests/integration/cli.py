@@ -717,6 +717,48 @@ def a_mistyped_name_is_not_a_success():
 
 
 @test
+def what_was_decided_is_explained_to_the_owner_and_to_nobody_else():
+    for name in ("alice", "bob", "job"):
+        make_party(name)
+    capsa("key", "new", "--out", "k")
+    with Manager(*PLAIN, "--data_dir", "store") as manager:
+        run = lambda *args, status=0: capsa(*args, status=status, env={"CAPSA_HOST": manager.host})
+        for owner in ("alice", "bob"):
+            run("key", "register", owner, "--data-key", "k", "--as", owner)
+            run("rule", "add", owner, "--id", "r", "--grantee-cert", "job.crt", "--op", "x", "--columns", "a", "--as", owner)
+        get = lambda *args, status=0: run("key", "get", "alice", "bob", *args, "--as", "job", "--force", "--out", "got", status=status)
+        get("--op", "x", "--columns", "a")
+        refused = get("--op", "x", "--columns", "a,z", status=2).err
+        decision = re.search(r"\(its owner sees why: capsa policy explain ([0-9a-f]{32})\)$", refused.strip()).group(1)
+        why = run("policy", "explain", decision, "--as", "alice").text
+        for word in ("columns of rule 1", '"z"', "resource      alice (a, z)", "nearest rule  r", "proven"):
+            assert word in why, (word, why)
+        assert json.loads(run("policy", "explain", decision, "--as", "alice", "-o", "json").text)
+        run("policy", "explain", decision, "--as", "bob", status=2)  # it failed at alice's
+        run("policy", "explain", decision, "--as", "job", status=2)
+        kinds = {}
+        for owner in ("alice", "bob", "job"):
+            kinds[owner] = [e["type"] for e in json.loads(run("audit", "list", "--as", owner, "-o", "json").text)["entries"]]
+        assert kinds == {"alice": ["denial", "key-release", "rule-add", "key-create"],
+                         "bob": ["key-release", "rule-add", "key-create"], "job": []}, kinds
+        assert run("audit", "list", "--as", "alice", "--type", "denial").text.count("\n") == 1
+        assert "did you mean" in run("audit", "list", "--as", "alice", "--type", "denail", status=1).err
+        run("audit", "checkpoint", "--out", "before")
+        run("rule", "delete", "bob", "r", "--as", "bob")
+        run("audit", "export", "--out", "log")
+        assert "sound" in run("audit", "verify").text and "sound" in capsa("audit", "verify", "log").text
+        assert "earlier checkpoint" in capsa("audit", "verify", "log", "--since", "before").text
+        lines = read("log").splitlines(True)
+        write("short", b"".join(lines[:5] + lines[6:]))
+        assert "removed: entry 3" in subprocess.run([f"{BIN}/capsa", "audit", "verify", "short"], capture_output=True, text=True).stdout
+        assert "in use" in run("audit", "verify", "--data-dir", "store", status=5).err
+        assert "do not go together" in run("audit", "verify", "log", "--data-dir", "store", status=1).err
+    assert "sound" in capsa("audit", "verify", "--data-dir", "store", "--since", "before").text
+    assert "there is no store" in capsa("audit", "verify", "--data-dir", "none", status=1).err
+    assert not os.path.exists("none")
+
+
+@test
 def no_key_is_asked_for_that_cannot_be_kept():
     make_party("alice")
     make_party("job")
