@@ -96,3 +96,16 @@ void capsa_audit_kept_drop(capsa_audit_kept *kept);
 /* One that is not there though it should be, or whose leaf is not that of the tree, is TAMPERED. */
 CAPSA_RESULT capsa_audit_log_read(struct capsa_audit_log *log, uint64_t index,
                                   capsa_audit_kept *ret_kept);
+
+/* ---- A log that is at fault ------------------------------------------------------------------ */
+
+/* For a verifier (audit_file.h), which is told everything as it stands: the rows of entries in the
+ * order of their indices, each commit's checkpoint behind its entries, and that of the head last
+ * where it is another. What does not open is shown as no bytes. */
+struct capsa_audit_walk {
+    capsa_result (*entry)(void *context, uint64_t index, capsa_bytes leaf);
+    capsa_result (*checkpoint)(void *context, capsa_bytes note);
+    void *context;
+};
+/* A sealed store, whose log nobody has open. Fails only as the machine or the visitor does. */
+CAPSA_RESULT capsa_audit_walk_store(struct capsa_store *store, const struct capsa_audit_walk *walk);

@@ -161,6 +161,9 @@ static const struct capsa_cli_option export_options[] = {
 static const struct capsa_cli_option verify_options[] = {
     {"since", "FILE",
      "a checkpoint that the log must go on from; \"known\": the last one that was seen", 0},
+    {"data-dir", "DIR", "the log in the store of this data_dir, while capsad does not run", 0},
+    {"store", "LOCATION", "instead: sqlite:FILE", 0},
+    {"root-key", "FILE", "capsad's root_key_file; otherwise root.key in the data_dir", 0},
     {.name = NULL},
 };
 
@@ -179,8 +182,9 @@ static const struct capsa_cli_verb verbs[] = {
      "Fetch the whole log with its checkpoint into a file. It tells times and kinds of events, and "
      "no names.",
      0, 0, CAPSA_CLI_SERVER, export_options, capsa_cli_run_audit_export},
-    {"verify", "[FILE]",
-     "Check a log, of a file or the manager's own: that nothing was edited, removed or reordered, "
+    {"verify", "[FILE | --data-dir DIR]",
+     "Check a log, of a file, of a store, or the manager's own: that nothing was edited, removed "
+     "or reordered, "
      "and that it is what was signed. The status says what is wrong: 11 edited, 12 removed, 13 "
      "reordered, 14 cut, 15 forked, 16 unsigned.",
      0, 1, CAPSA_CLI_SERVER, verify_options, capsa_cli_run_audit_verify},

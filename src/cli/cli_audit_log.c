@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "audit/audit_file.h"
+#include "audit/audit_log.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "cli/cli_audit.h"
@@ -13,8 +14,10 @@
 #include "cli/cli_link.h"
 #include "cli/cli_print.h"
 #include "cli/cli_progress.h"
+#include "cli/cli_store.h"
 #include "client/client_audit.h"
 #include "codec/protobuf.h"
+#include "store/store_sealed.h"
 
 #define NOTE_MAX       KIB(4)
 #define LINE_MAX_BYTES (2 * (size_t)CAPSA_LIMIT_manager_info)
@@ -291,6 +294,40 @@ static capsa_result read_log(log_check *check, const char *path)
     return CAPSA_OK;
 }
 
+/* ---- a store --------------------------------------------------------------------------------- */
+
+static capsa_result take_row(void *context, uint64_t index, capsa_bytes leaf)
+{
+    uint8_t hash[CAPSA_TREE_HASH] = {0};
+    if (leaf.len == CAPSA_AUDIT_LEAF) {
+        capsa_tree_leaf_hash(leaf, hash);
+    }
+    return take_entry(context, index, hash, leaf);
+}
+
+static capsa_result take_checkpoint(void *context, capsa_bytes note)
+{
+    const log_check *check = context;
+    return capsa_audit_verifier_checkpoint(check->verifier, note);
+}
+
+/* Of a store that no capsad has open, or a copy of one: what capsad would refuse to open, too. */
+static capsa_result walk_store(log_check *check)
+{
+    CAPSA_AUTO(capsa_buf) location = capsa_buf_of(KIB(8));
+    CAPSA_AUTO(capsa_buf) root_key = capsa_buf_of(KIB(8));
+    struct capsa_store_options options = {.provider = "file"};
+    CAPSA_TRY(capsa_cli_existing_store(check->cli, &location, &options.location));
+    CAPSA_TRY(capsa_cli_root_key(check->cli, &root_key, &options.provider_where));
+    CAPSA_AUTO_FREE(capsa_store) store = NULL;
+    CAPSA_TRY(capsa_store_open_sealed(&options, &store));
+    CAPSA_TRY_AT(take_genesis(check, capsa_store_genesis(store)), "%s", options.location);
+    const struct capsa_audit_walk walk = {take_row, take_checkpoint, check};
+    CAPSA_TRY_AT(capsa_audit_walk_store(store, &walk), "%s", options.location);
+    capsa_audit_verifier_end(check->verifier, &check->verdict);
+    return CAPSA_OK;
+}
+
 /* ---- what came out --------------------------------------------------------------------------- */
 
 static capsa_result answer(struct capsa_cli *cli, const log_check *check)
@@ -337,7 +374,13 @@ capsa_result capsa_cli_run_audit_verify(struct capsa_cli *cli)
 {
     CAPSA_AUTO(log_check) check = {.cli = cli};
     struct fetch fetch = {.check = &check};
-    CAPSA_TRY(cli->words_count > 0 ? read_log(&check, cli->words[0]) : fetch_log(&fetch));
+    bool of_store =
+        capsa_cli_option(cli, "data-dir") != NULL || capsa_cli_option(cli, "store") != NULL;
+    CAPSA_REQUIRE(!of_store || cli->words_count == 0, USAGE,
+                  "a log in a file and --data-dir (or --store) do not go together");
+    CAPSA_TRY(of_store               ? walk_store(&check)
+              : cli->words_count > 0 ? read_log(&check, cli->words[0])
+                                     : fetch_log(&fetch));
     say_verdict(cli, &check);
     cli->exit = (int)check.verdict.fault;
     return answer(cli, &check);

@@ -296,8 +296,8 @@ static capsa_result name_decision(capsa_cli_link *link, capsa_result failed)
     }
     memcpy(link->cli->decision_id, id, sizeof(link->cli->decision_id));
     return capsa_error_make(capsa_code_of(failed), __FILE__, __LINE__,
-                            "%.220s (decision %s: capsa policy explain %s shows the owner why)",
-                            capsa_text_of(failed), id, id);
+                            "%.220s (its owner sees why: capsa policy explain %s)",
+                            capsa_text_of(failed), id);
 }
 
 CAPSA_RESULT capsa_cli_call(capsa_cli_link *link, enum capsa_client_method method,

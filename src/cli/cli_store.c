@@ -2,6 +2,8 @@
  *
  * capsa store: copies of a daemon's store, and the root that it is sealed under.
  */
+#include "cli/cli_store.h"
+
 #include <inttypes.h>
 #include <unistd.h>
 
@@ -10,7 +12,7 @@
 #include "cli/cli_print.h"
 #include "cli/cli_read.h"
 #include "codec/text.h"
-#include "store/store_sealed.h"
+#include "ledger/ledger.h"
 
 /* --store LOCATION, or the store of --data-dir. */
 static capsa_result location_of(const struct capsa_cli *cli, capsa_buf *ret_location)
@@ -88,9 +90,8 @@ static capsa_result run_restore(struct capsa_cli *cli)
 
 /* ---- the root -------------------------------------------------------------------------------- */
 
-/* Opening a store makes it where there is none; these verbs only want one that is there. */
-static capsa_result existing_store(const struct capsa_cli *cli, capsa_buf *buf,
-                                   const char **ret_location)
+CAPSA_RESULT capsa_cli_existing_store(const struct capsa_cli *cli, capsa_buf *buf,
+                                      const char **ret_location)
 {
     CAPSA_TRY(location_of(cli, buf));
     CAPSA_TRY(capsa_buf_cstr(buf, ret_location));
@@ -100,8 +101,7 @@ static capsa_result existing_store(const struct capsa_cli *cli, capsa_buf *buf,
     return check_header(file, true, "store");
 }
 
-/* --root-key FILE, or root.key of --data-dir. */
-static capsa_result root_key_of(const struct capsa_cli *cli, capsa_buf *buf, const char **ret_path)
+CAPSA_RESULT capsa_cli_root_key(const struct capsa_cli *cli, capsa_buf *buf, const char **ret_path)
 {
     const char *path = capsa_cli_option(cli, "root-key");
     const char *dir = capsa_cli_option(cli, "data-dir");
@@ -152,7 +152,7 @@ static capsa_result run_slots(struct capsa_cli *cli)
 {
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(KIB(8));
     const char *location;
-    CAPSA_TRY(existing_store(cli, &text, &location));
+    CAPSA_TRY(capsa_cli_existing_store(cli, &text, &location));
     CAPSA_AUTO_FREE(capsa_store) store = NULL;
     CAPSA_AUTO_FREE(capsa_json) list = capsa_json_new_array();
     CAPSA_REQUIRE_MEMORY(list);
@@ -162,21 +162,22 @@ static capsa_result run_slots(struct capsa_cli *cli)
     return capsa_cli_set(cli, "slots", capsa_cli_hand(&list));
 }
 
+/* The log must say it, or the manager would take the store for one that somebody else changed. */
 static capsa_result run_rekey(struct capsa_cli *cli)
 {
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(KIB(8));
     CAPSA_AUTO(capsa_buf) root_text = capsa_buf_of(KIB(8));
-    struct capsa_store_options options = {.provider = "file"};
-    CAPSA_TRY(existing_store(cli, &text, &options.location));
-    CAPSA_TRY(root_key_of(cli, &root_text, &options.provider_where));
-    CAPSA_AUTO_FREE(capsa_store) store = NULL;
-    CAPSA_TRY(capsa_store_open_sealed(&options, &store));
-    CAPSA_TRY(capsa_store_rekey(store, options.provider_where, NULL, NULL));
+    struct capsa_ledger_options options = {.clock = &capsa_clock_system};
+    CAPSA_TRY(capsa_cli_existing_store(cli, &text, &options.location));
+    CAPSA_TRY(capsa_cli_root_key(cli, &root_text, &options.root_key_path));
+    options.anchor = capsa_cli_option(cli, "anchor");
+    uint32_t epoch;
+    CAPSA_TRY(capsa_ledger_rekey(&options, &epoch));
     capsa_cli_say(cli,
                   "sealed %s anew: root epoch %" PRIu32 "; the root key file is the same. Backups "
                   "from before open with it as before\n",
-                  options.location, capsa_store_epoch(store));
-    return capsa_cli_set(cli, "epoch", capsa_json_new_int(capsa_store_epoch(store)));
+                  options.location, epoch);
+    return capsa_cli_set(cli, "epoch", capsa_json_new_int(epoch));
 }
 
 /* ---- table ----------------------------------------------------------------------------------- */
@@ -207,6 +208,7 @@ static const struct capsa_cli_option slots_options[] = {
 static const struct capsa_cli_option rekey_options[] = {
     WHICH_OPTIONS,
     {"root-key", "FILE", "capsad's root_key_file; otherwise root.key in the data_dir", 0},
+    {"anchor", "ANCHOR", "capsad's anchor, which then follows: file:PATH", 0},
     {.name = NULL},
 };
 

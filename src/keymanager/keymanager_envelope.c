@@ -202,7 +202,7 @@ static capsa_result load_injected(struct capsa_km_envelope *envelope)
     struct capsa_km_generation *generation = CAPSA_NEW(struct capsa_km_generation);
     CAPSA_REQUIRE_MEMORY(generation);
     generation->uses = 1;
-    generation->created_at = capsa_now(options->clock);
+    generation->created_at = 0; /* how old it is nobody knows: every request of the log may be to it */
     envelope->current = generation;
     CAPSA_TRY_AT(capsa_private_key_parse(options->injected_key, &generation->rsa),
                  "the manager's key");

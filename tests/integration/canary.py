@@ -25,6 +25,7 @@ sys.path.insert(
     0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "interop")
 )
 
+import native
 import parties
 import protocol
 from canaries import Canaries
@@ -42,6 +43,7 @@ from harness import (
     holds,
     temporary_folder,
 )
+from nativescene import votes_of
 from protocol import Client, b64, fresh, rule, vote_result
 from scene import PACKAGES
 from tls import Tls
@@ -64,6 +66,38 @@ LAYERS = (
 )
 
 
+NATIVE_LAYERS = (
+    {"aud": "0" * 64},
+    {"said_method": "DeleteDataKey"},
+    {"iat": lambda now: now - 1000},
+    {"jti": "c2hvcnQ"},
+    {"version": "none"},
+    {"x5c": None},
+    {"jws_alg": "none"},
+    {"jws_header": {"crit": ["x"]}},
+    {"header": {"zip": "DEF"}},
+    {"header_text": b"{"},
+    {"alg": "RSA-OAEP"},
+    {"tag_bytes": 15},
+    {"iv": 7},
+    {"aad": "more"},
+    {"encrypted_key": bytes(40)},
+    {"tamper_jws": lambda m: m.update(signature=m["signature"][:-4])},
+    {"tamper_jws": lambda m: m.update(payload=m["payload"][:-3])},
+    {"tamper": lambda m: m.update(ciphertext=m["ciphertext"][:-8])},
+)
+
+
+def root_key_of(server):
+    return "root key in " + os.path.basename(server.folder)
+
+
+def load_key(pem):
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    return load_pem_private_key(pem, None)
+
+
 class Scene:
     """Everything that happens, once; what it said is kept in `heard`, by place."""
 
@@ -78,9 +112,13 @@ class Scene:
             self.people[name].write(self.folder, name)
         self.tls = Tls("canary")
         for name in ("server", "client"):
-            self.canaries.add_key("TLS key of the " + name, self._load_key(name + ".key"))
-        self.server = Server(**self._flags())
-        self._plant_root_key()
+            self.canaries.add_key("TLS key of the " + name, load_key(self.tls.read(name + ".key")))
+        # One has a key of the operator's, which is known here; it speaks the original's protocol alone.
+        self.server = Server(**self._flags(), **self._injected())
+        self.native = Server(**self._flags())
+        self.servers = (self.server, self.native)
+        for server in self.servers:
+            self._plant_root_key(server)
         self._run()
         self._end()
 
@@ -113,28 +151,27 @@ class Scene:
 
     # ---- Planting ----
 
-    def _load_key(self, name):
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-        return load_pem_private_key(self.tls.read(name), None)
-
     def _flags(self):
-        manager = parties.plain("manager")
-        self.canaries.add_key("manager's key", manager.key)
-        manager.write(self.folder, "cm")
         return self.tls.flags(
             log_config__log_level="debug",
             log_config__enable_console_logger="true",
             admin_listen="127.0.0.1:0",
-            enable_inject_cm_key="true",
-            cm_private_key_path=os.path.join(self.folder, "cm.key"),
-            cm_cert_path=os.path.join(self.folder, "cm.0.crt"),
         )
 
-    def _plant_root_key(self):
-        with open(os.path.join(self.server.folder, "data", "root.key")) as file:
+    def _injected(self):
+        manager = parties.plain("manager")
+        self.canaries.add_key("manager's key", manager.key)
+        manager.write(self.folder, "cm")
+        return {
+            "enable_inject_cm_key": "true",
+            "cm_private_key_path": os.path.join(self.folder, "cm.key"),
+            "cm_cert_path": os.path.join(self.folder, "cm.0.crt"),
+        }
+
+    def _plant_root_key(self, server):
+        with open(os.path.join(server.folder, "data", "root.key")) as file:
             digits = re.search(r"^key ([0-9a-f]{64})$", file.read(), re.M)[1]
-        self.canaries.add("root key", bytes.fromhex(digits))
+        self.canaries.add(root_key_of(server), bytes.fromhex(digits))
 
     def _run(self):
         self.client = Client(self.server.target, self.tls.credentials())
@@ -144,12 +181,15 @@ class Scene:
         self._refused_requests()
         self._broken_requests()
         self.client.close()
+        self._native_requests()
         self._commands()
+        self._audit()
         self._files()
         self._votes()
-        for page in ("/metrics", "/healthz", "/readyz", "/nothing"):
-            self.hear("admin pages", self.server.get(page)[1].encode())
-        self.hear_process(self.server.process.pid)
+        for server in self.servers:
+            for page in ("/metrics", "/healthz", "/readyz", "/nothing"):
+                self.hear("admin pages", server.get(page)[1].encode())
+            self.hear_process(server.process.pid)
 
     def _listened(self, answer):
         self.hear("messages to peers", answer.message.encode())
@@ -229,14 +269,83 @@ class Scene:
         told("not JSON", lambda body, secret: secret)
         told("a number", lambda body, secret: '{"owner_party_id": %s}' % secret)
 
-    def _commands(self):
-        """The command does what a person does, with files for keys."""
-        host = ["--host", self.server.target, "--root-ca", self.tls.path("ca/root.crt")]
+    def _native_requests(self):
+        """The same in the native protocol, with its own faults at its own layers."""
+        alice, bob, carol = (self.people[name] for name in ("alice", "bob", "carol"))
+        with native.Client(self.native.target, credentials=self.tls.credentials()) as client:
+            deliver = client.deliver
+            client.deliver = lambda *a, **k: self._listened(deliver(*a, **k))
+            keys = {
+                fresh("native"): self.canaries.fresh("native data key %d" % i, (16, 24, 32)[i % 3])
+                for i in range(8)
+            }
+            client.create_keys(alice, keys).ok()
+            for uuid in keys:
+                client.create_policy(alice, uuid, [rule([carol], rule_id="one")]).ok()
+            equal(client.got_keys(carol, list(keys)), keys, "keys")
+            result, secret = fresh("result"), self.canaries.fresh("key of a native result", 32)
+            client.create_result(carol, result, list(keys)[:2], secret).ok()
+            votes = votes_of(alice, result, at=client)
+            equal(client.exported(alice, result, votes), secret, "export")
+            for i in range(4):
+                cek = self.canaries.fresh("key of a native envelope %d" % i, 32)
+                client.ask("CreateDataKeys", self._body("key in it %d" % i), alice, cek=cek).ok()
+            for i, knobs in enumerate(NATIVE_LAYERS):
+                body = self._body("key refused at native layer %d" % i)
+                holds(client.ask("CreateDataKeys", body, alice, **knobs).code, "%r" % knobs)
+            for code in (
+                client.ask("CreateDataKeys", self._body("native key of another"), bob).code,
+                client.get_keys(bob, list(keys)[:3]).code,
+                client.ask("CreateDataKeys", {**self._body("native member"), "x": 1}, alice).code,
+            ):
+                holds(code, "a request was not refused")
+            asset = client.get_asset(carol, list(keys)[:2]).ok().body["tls_asset"]
+            self.canaries.add_key("TLS key of a group", load_key(asset["private_key"].encode()))
+            # What leaves through the log: an owner's own entries, and everybody's leaves.
+            for answer in (client.list_audit(alice), client.list_audit(bob)):
+                self.hear("audit entries", json.dumps(answer.ok().body).encode())
+            self.hear("audit entries", b"".join(client.audit_log(0, 1000).leaves))
+
+    def _command_options(self):
+        host = ["--host", self.native.target, "--root-ca", self.tls.path("ca/root.crt")]
         host += ["--tls-cert", self.tls.path("client.crt")]
         host += ["--tls-key", self.tls.path("client.key")]
         as_who = {
             name: ["--cert", name + ".0.crt", "--key", name + ".key"] for name in self.people
         }
+        return host, as_who
+
+    def _audit(self):
+        """Everything that the command tells of the log."""
+        host, as_who = self._command_options()
+        alice = as_who["alice"] + host
+        status, out = self.capsa("audit", "list", "--all", "-o", "json", *alice)
+        equal(status, 0, "exit status of audit list")
+        entries = json.loads(out)["entries"]
+        holds(len(entries) > 20, "hardly any entries: %d" % len(entries))
+        ids = {entry["type"]: entry["decision_id"] for entry in entries}
+        holds({"denial", "key-release", "key-export"} <= set(ids), "kinds are %r" % set(ids))
+        told = [self.capsa("policy", "explain", id, *alice)[0] for id in ids.values()]
+        told += [
+            self.capsa("audit", "list", "--all", *alice)[0],
+            self.capsa("audit", "export", "--out", "log.txt", *host)[0],
+            self.capsa("audit", "export", "--out", "-", *host)[0],
+            self.capsa("audit", "checkpoint", *host)[0],
+            self.capsa("audit", "verify", *host)[0],
+            self.capsa("audit", "verify", "log.txt")[0],
+            self.capsa("manager", "list")[0],
+            self.capsa("manager", "show", *host)[0],
+        ]
+        equal(told, [0] * len(told), "exit statuses")
+        holds(self.capsa("policy", "explain", "0" * 32, *alice)[0], "explained what never was")
+        self.hear("exported audit logs", read(os.path.join(self.folder, "log.txt")))
+        remembered = os.path.join(os.environ["XDG_CONFIG_HOME"], "**")
+        for path in files(remembered, remembered + "/.*"):
+            self.hear("what capsa remembers", path.encode() + b" " + read(path))
+
+    def _commands(self):
+        """The command does what a person does, with files for keys."""
+        host, as_who = self._command_options()
         for i in range(4):
             data = self.canaries.fresh("key in a file %d" % i, 32)
             with open(os.path.join(self.folder, "data%d" % i), "w") as file:
@@ -270,7 +379,7 @@ class Scene:
             self.capsa("store", "restore", "--data-dir", "none", "--from", "data3"),
         ]
         holds(all(status for status, _ in refused), "something was not refused: %r" % refused)
-        backup = ["store", "backup", "--data-dir", os.path.join(self.server.folder, "data")]
+        backup = ["store", "backup", "--data-dir", os.path.join(self.native.folder, "data")]
         equal(self.capsa(*backup, "--to", "copy.db")[0], 0, "exit status of the backup")
 
     def _files(self):
@@ -312,11 +421,15 @@ class Scene:
 
     def _end(self):
         """While it runs: what a core dump would hold. Then it ends, and the rest is heard."""
-        pid = self.server.process.pid
-        self.core = CoreOf(pid, self.server.folder)
-        self.server.signal(signal.SIGTERM)
-        self.hear("standard output of capsad", self.server.process.stdout.read())
-        self.server.wait()
+        self.cores = [CoreOf(server.process.pid, server.folder) for server in self.servers]
+        for server in self.servers:
+            server.signal(signal.SIGTERM)
+            self.hear("standard output of capsad", server.process.stdout.read())
+            server.wait()
+        data = os.path.join(self.native.folder, "data")
+        equal(self.capsa("audit", "verify", "--data-dir", data)[0], 0, "exit status")
+        equal(self.capsa("store", "slots", "--data-dir", data)[0], 0, "exit status")
+        equal(self.capsa("store", "rekey", "--data-dir", data)[0], 0, "exit status")
 
     def stop(self):
         """For Suite.shared: the server has stopped already."""
@@ -406,15 +519,17 @@ def a_secret_in_a_log_of_this_run_would_be_found():
 
 @suite.test
 def P13_no_file_of_the_server_holds_a_secret():
-    for place, patterns in PLACES.items():
-        paths = list(files(*(p % scene().server.folder for p in patterns)))
-        holds(paths, "there is nothing to look at in " + place)
-        for path in paths:
-            look(scene().canaries, "%s (%s)" % (place, os.path.basename(path)), read(path))
-    data = os.path.join(scene().server.folder, "data")
-    names = {name for name in os.listdir(data) if not re.match(r"capsa\.db|root\.key$", name)}
-    equal(names, set(), "files in data that nobody looks at")
-    look(scene().canaries, "root.key", read(os.path.join(data, "root.key")), {"root key"})
+    for server in scene().servers:
+        for place, patterns in PLACES.items():
+            paths = list(files(*(p % server.folder for p in patterns)))
+            holds(paths, "there is nothing to look at in " + place)
+            for path in paths:
+                look(scene().canaries, "%s (%s)" % (place, os.path.basename(path)), read(path))
+        data = os.path.join(server.folder, "data")
+        names = {name for name in os.listdir(data) if not re.match(r"capsa\.db|root\.key$", name)}
+        equal(names, set(), "files in data that nobody looks at")
+        root_key = read(os.path.join(data, "root.key"))
+        look(scene().canaries, "root.key", root_key, {root_key_of(server)})
 
 
 @suite.test
@@ -422,9 +537,12 @@ def P13_nothing_that_is_said_holds_a_secret():
     wanted = {
         "admin pages",
         "argument lists and environments",
+        "audit entries",
+        "exported audit logs",
         "messages to peers",
         "sealed files",
         "standard output of capsad",
+        "what capsa remembers",
         "what capsa says",
     }
     equal(set(scene().heard), wanted, "places that were heard")
@@ -515,14 +633,15 @@ class CoreOf:
 
 @suite.test
 def P13_a_process_makes_no_core_and_may_not_be_looked_into():
-    core = scene().core
-    limit = re.search(r"Max core file size +(\S+) +(\S+)", core.limits)
-    equal((limit[1], limit[2]), ("0", "0"), "limits of core files")
-    equal(core.owner, 0, "owner of /proc/PID/mem, which is root's only for who forbids dumps")
-    holds(core.maps or os.geteuid() != 0, "root cannot read the maps")
-    if core.maps:
-        writable = [flags for _, _, mode, flags in core.maps if mode.startswith("rw")]
-        holds(any("dd" in flags for flags in writable), "no memory is marked to be left out of core dumps")
+    for core in scene().cores:
+        limit = re.search(r"Max core file size +(\S+) +(\S+)", core.limits)
+        equal((limit[1], limit[2]), ("0", "0"), "limits of core files")
+        equal(core.owner, 0, "owner of /proc/PID/mem, which is root's only for who forbids dumps")
+        holds(core.maps or os.geteuid() != 0, "root cannot read the maps")
+        if core.maps:
+            writable = [flags for _, _, mode, flags in core.maps if mode.startswith("rw")]
+            marked = any("dd" in flags for flags in writable)
+            holds(marked, "no memory is marked to be left out of core dumps")
 
 
 @suite.test
@@ -557,16 +676,17 @@ IN_USE = re.compile(r"manager's key|TLS key of the server")
 
 @suite.test
 def P13_memory_holds_no_secret_of_a_request_that_is_over():
-    core = scene().core
-    if core.sanitized:  # it keeps what was freed, and has terabytes of maps
+    if any(core.sanitized for core in scene().cores):  # it keeps what was freed, and has terabytes of maps
         return in_plain_build("P13_memory_holds")
-    if not core.memory:
+    if not all(core.memory for core in scene().cores):
         raise Skip("only root may read the memory of a process that forbids dumps")
     but = {name for name in scene().canaries.secrets if IN_USE.match(name)}
-    found = scene().canaries.find_in_memory(core.memory)
-    print("  %d bytes; found: %s" % (len(core.memory), ", ".join(sorted({n for n, _ in found}))))
-    holds(found, "not even the keys in use are found in memory")
-    complain("memory", core.memory, {(name, at) for name, at in found if name not in but})
+    for core in scene().cores:
+        found = scene().canaries.find_in_memory(core.memory)
+        named = ", ".join(sorted({name for name, _ in found}))
+        print("  %d bytes; found: %s" % (len(core.memory), named))
+        holds(found, "not even the keys in use are found in memory")
+        complain("memory", core.memory, {(name, at) for name, at in found if name not in but})
 
 
 if __name__ == "__main__":

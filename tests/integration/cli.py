@@ -33,7 +33,9 @@ def test(function):
 
 
 def environment():
-    return {k: v for k, v in os.environ.items() if not k.startswith("CAPSA_")}
+    """The command remembers which managers it met: not those of other tests, whose ports come round."""
+    own = {k: v for k, v in os.environ.items() if not k.startswith("CAPSA_")}
+    return {**own, "XDG_CONFIG_HOME": os.getcwd() + ".config"}
 
 
 def capsa(*args, status=0, env=None, stdin=b""):
@@ -58,6 +60,14 @@ def write(path, content):
 def read(path):
     with open(path, "rb") as file:
         return file.read()
+
+
+def versions(listed):
+    return [int(number) for number in re.findall(r"^ +version: (\d+)$", listed, re.M)]
+
+
+def without_versions(listed):
+    return re.sub(r"^ +version: \d+\n", "", listed, flags=re.M)
 
 
 def mode(path):
@@ -492,12 +502,12 @@ def a_key_is_not_its_own_destination():
         assert "it would be lost" in capsa("file", "seal", "f", to, "--data-key", "k", "--force", status=1).err
     assert "it would be lost" in capsa("cms_util", "encrypt-file", "--source-file", "f", "--dest-file", "k",
                                        "--data-key-file", "k", status=1).err
-    assert "it would be lost" in capsa("vote", "request", "u", "--as", "alice", "--out", "alice.key", "--force", status=1).err
+    assert "it would be lost" in capsa("vote", "request", "u", "--as", "alice", "--original", "--out", "alice.key", "--force", status=1).err
     assert read("k") == before and read("alice.key") == party
     os.chmod("alice.key", 0o644)
-    assert "alice.key is a private key with mode 0644" in capsa("vote", "request", "u", "--as", "alice", "--out", "r").err
+    assert "alice.key is a private key with mode 0644" in capsa("vote", "request", "u", "--as", "alice", "--original", "--out", "r").err
     os.chmod("alice.key", 0o640)
-    assert capsa("vote", "request", "u", "--as", "alice", "--out", "r2").err == ""
+    assert capsa("vote", "request", "u", "--as", "alice", "--original", "--out", "r2").err == ""
 
 
 @test
@@ -520,7 +530,7 @@ def text_of_others_is_shown_not_obeyed():
     capsa("key", "new", "--out", "k")
     write("f", "data")
     for hostile in ("u\nparty X", "u\x1b[2J", "u\x7f", "u\u009b2J", "u\u202egpj", "u\u2066"):
-        assert "control character" in capsa("vote", "request", hostile, "--as", "alice", "--out", "r", status=1).err
+        assert "control character" in capsa("vote", "request", hostile, "--as", "alice", "--original", "--out", "r", status=1).err
         assert "control character" in capsa("file", "seal", "f", "s", "--data-key", "k", "--resource", hostile, status=1).err
         action = json.dumps("tee/download," + hostile)
         write("q.yaml", "vote_request:\n  type: TEE_DOWNLOAD\n  approved_threshold: 1\n"
@@ -537,7 +547,7 @@ def text_of_others_is_shown_not_obeyed():
 def a_party_votes_once():
     make_party("alice")
     make_party("bob")
-    capsa("vote", "request", "u", "--as", "alice", "--out", "req")
+    capsa("vote", "request", "u", "--as", "alice", "--original", "--out", "req")
     signed = read("req").decode()
     assert re.search(r"^vote_request_signature: [A-Za-z0-9+/=]{100,}$", signed, re.M), signed
     for name in ("v1", "v2"):
@@ -604,7 +614,12 @@ def the_main_job():
         env = {"CAPSA_HOST": manager.host}
         run = lambda *args, status=0: capsa(*args, status=status, env=env)
         run("manager", "cert", "--out", "cm.crt")
-        run("key", "register", "at", "--data-key", "alice.data", "--as", "alice", "--manager-cert", "cm.crt")
+        who = json.loads(run("manager", "show", "-o", "json").text)["manager_id"]
+        register = ["key", "register", "at", "--data-key", "alice.data", "--as", "alice"]
+        assert who in run(*register, "--manager-id", "0" * 64, status=2).err
+        assert "--original" in run(*register, "--manager-cert", "cm.crt", status=1).err
+        run(*register, "--manager-id", who)
+        run(*register, "--manager-cert", "cm.crt", "--original")
         run("key", "register", "bt", "--data-key", "bob.data", "--as", "bob")
         run("rule", "add", "at", "--id", "j", "--grantee-cert", "carol.crt", "--op", "join", "--columns", "id,x", "--as", "alice")
         carol = capsa("party", "id", "carol.crt").text.strip()
@@ -614,7 +629,8 @@ def the_main_job():
         listed = run("policy", "list", "--as", "bob").text
         write("listed.yaml", listed)
         run("policy", "put", "listed.yaml", "--as", "bob")
-        assert run("policy", "list", "--as", "bob").text == listed
+        again = run("policy", "list", "--as", "bob").text
+        assert without_versions(again) == without_versions(listed) and versions(again) > versions(listed)
         assert json.loads(run("policy", "list", "--as", "bob", "-o", "json").text)["policies"][0]["data_uuid"] == "bt"
         get = ["key", "get", "at", "bt", "--as", "carol"]
         both = ["--columns", "id,x", "--columns", "id,y"]
@@ -652,10 +668,11 @@ def the_main_job():
         assert "use" in run("store", "restore", "--data-dir", "data", "--from", "copy.db", status=5).err
     capsa("store", "restore", "--data-dir", "data", "--from", "copy.db")
     with Manager(*PLAIN) as manager:
-        capsa("manager", "show", "--manager-cert", "cm.crt", "--host", manager.host)
+        assert json.loads(capsa("manager", "show", "-o", "json", "--manager-id", who, "--host", manager.host).text)["manager_id"] == who
         assert "data_uuid: bt" in capsa("policy", "list", "--as", "bob", "--host", manager.host).text
-        assert "another key" in capsa("policy", "list", "--as", "bob", "--host", manager.host,
+        assert "another key" in capsa("policy", "list", "--as", "bob", "--host", manager.host, "--original",
                                       "--manager-cert", "bob.crt", status=2).err
+        capsa("policy", "list", "--as", "bob", "--host", manager.host, "--original", "--manager-cert", "cm.crt")
 
 
 @test
@@ -685,14 +702,60 @@ def a_mistyped_name_is_not_a_success():
         for uuid in ("my-table", "other"):
             run("policy", "delete", uuid)
         assert "(scope default)" in run("policy", "put", "listed.yaml").text
-        assert run("policy", "list").text == listed
+        again = run("policy", "list").text
+        assert without_versions(again) == without_versions(listed)
+        assert len(versions(again)) == 2 and min(versions(again)) > max(versions(listed))
         run("policy", "put", "listed.json")
-        assert run("policy", "list").text == listed
+        assert without_versions(run("policy", "list").text) == without_versions(listed)
         run("rule", "delete", "my-table", "mean")
-        assert capsa("manager", "show", env=env).text.count("-----BEGIN PUBLIC KEY-----") == 1
+        shown = json.loads(capsa("manager", "show", "-o", "json", env=env).text)
+        assert shown["public_key"].count("-----BEGIN PUBLIC KEY-----") == 1
+        assert shown["manager_id"] in capsa("manager", "show", env=env).text
         # the other end has no TLS
         openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=ca")
         assert "no --root-ca" in capsa("manager", "show", "--root-ca", "ca.crt", env=env, status=5).err
+
+
+@test
+def what_was_decided_is_explained_to_the_owner_and_to_nobody_else():
+    for name in ("alice", "bob", "job"):
+        make_party(name)
+    capsa("key", "new", "--out", "k")
+    with Manager(*PLAIN, "--data_dir", "store") as manager:
+        run = lambda *args, status=0: capsa(*args, status=status, env={"CAPSA_HOST": manager.host})
+        for owner in ("alice", "bob"):
+            run("key", "register", owner, "--data-key", "k", "--as", owner)
+            run("rule", "add", owner, "--id", "r", "--grantee-cert", "job.crt", "--op", "x", "--columns", "a", "--as", owner)
+        get = lambda *args, status=0: run("key", "get", "alice", "bob", *args, "--as", "job", "--force", "--out", "got", status=status)
+        get("--op", "x", "--columns", "a")
+        refused = get("--op", "x", "--columns", "a,z", status=2).err
+        decision = re.search(r"\(its owner sees why: capsa policy explain ([0-9a-f]{32})\)$", refused.strip()).group(1)
+        why = run("policy", "explain", decision, "--as", "alice").text
+        for word in ("columns of rule 1", '"z"', "resource      alice (a, z)", "nearest rule  r", "proven"):
+            assert word in why, (word, why)
+        assert json.loads(run("policy", "explain", decision, "--as", "alice", "-o", "json").text)
+        run("policy", "explain", decision, "--as", "bob", status=2)  # it failed at alice's
+        run("policy", "explain", decision, "--as", "job", status=2)
+        kinds = {}
+        for owner in ("alice", "bob", "job"):
+            kinds[owner] = [e["type"] for e in json.loads(run("audit", "list", "--as", owner, "-o", "json").text)["entries"]]
+        assert kinds == {"alice": ["denial", "key-release", "rule-add", "key-create"],
+                         "bob": ["key-release", "rule-add", "key-create"], "job": []}, kinds
+        assert run("audit", "list", "--as", "alice", "--type", "denial").text.count("\n") == 1
+        assert "did you mean" in run("audit", "list", "--as", "alice", "--type", "denail", status=1).err
+        run("audit", "checkpoint", "--out", "before")
+        run("rule", "delete", "bob", "r", "--as", "bob")
+        run("audit", "export", "--out", "log")
+        assert "sound" in run("audit", "verify").text and "sound" in capsa("audit", "verify", "log").text
+        assert "earlier checkpoint" in capsa("audit", "verify", "log", "--since", "before").text
+        lines = read("log").splitlines(True)
+        write("short", b"".join(lines[:5] + lines[6:]))
+        assert "removed: entry 3" in subprocess.run([f"{BIN}/capsa", "audit", "verify", "short"], capture_output=True, text=True).stdout
+        assert "in use" in run("audit", "verify", "--data-dir", "store", status=5).err
+        assert "do not go together" in run("audit", "verify", "log", "--data-dir", "store", status=1).err
+    assert "sound" in capsa("audit", "verify", "--data-dir", "store", "--since", "before").text
+    assert "there is no store" in capsa("audit", "verify", "--data-dir", "none", status=1).err
+    assert not os.path.exists("none")
 
 
 @test
@@ -827,7 +890,7 @@ def cms_by_its_yaml_file():
         cms("add-data-rule", status=2)
         assert cms("delete-data-rule").text == ""
         assert [r["rule_id"] for r in json.loads(cms("get-data-policys").text)["rules"]] == ["r2"]
-        capsa("vote", "request", "u1", "--as", "alice", "--out", "req")
+        capsa("vote", "request", "u1", "--as", "alice", "--out", "req", "--host", manager.host)
         capsa("vote", "result", "req", "--out", "own.json")
         assert cms("get-export-data-key-b64").text == KEY16 + "\n"
         assert cms("delete-data-policy").text == "" and cms("get-data-policys").text == ""
@@ -900,6 +963,7 @@ def main():
             failed += 1
         os.chdir("/")
         shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder + ".config", ignore_errors=True)
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 

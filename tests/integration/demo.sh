@@ -21,6 +21,10 @@ ok has 'column "patient_name" is not granted'
 ok has "no columns are named"
 ok has "1 vote is"
 ok has "569 rows joined, 7 requests refused"
+ok has "failed at     columns of rule 1"
+ok has "sound: "
+ok test "$(grep -cE 'Z (denial|key-export|policy-delete) ' "$room/out")" = 5
+ok test -f "$room/capsa-demo/config/capsa/known_managers"
 ok has "benign      357 patients"
 ok test "$(stat -c %a "$room/capsa-demo/joined.datakey")" = 600
 ok cmp -s <(head -n 1 "$room/capsa-demo/joined.csv" | cut -d, -f1-16) <(head -n 1 "$here/examples/data/alice.csv")

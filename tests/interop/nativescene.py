@@ -96,11 +96,13 @@ def in_days(days, seconds=0):
     return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def bound(asker, uri, **changes):
-    """The members that bind a vote request, None as a value takes one away."""
-    terms = client().vote_terms(asker, uri).ok().body
+def bound(asker, uri, at=None, **changes):
+    """The members that bind a vote request, None as a value takes one away. at: a client of another
+    manager."""
+    at = at or client()
+    terms = at.vote_terms(asker, uri).ok().body
     made = {
-        "manager": client().manager.id,
+        "manager": at.manager.id,
         "resource": terms["resource"],
         "requester": hashlib.sha256(native.spki_of(asker.key.public_key())).hexdigest(),
         "expires": in_days(1),
@@ -110,5 +112,5 @@ def bound(asker, uri, **changes):
     return {name: value for name, value in made.items() if value is not None}
 
 
-def votes_of(asker, uri, voters=(), **changes):
-    return vote_result(asker, uri, voters, capsa=bound(asker, uri, **changes))
+def votes_of(asker, uri, voters=(), at=None, **changes):
+    return vote_result(asker, uri, voters, capsa=bound(asker, uri, at, **changes))

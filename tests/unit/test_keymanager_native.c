@@ -435,6 +435,32 @@ static void a_request_that_the_anchor_did_not_follow_is_spent_all_the_same(void 
     anchored_close(&scene);
 }
 
+/* An injected key stays the same, so what was sealed to it opens for ever. */
+static void requests_to_an_injected_key_are_spent_however_old_they_are(void **state)
+{
+    (void)state;
+    struct house house;
+    CAPSA_AUTO(capsa_buf) key = capsa_buf_of(KIB(8));
+    CAPSA_AUTO(capsa_buf) request = capsa_buf_of(MIB(1));
+    assert_ok(capsa_private_key_write(mallory.key, &key));
+    const struct capsa_keymanager_options options = {
+        .injected_key = capsa_buf_bytes(&key), .injected_cert = capsa_bytes_str(mallory.pem)};
+    house_open(&house, options);
+    wrap(&house, &alice, true, create_json(&alice, "a"), &request);
+    assert_int_equal(send_original(&house, "CreateDataKeys", capsa_buf_bytes(&request)), 0);
+    for (int day = 1; day <= 3; day++) {
+        bool renewed;
+        house_stop(&house);
+        test_clock.fixed = NOW + (capsa_time)day * 86400;
+        house_open_on(&house, options);
+        assert_ok(capsa_keymanager_renew(house.manager, &renewed));
+        assert_false(renewed);
+        assert_int_equal(send_original(&house, "CreateDataKeys", capsa_buf_bytes(&request)), 6);
+    }
+    house_close(&house);
+    test_clock.fixed = NOW;
+}
+
 /* ---- envelope keys --------------------------------------------------------------------------- */
 
 static bool renew(struct scene *scene)
@@ -583,6 +609,7 @@ int main(void)
         cmocka_unit_test(an_original_request_is_spent_across_methods),
         cmocka_unit_test(P28_a_captured_policy_does_not_come_back),
         cmocka_unit_test(a_request_that_the_anchor_did_not_follow_is_spent_all_the_same),
+        cmocka_unit_test(requests_to_an_injected_key_are_spent_however_old_they_are),
         cmocka_unit_test(envelope_keys_live_a_day_and_ten_minutes),
         cmocka_unit_test(a_retired_kid_is_named_as_such_in_the_clear),
         cmocka_unit_test(a_retired_keys_spent_requests_go_with_it_and_newer_ones_stay),
