@@ -1,166 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Load for a running capsad: requests are made beforehand, then sent by a number of clients, each
- * on a connection of its own, and the time of the answers is taken. Prints one JSON object a line.
+ * on a connection of its own, and the time of the answers is taken.
  *
- *   bench_manager HOST:PORT SECONDS
- * Only for a manager on this machine: it registers keys and floods it.
+ *   bench_manager HOST:PORT PID FOLDER KEYS
+ *
+ * PID is the manager's, whose CPU time is read; FOLDER and KEYS are those of bench_fill. Reads
+ * lines "KIND METHOD CLIENTS SECONDS", and answers each with one line of JSON; so whoever runs it
+ * can measure what the machine can do in between. Only for a manager on this machine: it registers
+ * keys and floods it.
  */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "client/client.h"
-#include "codec/protobuf.h"
-#include "envelope/envelope_jwe.h"
-#include "envelope/envelope_jws.h"
+#include "base/time.h"
+#include "bench_requests.h"
 #include "rpc/rpc_client.h"
 
-#define SERVICE     "/secretflowapis.v2.sdc.capsule_manager.CapsuleManager/"
 #define CLIENTS_MAX 64
-#define PREPARED    512
-#define RSA_BITS    3072
-#define LATENCIES   (1 << 20)
+#define CHECKED     4096 /* the key to each answer lies in pages of its own, which are few */
 
 struct bench {
     const char *target;
-    double seconds;
-    capsa_party party;
-    capsa_buf pem;
-    const struct capsa_cert *manager;
+    const char *pid;
+    const char *folder;
+    size_t keys;
 };
-
-struct prepared {
-    const char *name;
-    const char *path;
-    capsa_buf requests[PREPARED];
-};
-
-/* ---- making requests ------------------------------------------------------------------------- */
-
-static capsa_result seal(const struct bench *bench, const ProtobufCMessage *message,
-                         capsa_buf *ret_request)
-{
-    CAPSA_AUTO(capsa_buf) json = capsa_buf_of(MIB(1));
-    CAPSA_AUTO(capsa_buf) jws = capsa_buf_of(MIB(2));
-    CAPSA_AUTO(capsa_jwe_out) jwe = {.iv = NULL};
-    CAPSA_TRY(capsa_protojson_write(message, CAPSA_PROTOJSON_MINIMAL, &json));
-    CAPSA_TRY(capsa_jws_make(bench->party.key, &bench->party.chain, capsa_buf_bytes(&json), &jws));
-    CAPSA_TRY(capsa_jwe_seal(capsa_cert_key(bench->manager), CAPSA_JWE_RSA_OAEP_256,
-                             CAPSA_JWE_A128GCM, capsa_buf_bytes(&jws), &jwe));
-    Cm__Jwe inner = CM__JWE__INIT;
-    inner.protected_header = jwe.protected_header;
-    inner.encrypted_key = jwe.encrypted_key;
-    inner.iv = jwe.iv;
-    inner.ciphertext = jwe.ciphertext;
-    inner.tag = jwe.tag;
-    inner.aad = jwe.aad;
-    Cm__EncryptedRequest outer = CM__ENCRYPTED_REQUEST__INIT;
-    outer.message = &inner;
-    outer.has_signature = true;
-    return capsa_protobuf_write(&outer.base, ret_request);
-}
-
-static capsa_result make_create(struct bench *bench, size_t index, capsa_buf *ret_request)
-{
-    char uri[64];
-    (void)snprintf(uri, sizeof(uri), "bench/%zu", index);
-    char key[] = "AAECAwQFBgcICQoLDA0ODw==";
-    Cm__DataKey data_key = CM__DATA_KEY__INIT;
-    data_key.resource_uri = uri;
-    data_key.data_key_b64 = key;
-    Cm__DataKey *keys[] = {&data_key};
-    Cm__CreateDataKeysRequest request = CM__CREATE_DATA_KEYS_REQUEST__INIT;
-    request.owner_party_id = bench->party.id;
-    request.data_keys = keys;
-    request.n_data_keys = 1;
-    return seal(bench, &request.base, ret_request);
-}
-
-static capsa_result make_get(struct bench *bench, size_t index, capsa_buf *ret_request)
-{
-    char uri[64], scope[] = "default", op[] = "bench", column[] = "*";
-    (void)snprintf(uri, sizeof(uri), "bench/%zu", index);
-    char *columns[] = {column};
-    Cm__ResourceRequest__Resource resource = CM__RESOURCE_REQUEST__RESOURCE__INIT;
-    resource.resource_uri = uri;
-    resource.columns = columns;
-    resource.n_columns = 1;
-    Cm__ResourceRequest__Resource *resources[] = {&resource};
-    Cm__ResourceRequest asked = CM__RESOURCE_REQUEST__INIT;
-    asked.initiator_party_id = bench->party.id;
-    asked.scope = scope;
-    asked.op_name = op;
-    asked.resources = resources;
-    asked.n_resources = 1;
-    Cm__GetDataKeysRequest request = CM__GET_DATA_KEYS_REQUEST__INIT;
-    request.cert = (char *)bench->pem.data;
-    request.resource_request = &asked;
-    return seal(bench, &request.base, ret_request);
-}
-
-static capsa_result prepare(struct bench *bench, struct prepared *prepared,
-                            capsa_result (*make)(struct bench *, size_t, capsa_buf *))
-{
-    for (size_t i = 0; i < PREPARED; i++) {
-        prepared->requests[i] = capsa_buf_of(MIB(1));
-        CAPSA_TRY(make(bench, i, &prepared->requests[i]));
-    }
-    return CAPSA_OK;
-}
-
-/* The policy that lets the party use its own keys. */
-static capsa_result grant(struct bench *bench, struct capsa_client *client)
-{
-    char star[] = "*", op[] = "bench", uuid[] = "bench", scope[] = "default", id[] = "r";
-    char *stars[] = {star}, *grantees[] = {bench->party.id};
-    Cm__Rule__OpConstraint allowed = CM__RULE__OP_CONSTRAINT__INIT;
-    allowed.op_name = op;
-    Cm__Rule__OpConstraint *ops[] = {&allowed};
-    Cm__Rule rule = CM__RULE__INIT;
-    rule.rule_id = id;
-    rule.columns = stars;
-    rule.n_columns = 1;
-    rule.grantee_party_ids = grantees;
-    rule.n_grantee_party_ids = 1;
-    rule.op_constraints = ops;
-    rule.n_op_constraints = 1;
-    Cm__Rule *rules[] = {&rule};
-    Cm__Policy policy = CM__POLICY__INIT;
-    policy.data_uuid = uuid;
-    policy.rules = rules;
-    policy.n_rules = 1;
-    Cm__CreateDataPolicyRequest request = CM__CREATE_DATA_POLICY_REQUEST__INIT;
-    request.owner_party_id = bench->party.id;
-    request.scope = scope;
-    request.policy = &policy;
-    ProtobufCMessage *none = NULL;
-    return capsa_client_call(client, CAPSA_CLIENT_CREATE_DATA_POLICY, &request.base, &none);
-}
-
-/* ---- sending them ---------------------------------------------------------------------------- */
 
 struct run {
     const struct bench *bench;
-    const struct prepared *prepared;
+    const struct bench_kind *kind;
+    char path[128];
+    bench_request *requests;
+    uint32_t *latencies; /* us, of each answer */
+    size_t count;
     int64_t until_us;
     atomic_size_t next;
     atomic_size_t answered;
     atomic_size_t failed;
-    uint32_t *latencies; /* us, of the first LATENCIES answers */
 };
 
-static bool is_success(const capsa_buf *answer)
+/* ---- sending --------------------------------------------------------------------------------- */
+
+/* The next request, or NULL when there is none, or no time, left. */
+static const bench_request *next_request(struct run *run, int64_t now)
 {
-    CAPSA_AUTO_MESSAGE message = NULL;
-    return !capsa_failed(capsa_protobuf_parse(&cm__encrypted_response__descriptor,
-                                              capsa_buf_bytes(answer), CAPSA_UNKNOWN_SKIPPED,
-                                              &message)) &&
-           ((const Cm__EncryptedResponse *)message)->status->code == 0;
+    size_t index = atomic_fetch_add(&run->next, 1);
+    return now >= run->until_us || index >= run->count ? NULL : &run->requests[index];
+}
+
+/* Failures are told one by one: there should be none. */
+static void note(struct run *run, capsa_result result, int64_t elapsed_us)
+{
+    if (capsa_failed(result)) {
+        atomic_fetch_add(&run->failed, 1);
+        (void)fprintf(stderr, "bench_manager: %s: %s\n", run->path, capsa_text_of(result));
+        return;
+    }
+    run->latencies[atomic_fetch_add(&run->answered, 1)] = (uint32_t)elapsed_us;
+}
+
+static capsa_result call(const struct run *run, struct capsa_rpc_client *client,
+                         const bench_request *request, int64_t *ret_elapsed_us)
+{
+    CAPSA_AUTO(capsa_buf) answer = capsa_buf_of(CAPSA_LIMIT_grpc_message);
+    int64_t before = capsa_monotonic_us();
+    CAPSA_TRY(
+        capsa_rpc_call_unary(client, run->path, capsa_buf_bytes(&request->bytes), &answer, NULL));
+    *ret_elapsed_us = capsa_monotonic_us() - before;
+    return bench_answer_check(run->kind, request, capsa_buf_bytes(&answer));
 }
 
 static void *send_until_late(void *context)
@@ -172,26 +85,57 @@ static void *send_until_late(void *context)
         atomic_fetch_add(&run->failed, 1);
         return NULL;
     }
-    CAPSA_AUTO(capsa_buf) answer = capsa_buf_of(CAPSA_LIMIT_grpc_message);
-    for (int64_t now = capsa_monotonic_us(); now < run->until_us;) {
-        size_t index = atomic_fetch_add(&run->next, 1) % PREPARED;
-        capsa_buf_clear(&answer);
-        capsa_result result =
-            capsa_rpc_call_unary(client, run->prepared->path,
-                                 capsa_buf_bytes(&run->prepared->requests[index]), &answer, NULL);
-        int64_t after = capsa_monotonic_us();
-        if (capsa_failed(result) || !is_success(&answer)) {
-            atomic_fetch_add(&run->failed, 1);
-        } else {
-            size_t at = atomic_fetch_add(&run->answered, 1);
-            if (at < LATENCIES) {
-                run->latencies[at] = (uint32_t)(after - now);
-            }
-        }
-        now = after;
+    for (const bench_request *request = next_request(run, capsa_monotonic_us()); request != NULL;
+         request = next_request(run, capsa_monotonic_us())) {
+        int64_t elapsed_us = 0;
+        capsa_result result = call(run, client, request, &elapsed_us);
+        note(run, result, elapsed_us);
     }
     capsa_rpc_client_free(client);
     return NULL;
+}
+
+static capsa_result send_all(struct run *run, size_t clients)
+{
+    pthread_t threads[CLIENTS_MAX];
+    size_t started = 0;
+    while (started < clients &&
+           pthread_create(&threads[started], NULL, send_until_late, run) == 0) {
+        started++;
+    }
+    for (size_t i = 0; i < started; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    CAPSA_REQUIRE(started == clients, IO, "cannot start %zu threads", clients);
+    size_t failed = atomic_load(&run->failed);
+    CAPSA_REQUIRE(failed == 0 && atomic_load(&run->answered) > 0, INTERNAL,
+                  "%s: %zu calls failed, %zu succeeded", run->path, failed,
+                  atomic_load(&run->answered));
+    return CAPSA_OK;
+}
+
+/* ---- measuring ------------------------------------------------------------------------------- */
+
+/* User and system time that the manager has had. */
+static capsa_result cpu_us(const char *pid, double *ret_us)
+{
+    char path[64], line[1024];
+    unsigned long user = 0, kernel = 0;
+    (void)snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+    FILE *stat = fopen(path, "r");
+    size_t len = stat == NULL ? 0 : fread(line, 1, sizeof(line) - 1, stat);
+    if (stat != NULL) {
+        (void)fclose(stat);
+    }
+    line[len] = '\0';
+    const char *behind_name = strrchr(line, ')');
+    CAPSA_REQUIRE(behind_name != NULL &&
+                      sscanf(behind_name + 1,
+                             " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                             &kernel) == 2,
+                  IO, "cannot read %s", path);
+    *ret_us = (double)(user + kernel) * 1e6 / (double)sysconf(_SC_CLK_TCK);
+    return CAPSA_OK;
 }
 
 static int by_value(const void *a, const void *b)
@@ -202,87 +146,108 @@ static int by_value(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-static capsa_result measure(const struct bench *bench, const struct prepared *prepared,
-                            size_t clients)
+static void print(const struct run *run, double elapsed, double cpu)
 {
-    uint32_t *latencies = capsa_alloc_array(LATENCIES, sizeof(*latencies));
-    CAPSA_REQUIRE_MEMORY(latencies);
-    int64_t began = capsa_monotonic_us();
-    struct run run = {.bench = bench,
-                      .prepared = prepared,
-                      .until_us = began + (int64_t)(bench->seconds * 1e6),
-                      .latencies = latencies};
-    pthread_t threads[CLIENTS_MAX];
-    size_t started = 0;
-    while (started < clients &&
-           pthread_create(&threads[started], NULL, send_until_late, &run) == 0) {
-        started++;
-    }
-    for (size_t i = 0; i < started; i++) {
-        (void)pthread_join(threads[i], NULL);
-    }
-    double elapsed = (double)(capsa_monotonic_us() - began) / 1e6;
-    size_t answered = atomic_load(&run.answered);
-    size_t kept = answered < LATENCIES ? answered : LATENCIES;
-    qsort(latencies, kept, sizeof(*latencies), by_value);
-    (void)printf("{\"method\":\"%s\",\"clients\":%zu,\"per_second\":%.1f,\"p50_us\":%u,"
-                 "\"p99_us\":%u,\"failed\":%zu}\n",
-                 prepared->name, clients, (double)answered / elapsed,
-                 kept == 0 ? 0 : latencies[kept / 2], kept == 0 ? 0 : latencies[kept * 99 / 100],
-                 atomic_load(&run.failed));
+    size_t answered = atomic_load(&run->answered);
+    qsort(run->latencies, answered, sizeof(*run->latencies), by_value);
+    (void)printf("{\"per_second\":%.1f,\"cpu_us\":%.1f,\"p50_us\":%u,\"p99_us\":%u}\n",
+                 (double)answered / elapsed, cpu / (double)answered, run->latencies[answered / 2],
+                 run->latencies[answered * 99 / 100]);
     (void)fflush(stdout);
-    capsa_dealloc(latencies);
-    CAPSA_REQUIRE(started == clients && atomic_load(&run.failed) == 0, INTERNAL,
-                  "%s: %zu of the calls failed", prepared->name, atomic_load(&run.failed));
+}
+
+static capsa_result measure(struct run *run, size_t clients, double seconds)
+{
+    double cpu_before, cpu_after;
+    CAPSA_TRY(cpu_us(run->bench->pid, &cpu_before));
+    int64_t began = capsa_monotonic_us();
+    run->until_us = began + (int64_t)(seconds * 1e6);
+    CAPSA_TRY(send_all(run, clients));
+    double elapsed = (double)(capsa_monotonic_us() - began) / 1e6;
+    CAPSA_TRY(cpu_us(run->bench->pid, &cpu_after));
+    print(run, elapsed, cpu_after - cpu_before);
     return CAPSA_OK;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------- */
+/* ---- one line -------------------------------------------------------------------------------- */
 
-static capsa_result be_party(struct bench *bench)
+struct order {
+    char kind[16], method[32];
+    size_t clients;
+    double seconds;
+};
+
+static capsa_result order_parse(const char *line, struct order *ret_order)
 {
-    capsa_time now = capsa_now(&capsa_clock_system);
-    const struct capsa_cert_request request = {.not_before = now - 3600, .not_after = now + 86400};
-    CAPSA_TRY(capsa_private_key_new_rsa(RSA_BITS, &bench->party.key));
-    CAPSA_TRY(capsa_cert_self_sign(bench->party.key, &request, &bench->party.chain.certs[0]));
-    bench->party.chain.count = 1;
-    CAPSA_TRY(capsa_cert_party_id(bench->party.chain.certs[0], bench->party.id));
-    CAPSA_TRY(capsa_party_cert(&bench->party, &bench->pem));
-    return capsa_buf_u8(&bench->pem, '\0');
+    CAPSA_REQUIRE(sscanf(line, "%15s %31s %zu %lf", ret_order->kind, ret_order->method,
+                         &ret_order->clients, &ret_order->seconds) == 4 &&
+                      ret_order->clients > 0 && ret_order->clients <= CLIENTS_MAX,
+                  USAGE, "\"KIND METHOD CLIENTS SECONDS\" wanted, got: %s", line);
+    return CAPSA_OK;
 }
 
-static capsa_result run_all(struct bench *bench)
+/* Spread over all keys of the store. */
+static capsa_result prepare(struct run *run, const bench_scene *scene, const char *method)
 {
-    static struct prepared creates = {"CreateDataKeys", SERVICE "CreateDataKeys", {{0}}};
-    static struct prepared gets = {"GetDataKeys", SERVICE "GetDataKeys", {{0}}};
-    static const size_t clients[] = {1, 8, 64};
-    CAPSA_TRY(be_party(bench));
-    const struct capsa_client_options options = {.target = bench->target, .party = &bench->party};
-    CAPSA_AUTO_FREE(capsa_client) client = NULL;
-    CAPSA_TRY(capsa_client_new(&options, &client));
-    CAPSA_TRY(capsa_client_manager(client, &bench->manager));
-    CAPSA_TRY(grant(bench, client));
-    CAPSA_TRY(prepare(bench, &creates, make_create));
-    CAPSA_TRY(prepare(bench, &gets, make_get));
-    for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
-        CAPSA_TRY(measure(bench, &creates, clients[i]));
-        CAPSA_TRY(measure(bench, &gets, clients[i]));
+    for (size_t i = 0; i < run->count; i++) {
+        size_t index = scene->keys < run->count ? i % scene->keys : i * (scene->keys / run->count);
+        CAPSA_TRY(bench_request_make(run->kind, scene, method, index, &run->requests[i]));
+        if (i >= CHECKED) {
+            capsa_native_channel_drop(&run->requests[i].channel);
+        }
     }
     return CAPSA_OK;
+}
+
+static capsa_result prepare_and_measure(struct run *run, const struct order *order)
+{
+    CAPSA_AUTO(capsa_party) party = {.key = NULL};
+    CAPSA_AUTO(bench_scene) scene = {.party = &party, .keys = run->bench->keys};
+    scene.party_type = run->kind->party_type;
+    CAPSA_TRY(bench_party_load(run->kind->party_type, run->bench->folder, &party));
+    CAPSA_TRY(bench_scene_open(run->kind, run->bench->target, &scene));
+    CAPSA_TRY(prepare(run, &scene, order->method));
+    return measure(run, order->clients, order->seconds);
+}
+
+static capsa_result obey(const struct bench *bench, const char *line)
+{
+    struct order order;
+    CAPSA_TRY(order_parse(line, &order));
+    struct run run = {.bench = bench, .kind = bench_kind_by_name(order.kind)};
+    CAPSA_REQUIRE(run.kind != NULL, USAGE, "there is no kind of envelope \"%s\"", order.kind);
+    run.count = (size_t)(order.seconds * (double)run.kind->a_second) + 1;
+    (void)snprintf(run.path, sizeof(run.path), "%s%s", run.kind->service, order.method);
+    run.requests = capsa_alloc_array(run.count, sizeof(*run.requests));
+    run.latencies = capsa_alloc_array(run.count, sizeof(*run.latencies));
+    capsa_result result = CAPSA_OK;
+    if (run.requests == NULL || run.latencies == NULL) {
+        result = capsa_error_make(CAPSA_E_NOMEM, __FILE__, __LINE__, "out of memory");
+    } else {
+        result = prepare_and_measure(&run, &order);
+    }
+    for (size_t i = 0; run.requests != NULL && i < run.count; i++) {
+        bench_request_drop(&run.requests[i]);
+    }
+    capsa_dealloc(run.requests);
+    capsa_dealloc(run.latencies);
+    return result;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        (void)fprintf(stderr, "bench_manager HOST:PORT SECONDS\n");
+    if (argc != 5) {
+        (void)fprintf(stderr, "bench_manager HOST:PORT PID FOLDER KEYS\n");
         return 1;
     }
-    struct bench bench = {.target = argv[1], .seconds = strtod(argv[2], NULL)};
-    bench.pem = capsa_buf_of(KIB(64));
-    capsa_result result = run_all(&bench);
-    if (capsa_failed(result)) {
-        (void)fprintf(stderr, "bench_manager: %s\n", capsa_text_of(result));
-        return 1;
+    const struct bench bench = {argv[1], argv[2], argv[3], strtoul(argv[4], NULL, 10)};
+    char line[128];
+    while (fgets(line, sizeof(line), stdin) != NULL) {
+        capsa_result result = obey(&bench, line);
+        if (capsa_failed(result)) {
+            (void)fprintf(stderr, "bench_manager: %s\n", capsa_text_of(result));
+            return 1;
+        }
     }
     return 0;
 }

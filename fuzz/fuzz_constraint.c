@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Texts of constraints: whatever compiles ends within its bounds, gives the same verdict twice, and
- * what is called constant does not depend on the request.
+ * Texts of constraints: whatever compiles ends within its bounds, gives the same verdict twice,
+ * what is called constant does not depend on the request, and what is called never true or never
+ * false is not.
  */
 #include <stdlib.h>
 
@@ -12,7 +13,8 @@
 static const char request_text[] =
     "{\"attrs\":\"a\\u00e9z\",\"columns\":[\"f1\",\"f2\",3],\"env\":{\"request_time\":"
     "\"2023-08-24T12:55:52Z\",\"tee\":{\"platform\":\"sgx\",\"sgx\":{\"mr_enclave\":\"aa11\","
-    "\"isv_svn\":2}}},\"initiator_party_id\":\"P1\",\"op_name\":\"xgb\",\"scope\":\"default\"}";
+    "\"isv_svn\":2}}},\"initiator_party_id\":\"P1\",\"op_name\":\"xgb\",\"scope\":\"default\","
+    "\"resource_uri\":\"d1\"}";
 
 static CAPSA_RESULT count_use(void *context, const struct capsa_constraint_use *use)
 {
@@ -34,6 +36,27 @@ static int verdict(const struct capsa_constraint *constraint, const char *r_text
     return capsa_failed(capsa_constraint_eval(constraint, r, &truth)) ? 2 : truth;
 }
 
+static CAPSA_RESULT see_part(void *context, enum capsa_truth truth, size_t line, size_t column)
+{
+    (void)context;
+    if (truth == CAPSA_TRUTH_OPEN || line == 0 || column == 0) {
+        abort();
+    }
+    return CAPSA_OK;
+}
+
+static void check_truth(const struct capsa_constraint *constraint, int verdict)
+{
+    size_t line = 0, column = 0;
+    enum capsa_truth truth = capsa_constraint_truth(constraint, &line, &column);
+    if ((truth == CAPSA_TRUTH_NEVER_FALSE && verdict == 0) ||
+        (truth == CAPSA_TRUTH_NEVER_TRUE && verdict == 1) ||
+        (truth == CAPSA_TRUTH_FAILS && verdict != 2) || line == 0 ||
+        capsa_failed(capsa_constraint_parts(constraint, see_part, NULL))) {
+        abort();
+    }
+}
+
 static void look_at(const struct capsa_constraint *constraint)
 {
     int first = verdict(constraint, request_text);
@@ -43,6 +66,7 @@ static void look_at(const struct capsa_constraint *constraint)
     if (capsa_constraint_is_constant(constraint) && verdict(constraint, "{}") != first) {
         abort();
     }
+    check_truth(constraint, first);
     size_t uses = 0;
     if (capsa_failed(capsa_constraint_uses(constraint, count_use, &uses)) ||
         (capsa_constraint_pins(constraint) != 0 && uses == 0)) {

@@ -76,11 +76,32 @@ static void try_root(capsa_bytes bytes)
     }
 }
 
+/* A slot that is read is written again, and that is read as the same; its root is not found. */
+static void try_slot(capsa_bytes bytes)
+{
+    CAPSA_AUTO(capsa_slot) slot = {.id = NULL};
+    CAPSA_AUTO(capsa_slot) again = {.id = NULL};
+    CAPSA_AUTO(capsa_buf) first = capsa_buf_of(MIB(1));
+    CAPSA_AUTO(capsa_buf) second = capsa_buf_of(MIB(1));
+    if (capsa_failed(capsa_slot_parse(bytes, &slot))) {
+        must(slot.id == NULL);
+        return;
+    }
+    must(!capsa_failed(capsa_slot_write(&slot, &first)));
+    must(!capsa_failed(capsa_slot_parse(capsa_buf_bytes(&first), &again)));
+    must(!capsa_failed(capsa_slot_write(&again, &second)));
+    must(capsa_bytes_equal(capsa_buf_bytes(&first), capsa_buf_bytes(&second)));
+    struct capsa_secret *root = NULL;
+    must(capsa_failed(capsa_slot_unwrap(&slot, "/nowhere/root.key", NULL, NULL, &root)));
+    must(root == NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const tries[])(capsa_bytes) = {try_key, try_owners, try_sealed, try_root};
+    static void (*const tries[])(capsa_bytes) = {try_key, try_owners, try_sealed, try_root,
+                                                 try_slot};
     if (size > 0) {
-        tries[data[0] % 4](capsa_bytes_of(data + 1, size - 1));
+        tries[data[0] % (sizeof(tries) / sizeof(tries[0]))](capsa_bytes_of(data + 1, size - 1));
     }
     return 0;
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Certificates and private keys, DER and PEM. A certificate that is read is also checked, written
- * and read again, and must stay the same party.
+ * Certificates, private and public keys, DER and PEM. A certificate that is read is also checked,
+ * written and read again, and must stay the same party; a public key that is read must be written
+ * as the same bytes.
  */
 #include <stdlib.h>
 
 #include "crypto/crypto.h"
 
 #define FUZZ_NOW  ((capsa_time)1795000000)
-#define SMALL_KEY 200 /* bytes: a P-256 key in DER has 121 to 138 */
+#define FUZZ_OID  "2.5.29.17" /* subjectAltName, which the seeds have */
+#define SMALL_KEY 200         /* bytes: a P-256 key in DER has 121 to 138 */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,6 +31,8 @@ static void use(struct capsa_cert *cert)
     capsa_ignore(capsa_sign_check(capsa_cert_key(cert), CAPSA_RS256, capsa_bytes_str("text"),
                                   CAPSA_BYTES_LITERAL("signature")),
                  "any answer will do");
+    CAPSA_AUTO(capsa_buf) extension = capsa_buf_of(MIB(1));
+    capsa_ignore(capsa_cert_extension(cert, FUZZ_OID, &extension), "any answer will do");
     CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(MIB(1));
     CAPSA_AUTO_FREE(capsa_cert) again = NULL;
     must(!capsa_failed(capsa_cert_write_pem(cert, &pem)));
@@ -38,11 +42,28 @@ static void use(struct capsa_cert *cert)
     }
 }
 
-/* OpenSSL takes milliseconds to find that bytes are no key, so only some are shown to it. */
-static bool may_be_key(capsa_bytes bytes)
+/* OpenSSL takes milliseconds to find that bytes are no key, so only some are shown to it. A public
+ * key begins with a SEQUENCE in a SEQUENCE, a private one with a number. */
+static bool may_be_public(capsa_bytes bytes)
+{
+    return bytes.len > 2 && bytes.len < SMALL_KEY && bytes.data[2] == 0x30;
+}
+
+static bool may_be_private(capsa_bytes bytes)
 {
     static const char mark[] = "PRIVATE KEY";
-    return bytes.len < SMALL_KEY || memmem(bytes.data, bytes.len, mark, sizeof(mark) - 1) != NULL;
+    return (bytes.len < SMALL_KEY && !may_be_public(bytes)) ||
+           memmem(bytes.data, bytes.len, mark, sizeof(mark) - 1) != NULL;
+}
+
+static void use_public(capsa_bytes bytes)
+{
+    CAPSA_AUTO_FREE(capsa_public_key) key = NULL;
+    if (may_be_public(bytes) && !capsa_failed(capsa_public_key_parse(bytes, &key))) {
+        CAPSA_AUTO(capsa_buf) spki = capsa_buf_of(SMALL_KEY);
+        must(!capsa_failed(capsa_public_key_spki(key, &spki)));
+        must(capsa_bytes_equal(capsa_buf_bytes(&spki), bytes));
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -57,7 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!capsa_failed(capsa_cert_parse_pem(bytes, &from_pem))) {
         use(from_pem);
     }
-    if (may_be_key(bytes) && !capsa_failed(capsa_private_key_parse(bytes, &key))) {
+    use_public(bytes);
+    if (may_be_private(bytes) && !capsa_failed(capsa_private_key_parse(bytes, &key))) {
         CAPSA_AUTO_FREE(capsa_public_key) own = NULL;
         must(!capsa_failed(capsa_public_key_of(key, &own)));
     }

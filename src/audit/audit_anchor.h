@@ -2,8 +2,8 @@
  *
  * An anchor: a place outside the store that remembers the latest checkpoint, so that putting back
  * everything at once is noticed, and two running copies of one store are. A plug-in table:
- * capsa_anchors[]. Where nothing outside is configured the anchor is "none", and says so in the banner
- * and in the manager's certificate.
+ * capsa_anchors[]. Where nothing outside is configured the anchor is "none", and says so in the
+ * banner and in the manager's certificate.
  */
 #pragma once
 
@@ -27,10 +27,11 @@ struct capsa_anchor {
     const struct capsa_anchor_ops *ops;
 };
 
+extern const struct capsa_anchor_ops capsa_anchor_file;
 extern const struct capsa_anchor_ops *const capsa_anchors[]; /* NULL-ended */
 
-/* "none" or "file:PATH"; others are UNSUPPORTED and the known ones named ("witness", "peers" and "tpm" are
- * planned). For "none" *ret_anchor is NULL. */
+/* "none" or "file:PATH"; others are UNSUPPORTED and the known ones named ("witness", "peers" and
+ * "tpm" are planned). For "none" *ret_anchor is NULL. */
 CAPSA_RESULT capsa_anchor_open(const char *location, struct capsa_anchor **ret_anchor);
-void capsa_anchor_close(struct capsa_anchor *anchor); /* NULL is fine */
+void capsa_anchor_close(struct capsa_anchor *anchor);             /* NULL is fine */
 const char *capsa_anchor_name(const struct capsa_anchor *anchor); /* "none" for NULL */

@@ -2,9 +2,10 @@
  *
  * Secrets: keys and what is derived from them. A capsa_secret lies in pages of its own between two
  * guard pages, locked in memory where the system allows it, kept out of core dumps and of forked
- * children, and is wiped when freed. Borrowing one gives capsa_secret_bytes, a type of its own:
- * neither the logger nor a hex printer nor a plain compare takes it. The one way to capsa_bytes is
- * capsa_declassify(bytes, "reason"), and tools/check-mistakes counts its uses.
+ * children, and is wiped when freed (its page may serve the next one). Borrowing one gives
+ * capsa_secret_bytes, a type of its own: neither the logger nor a hex printer nor a plain compare
+ * takes it. The one way to capsa_bytes is capsa_declassify(bytes, "reason"), and
+ * tools/check-mistakes counts its uses.
  *
  * Larger or shorter-lived secret text (an opened envelope) lives in capsa_buf, which wipes too.
  */

@@ -15,6 +15,7 @@ struct capsa_cli_places {
     const char *cert;        /* CAPSA_CERT: one file */
     const char *key;         /* CAPSA_KEY */
     const char *config_file; /* CAPSA_CONFIG_FILE */
+    const char *memory;      /* the folder where managers are remembered (client_memory.h) */
 };
 
 /* How work that must not be killed half done learns that it shall stop. NULL: it is killed. */

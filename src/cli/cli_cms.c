@@ -18,7 +18,7 @@
 
 static capsa_result begin(struct capsa_cli *cli, bool signs, capsa_cli_link *link)
 {
-    static const struct capsa_cli_places nowhere = {NULL, NULL, NULL, NULL};
+    static const struct capsa_cli_places nowhere = {.host = NULL};
     CAPSA_TRY(capsa_cli_config_load(cli, DEFAULT_CONFIG));
     cli->places = &nowhere;
     if (signs) {

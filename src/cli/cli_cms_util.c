@@ -31,6 +31,7 @@ static capsa_result run_generate_rsa_keypair(struct capsa_cli *cli)
         .not_before = now - DAY_SECONDS,
         .not_after = now + (capsa_time)VALID_DAYS * DAY_SECONDS,
         .is_ca = true,
+        .signs_digitally = true,
     };
     CAPSA_AUTO_FREE(capsa_cert) cert = NULL;
     CAPSA_TRY(capsa_cert_self_sign(key, &request, &cert));

@@ -15,7 +15,9 @@ static const struct {
     const char *section;
     const char *keys[SECTION_KEYS + 1];
 } sections[] = {
-    {"", {"host", "tee_plat", "root_ca_file", "private_key_file", "cert_chain_file", NULL}},
+    {"",
+     {"host", "tee_plat", "root_ca_file", "private_key_file", "cert_chain_file", "manager_id",
+      NULL}},
     {"tee_constraints", {"mr_plat", "mr_boot", "mr_ta", "mr_signer", NULL}},
     {"common", {"party_id", "cert_pems_file", "scheme", "private_key_file", NULL}},
     {"register_data_keys", {"data_keys", NULL}},

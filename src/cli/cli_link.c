@@ -92,11 +92,12 @@ static capsa_result check_party_id(const struct capsa_cli *cli, const capsa_part
 void capsa_cli_warn_open(struct capsa_cli *cli, const char *key_path)
 {
     struct stat status;
-    if (stat(key_path, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
-        (status.st_mode & 0777 & ~0640U) != 0) {
+    if (!cli->warned && stat(key_path, &status) == 0 && S_ISREG(status.st_mode) &&
+        status.st_uid == geteuid() && (status.st_mode & 0777 & ~0640U) != 0) {
         char mode[16];
         (void)snprintf(mode, sizeof(mode), "%04o", (unsigned)status.st_mode & 0777U);
         capsa_cli_warn(cli, "%s is a private key with mode %s; it should be 0600", key_path, mode);
+        cli->warned = true;
     }
 }
 
@@ -171,13 +172,61 @@ static capsa_result load_pin(struct capsa_cli *cli, capsa_cli_link *link)
     if (path == NULL) {
         return CAPSA_OK;
     }
+    CAPSA_REQUIRE(
+        capsa_cli_is_original(cli), USAGE,
+        "--manager-cert pins the key of the original's protocol, and goes with --original; "
+        "natively --manager-id pins the manager");
     CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(CAPSA_LIMIT_cert_pem);
     CAPSA_TRY(capsa_file_read(path, &pem));
     CAPSA_TRY_AT(capsa_cert_parse_pem(capsa_buf_bytes(&pem), &link->manager), "%s", path);
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_cli_link_open(struct capsa_cli *cli, bool signs, capsa_cli_link *link)
+static bool speaks_as_original(const struct capsa_cli *cli)
+{
+    return capsa_streq(cli->noun->name, "cms") || capsa_streq(cli->noun->name, "cms_util");
+}
+
+bool capsa_cli_is_original(const struct capsa_cli *cli)
+{
+    return capsa_cli_flag(cli, "original") || speaks_as_original(cli);
+}
+
+bool capsa_cli_memory(const struct capsa_cli *cli, struct capsa_client_memory *ret_memory)
+{
+    if (cli->places->memory == NULL || speaks_as_original(cli)) {
+        return false;
+    }
+    ret_memory->folder = cli->places->memory;
+    return true;
+}
+
+static capsa_result take_version(struct capsa_cli *cli, capsa_cli_link *link)
+{
+    link->has_version = capsa_cli_option(cli, "if-version") != NULL;
+    CAPSA_REQUIRE(!link->has_version || !capsa_cli_is_original(cli), USAGE,
+                  "--if-version does not go with --original, whose policies have no versions");
+    return capsa_cli_number(cli, "if-version", 0, INT64_MAX, 0, &link->if_version);
+}
+
+/* Which manager: where it is, and who it has to be. */
+static capsa_result choose_manager(struct capsa_cli *cli, capsa_cli_link *link,
+                                   struct capsa_client_options *options)
+{
+    CAPSA_TRY(load_pin(cli, link));
+    options->manager = link->manager;
+    options->original = capsa_cli_is_original(cli);
+    CAPSA_TRY(choose(cli, "manager-id", NULL, "manager_id", &options->manager_id));
+    options->memory = capsa_cli_memory(cli, &link->memory) ? &link->memory : NULL;
+    CAPSA_TRY(choose(cli, "host", cli->places->host, "host", &options->target));
+    if (options->target == NULL || *options->target == '\0') {
+        options->target = DEFAULT_HOST;
+    }
+    return CAPSA_OK;
+}
+
+static capsa_result open_link(struct capsa_cli *cli, bool signs, bool introduces,
+                              capsa_cli_link *link)
 {
     link->cli = cli;
     CAPSA_TRY(capsa_cli_config_load(cli, NULL));
@@ -185,24 +234,30 @@ CAPSA_RESULT capsa_cli_link_open(struct capsa_cli *cli, bool signs, capsa_cli_li
     if (signs) {
         CAPSA_TRY(capsa_cli_party(cli, true, &link->party));
     }
-    struct capsa_client_options options = {.party = signs ? &link->party : NULL};
+    struct capsa_client_options options = {.party = signs ? &link->party : NULL,
+                                           .introduces = introduces};
     CAPSA_TRY(choose_tls(cli, link, &options));
-    CAPSA_TRY(load_pin(cli, link));
-    options.manager = link->manager;
-    CAPSA_TRY(choose(cli, "host", cli->places->host, "host", &options.target));
-    if (options.target == NULL || *options.target == '\0') {
-        options.target = DEFAULT_HOST;
-    }
+    CAPSA_TRY(choose_manager(cli, link, &options));
+    CAPSA_TRY(take_version(cli, link));
     int64_t seconds;
     CAPSA_TRY(capsa_cli_number(cli, "timeout", 1, 3600, TIMEOUT_SECONDS, &seconds));
     options.timeout_us = seconds * 1000000;
     return capsa_client_new(&options, &link->client);
 }
 
-/* A server was reached, and did not speak as expected: most often TLS is on at one end only. */
-CAPSA_RESULT capsa_cli_manager(const capsa_cli_link *link, const struct capsa_cert **ret_cert)
+CAPSA_RESULT capsa_cli_link_open(struct capsa_cli *cli, bool signs, capsa_cli_link *link)
 {
-    capsa_result result = capsa_client_manager(link->client, ret_cert);
+    return open_link(cli, signs, false, link);
+}
+
+CAPSA_RESULT capsa_cli_link_look(struct capsa_cli *cli, capsa_cli_link *link)
+{
+    return open_link(cli, false, true, link);
+}
+
+/* A server was reached, and did not speak as expected: most often TLS is on at one end only. */
+static capsa_result hint_of_tls(const capsa_cli_link *link, capsa_result result)
+{
     bool reached = capsa_code_of(result) == CAPSA_E_NETWORK &&
                    strncmp(capsa_text_of(result), "cannot ", strlen("cannot ")) != 0;
     CAPSA_REQUIRE(!reached || link->tls, NETWORK, "%s (if the server has TLS on: --root-ca FILE)",
@@ -210,6 +265,39 @@ CAPSA_RESULT capsa_cli_manager(const capsa_cli_link *link, const struct capsa_ce
     CAPSA_REQUIRE(!reached, NETWORK, "%s (if the server has TLS off: no --root-ca)",
                   capsa_text_of(result));
     return result;
+}
+
+static capsa_result say_met(capsa_cli_link *link)
+{
+    const capsa_manager *manager;
+    CAPSA_TRY(capsa_client_identity(link->client, &manager));
+    if (capsa_client_has_met(link->client) && !link->met) {
+        capsa_cli_complain(link->cli,
+                           "capsa: met manager %s (%s) for the first time; from now on no other is "
+                           "accepted at this address\n",
+                           manager->id, manager->genesis->mode);
+        link->met = true;
+    }
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_cli_manager(capsa_cli_link *link, const struct capsa_cert **ret_cert)
+{
+    CAPSA_TRY(hint_of_tls(link, capsa_client_manager(link->client, ret_cert)));
+    return say_met(link);
+}
+
+/* What the manager recorded can be looked up by whose data it was. */
+static capsa_result name_decision(capsa_cli_link *link, capsa_result failed)
+{
+    const char *id = link->outcome.decision_id;
+    if (*id == '\0') {
+        return failed;
+    }
+    memcpy(link->cli->decision_id, id, sizeof(link->cli->decision_id));
+    return capsa_error_make(capsa_code_of(failed), __FILE__, __LINE__,
+                            "%.220s (decision %s: capsa policy explain %s shows the owner why)",
+                            capsa_text_of(failed), id, id);
 }
 
 CAPSA_RESULT capsa_cli_call(capsa_cli_link *link, enum capsa_client_method method,
@@ -221,11 +309,16 @@ CAPSA_RESULT capsa_cli_call(capsa_cli_link *link, enum capsa_client_method metho
         capsa_protojson_decode(capsa_client_shape(method), taken, CAPSA_UNKNOWN_REFUSED, &message));
     const struct capsa_cert *manager;
     CAPSA_TRY(capsa_cli_manager(link, &manager)); /* where nobody speaks our protocol, this fails */
+    bool versioned = link->has_version && capsa_client_changes_policy(method);
     CAPSA_AUTO_MESSAGE answer = NULL;
-    capsa_result result = capsa_client_call(link->client, method, message, &answer);
+    capsa_result result =
+        capsa_client_call_with(link->client, method, message, versioned ? &link->if_version : NULL,
+                               &link->outcome, &answer);
     enum capsa_code code = capsa_code_of(result);
     link->cli->refused = code == CAPSA_E_NOT_FOUND || code == CAPSA_E_EXISTS;
-    CAPSA_TRY(result);
+    if (capsa_failed(result)) {
+        return name_decision(link, result);
+    }
     if (ret_answer != NULL) {
         *ret_answer = answer;
         answer = NULL;

@@ -119,6 +119,9 @@ static void print_error(struct capsa_cli *cli, capsa_result failed)
     if (!capsa_failed(result)) {
         result = capsa_json_set(inner, "message", capsa_json_new_string(capsa_text_of(failed)));
     }
+    if (!capsa_failed(result) && cli->decision_id[0] != '\0') {
+        result = capsa_json_set(inner, "decision_id", capsa_json_new_string(cli->decision_id));
+    }
     if (capsa_failed(result)) {
         return;
     }

@@ -31,6 +31,7 @@ static capsa_result sign_self(const struct capsa_private_key *key, const char *n
         .not_before = now - EARLY_BEGINS,
         .not_after = now + days * DAY_SECONDS,
         .is_ca = true, /* so that the party may certify keys of its own later */
+        .signs_digitally = true,
     };
     return capsa_cert_self_sign(key, &request, ret_cert);
 }

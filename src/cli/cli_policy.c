@@ -4,10 +4,12 @@
  * without one.
  */
 #include "base/file.h"
+#include "cli/cli_explain.h"
 #include "cli/cli_link.h"
 #include "cli/cli_nouns.h"
 #include "cli/cli_owned.h"
 #include "cli/cli_policy_file.h"
+#include "cli/cli_policy_table.h"
 #include "cli/cli_print.h"
 #include "codec/yaml.h"
 #include "policy/constraint.h"
@@ -58,6 +60,9 @@ static capsa_result run_put(struct capsa_cli *cli)
     CAPSA_TRY(capsa_cli_read_document(cli->words[0], &document));
     size_t count = capsa_cli_policies_count(document);
     CAPSA_REQUIRE(count > 0, MALFORMED, "%s: policies is empty", cli->words[0]);
+    CAPSA_REQUIRE(count == 1 || capsa_cli_option(cli, "if-version") == NULL, USAGE,
+                  "--if-version is the version of one policy, and %s holds %zu", cli->words[0],
+                  count);
     const char *scope;
     for (size_t i = 0; i < count; i++) {
         CAPSA_AUTO_FREE(capsa_json) policy = NULL;
@@ -81,7 +86,14 @@ static capsa_result policy_value(const Cm__Policy *policy, struct capsa_json **r
 {
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_LIMIT_json_bytes);
     CAPSA_TRY(capsa_protojson_write(&policy->base, CAPSA_PROTOJSON_MINIMAL, &text));
-    return capsa_json_parse(capsa_buf_bytes(&text), ret_value);
+    CAPSA_AUTO_FREE(capsa_json) value = NULL;
+    CAPSA_TRY(capsa_json_parse(capsa_buf_bytes(&text), &value));
+    if (policy->version > 0) { /* a number, and not the text that protobuf makes of a long one */
+        CAPSA_TRY(capsa_json_set(value, "version", capsa_json_new_int(policy->version)));
+    }
+    *ret_value = value;
+    value = NULL;
+    return CAPSA_OK;
 }
 
 /* Such that it can be put back as it is, also with -o json. */
@@ -237,8 +249,15 @@ static const struct capsa_cli_option scope_options[] = {
     {.name = NULL},
 };
 
+static const struct capsa_cli_option delete_options[] = {
+    {"scope", "SCOPE", "the scope of the policy; default", 0},
+    CAPSA_CLI_IF_VERSION,
+    {.name = NULL},
+};
+
 static const struct capsa_cli_option put_options[] = {
     {"scope", "SCOPE", "wins over the scope in the file", 0},
+    CAPSA_CLI_IF_VERSION,
     {.name = NULL},
 };
 
@@ -259,11 +278,19 @@ static const struct capsa_cli_verb verbs[] = {
     {"delete", "UUID",
      "Remove one's own policy of a uuid: nobody gets its key any more. One that is not there is "
      "refused.",
-     1, 1, SIGNED_CALL, scope_options, run_delete},
+     1, 1, SIGNED_CALL, delete_options, run_delete},
+    {"explain", "ID",
+     "Show the owner what a decision on his data was, who asked for what, and which clause of his "
+     "policy it failed at; proven by the manager's log.",
+     1, 1, SIGNED_CALL, NULL, capsa_cli_run_explain},
     {"lint", "FILE",
      "Say what is wrong with a policy (or several), or most likely not meant. Status 1 when it has "
      "errors.",
      1, 1, 0, NULL, run_lint},
+    {"test", "FILE...",
+     "Judge the cases of tables as a manager would, and compare with what they expect. Status 2 "
+     "when one fails.",
+     1, CAPSA_CLI_MANY, 0, NULL, capsa_cli_policy_test},
     {"eval", "[--] EXPR",
      "Evaluate a constraint: prints true, false, or error: and the reason; status 0, 2, 1.", 1, 1,
      CAPSA_CLI_LITERAL, eval_options, run_eval},

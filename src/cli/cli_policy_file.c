@@ -14,7 +14,8 @@ static const struct capsa_json *member(const struct capsa_json *object, const ch
     return value == NULL || capsa_json_kind_of(value) == CAPSA_JSON_NULL ? NULL : value;
 }
 
-/* The members of a policy file; the rest of an object is the policy's own affair. */
+/* The members of a policy file; the rest of an object is the policy's own affair. The version that
+ * capsa policy list shows is the manager's to count. */
 static capsa_result copy_policy(const struct capsa_json *object, bool nested,
                                 struct capsa_json **ret_policy)
 {
@@ -23,7 +24,7 @@ static capsa_result copy_policy(const struct capsa_json *object, bool nested,
     const char *name;
     const struct capsa_json *value;
     for (size_t i = 0; capsa_json_member(object, i, &name, &value); i++) {
-        if ((!nested && capsa_streq(name, "scope")) ||
+        if ((!nested && capsa_streq(name, "scope")) || capsa_streq(name, "version") ||
             capsa_json_kind_of(value) == CAPSA_JSON_NULL) {
             continue;
         }

@@ -48,8 +48,13 @@ bool capsa_cli_progress_step(void *context, uint64_t done, uint64_t total)
         return true;
     }
     char text[160];
-    capsa_cli_progress_text(progress->name, done, total, now - progress->started, text,
-                            sizeof(text));
+    if (progress->unit == NULL) {
+        capsa_cli_progress_text(progress->name, done, total, now - progress->started, text,
+                                sizeof(text));
+    } else {
+        (void)snprintf(text, sizeof(text), "%s: %llu of %llu %s", progress->name,
+                       (unsigned long long)done, (unsigned long long)total, progress->unit);
+    }
     (void)fprintf(progress->out, "\r\x1b[K%s", text);
     (void)fflush(progress->out);
     progress->drawn = now;

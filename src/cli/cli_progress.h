@@ -13,6 +13,7 @@
 struct capsa_cli_progress {
     FILE *out;
     const char *name;                    /* what is being done: "sealing big.csv" */
+    const char *unit;                    /* what is counted: "entries"; NULL: bytes */
     int64_t started;                     /* monotonic microseconds; 0: not yet */
     int64_t drawn;                       /* when last; 0: never */
     const volatile sig_atomic_t *caught; /* a signal that asked to stop; or NULL */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * capsa key get (cli_release.h).
+ * Requests for keys, and capsa key get (cli_release.h).
  */
 #include "cli/cli_release.h"
 
@@ -9,18 +9,29 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "cli/cli_link.h"
 #include "cli/cli_print.h"
 #include "codec/protobuf.h"
 
 /* ---- what is asked for ----------------------------------------------------------------------- */
+
+/* URIs are the words of some verbs and --uri of others. */
+static size_t uris_count(const struct capsa_cli *cli)
+{
+    return cli->words_count + capsa_cli_option_count(cli, "uri");
+}
+
+static const char *uris_nth(const struct capsa_cli *cli, size_t index)
+{
+    return index < cli->words_count ? cli->words[index]
+                                    : capsa_cli_option_nth(cli, "uri", index - cli->words_count);
+}
 
 static capsa_result push_resource(const struct capsa_cli *cli, struct capsa_json *resources,
                                   size_t index)
 {
     size_t lists = capsa_cli_option_count(cli, "columns");
     const char *columns =
-        capsa_cli_option_nth(cli, "columns", lists == cli->words_count ? index : 0);
+        capsa_cli_option_nth(cli, "columns", lists == uris_count(cli) ? index : 0);
     CAPSA_AUTO_FREE(capsa_json) array = capsa_json_new_array();
     CAPSA_REQUIRE_MEMORY(array);
     if (columns != NULL) {
@@ -28,7 +39,7 @@ static capsa_result push_resource(const struct capsa_cli *cli, struct capsa_json
     }
     CAPSA_AUTO_FREE(capsa_json) resource = NULL;
     CAPSA_TRY(capsa_cli_object(
-        (const struct capsa_cli_pair[]){{"resource_uri", cli->words[index]}, {NULL, NULL}},
+        (const struct capsa_cli_pair[]){{"resource_uri", uris_nth(cli, index)}, {NULL, NULL}},
         &resource));
     CAPSA_TRY(capsa_json_set(resource, "columns", capsa_cli_hand(&array)));
     return capsa_json_push(resources, capsa_cli_hand(&resource));
@@ -38,10 +49,12 @@ static capsa_result request_of_words(const struct capsa_cli *cli, const char *pa
                                      struct capsa_json **ret_request)
 {
     size_t lists = capsa_cli_option_count(cli, "columns");
-    CAPSA_REQUIRE(cli->words_count > 0, USAGE, "which keys? use: capsa key get URI... --op NAME");
-    CAPSA_REQUIRE(lists <= 1 || lists == cli->words_count, USAGE,
+    size_t count = uris_count(cli);
+    CAPSA_REQUIRE(count > 0, USAGE, "which keys? use: capsa %s %s %s", cli->noun->name,
+                  cli->verb->name, cli->verb->takes);
+    CAPSA_REQUIRE(lists <= 1 || lists == count, USAGE,
                   "--columns is given once for all URIs, or once for each: %zu URIs, %zu times",
-                  cli->words_count, lists);
+                  count, lists);
     const char *op = capsa_cli_option(cli, "op");
     CAPSA_REQUIRE(op != NULL, USAGE, "--op NAME is needed: the operation that the keys are for");
     const char *scope = capsa_cli_option(cli, "scope");
@@ -56,7 +69,7 @@ static capsa_result request_of_words(const struct capsa_cli *cli, const char *pa
         &request));
     CAPSA_AUTO_FREE(capsa_json) resources = capsa_json_new_array();
     CAPSA_REQUIRE_MEMORY(resources);
-    for (size_t i = 0; i < cli->words_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         CAPSA_TRY(push_resource(cli, resources, i));
     }
     CAPSA_TRY(capsa_json_set(request, "resources", capsa_cli_hand(&resources)));
@@ -69,11 +82,13 @@ static capsa_result request_of_file(const struct capsa_cli *cli, const char *pat
                                     const char *party, struct capsa_json **ret_request)
 {
     static const char *const others[] = {"op", "columns", "scope", "initiator"};
-    bool alone = cli->words_count == 0;
+    bool alone = uris_count(cli) == 0;
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         alone = alone && capsa_cli_option(cli, others[i]) == NULL;
     }
-    CAPSA_REQUIRE(alone, USAGE, "--request says everything; nothing but --out goes with it");
+    CAPSA_REQUIRE(alone, USAGE,
+                  "--request says everything; no URI goes with it, nor --op, --columns, --scope or "
+                  "--initiator");
     CAPSA_AUTO_FREE(capsa_json) document = NULL;
     CAPSA_TRY(capsa_cli_read_document(path, &document));
     CAPSA_REQUIRE(capsa_json_kind_of(document) == CAPSA_JSON_OBJECT, MALFORMED,
@@ -86,6 +101,35 @@ static capsa_result request_of_file(const struct capsa_cli *cli, const char *pat
     *ret_request = request;
     request = NULL;
     return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_cli_key_request(const struct capsa_cli *cli, const char *party,
+                                   struct capsa_json **ret_request)
+{
+    const char *file = capsa_cli_option(cli, "request");
+    CAPSA_AUTO_FREE(capsa_json) request = NULL;
+    CAPSA_TRY(file == NULL ? request_of_words(cli, party, &request)
+                           : request_of_file(cli, file, party, &request));
+    const struct capsa_json *resources = capsa_json_get(request, "resources");
+    CAPSA_REQUIRE(resources != NULL && capsa_json_count(resources) > 0, MALFORMED,
+                  "%s: resources is missing", file);
+    *ret_request = capsa_cli_hand(&request);
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_cli_ask_keys(capsa_cli_link *link, enum capsa_client_method method,
+                                const struct capsa_json *resource_request,
+                                ProtobufCMessage **ret_answer)
+{
+    CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(CAPSA_LIMIT_cert_pem);
+    CAPSA_TRY(capsa_party_cert(&link->party, &pem));
+    const char *cert;
+    CAPSA_TRY(capsa_buf_cstr(&pem, &cert));
+    CAPSA_AUTO_FREE(capsa_json) request = NULL;
+    CAPSA_TRY(
+        capsa_cli_object((const struct capsa_cli_pair[]){{"cert", cert}, {NULL, NULL}}, &request));
+    CAPSA_TRY(capsa_json_set(request, "resource_request", capsa_json_copy(resource_request)));
+    return capsa_cli_call(link, method, capsa_cli_hand(&request), ret_answer);
 }
 
 /* ---- where the keys go ----------------------------------------------------------------------- */
@@ -219,36 +263,18 @@ static capsa_result check_answer(const struct capsa_json *resources,
     return CAPSA_OK;
 }
 
-static capsa_result ask(capsa_cli_link *link, const struct capsa_json *resource_request,
-                        ProtobufCMessage **ret_answer)
-{
-    CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(CAPSA_LIMIT_cert_pem);
-    CAPSA_TRY(capsa_party_cert(&link->party, &pem));
-    const char *cert;
-    CAPSA_TRY(capsa_buf_cstr(&pem, &cert));
-    CAPSA_AUTO_FREE(capsa_json) request = NULL;
-    CAPSA_TRY(
-        capsa_cli_object((const struct capsa_cli_pair[]){{"cert", cert}, {NULL, NULL}}, &request));
-    CAPSA_TRY(capsa_json_set(request, "resource_request", capsa_json_copy(resource_request)));
-    return capsa_cli_call(link, CAPSA_CLIENT_GET_DATA_KEYS, capsa_cli_hand(&request), ret_answer);
-}
-
 capsa_result capsa_cli_run_key_get(struct capsa_cli *cli)
 {
     CAPSA_AUTO(capsa_cli_link) link = {.client = NULL};
     CAPSA_TRY(capsa_cli_link_open(cli, true, &link));
-    const char *file = capsa_cli_option(cli, "request");
     CAPSA_AUTO_FREE(capsa_json) request = NULL;
-    CAPSA_TRY(file == NULL ? request_of_words(cli, link.party.id, &request)
-                           : request_of_file(cli, file, link.party.id, &request));
+    CAPSA_TRY(capsa_cli_key_request(cli, link.party.id, &request));
     const struct capsa_json *resources = capsa_json_get(request, "resources");
-    CAPSA_REQUIRE(resources != NULL && capsa_json_count(resources) > 0, MALFORMED,
-                  "%s: resources is missing", file);
     CAPSA_AUTO(folder) made = {NULL};
     CAPSA_AUTO_FREE(capsa_json) paths = NULL;
     CAPSA_TRY(plan_files(cli, resources, &made, &paths));
     CAPSA_AUTO_MESSAGE message = NULL;
-    CAPSA_TRY(ask(&link, request, &message));
+    CAPSA_TRY(capsa_cli_ask_keys(&link, CAPSA_CLIENT_GET_DATA_KEYS, request, &message));
     const Cm__GetDataKeysResponse *answer = (const Cm__GetDataKeysResponse *)(const void *)message;
     CAPSA_TRY(check_answer(resources, answer));
     made.path = NULL;

@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * capsa key get: a job's request for keys, and where the keys are put.
+ * A job's request for keys, as the options say it; capsa key get, and where the keys are put.
  */
 #pragma once
 
+#include "cli/cli_link.h"
 #include "cli/cli_verb.h"
+
+/* The ResourceRequest of --request, or of URIs (the verb's words, or --uri), --op, --columns,
+ * --scope and --initiator. It names at least one resource. */
+CAPSA_RESULT capsa_cli_key_request(const struct capsa_cli *cli, const char *party,
+                                   struct capsa_json **ret_request);
+/* Ask for what it names by GetDataKeys or GetTlsAsset. */
+CAPSA_RESULT capsa_cli_ask_keys(capsa_cli_link *link, enum capsa_client_method method,
+                                const struct capsa_json *resource_request,
+                                ProtobufCMessage **ret_answer);
 
 capsa_result capsa_cli_run_key_get(struct capsa_cli *cli);
 

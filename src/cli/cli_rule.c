@@ -170,11 +170,13 @@ static const struct capsa_cli_option add_options[] = {
     {"columns", "A,B", "which columns, or *", CAPSA_CLI_REPEAT},
     {"constraint", "EXPR", "what must hold, too", CAPSA_CLI_REPEAT},
     {"scope", "SCOPE", "the scope of the policy; default", 0},
+    CAPSA_CLI_IF_VERSION,
     {.name = NULL},
 };
 
 static const struct capsa_cli_option delete_options[] = {
     {"scope", "SCOPE", "the scope of the policy; default", 0},
+    CAPSA_CLI_IF_VERSION,
     {.name = NULL},
 };
 

@@ -28,7 +28,12 @@ static const struct capsa_cli_option key_options[] = {
 static const struct capsa_cli_option server_options[] = {
     {"host", "HOST:PORT", "the manager; 127.0.0.1:8888 when nothing names one", 0},
     {"timeout", "SECONDS", "for each call; 30", 0},
-    {"manager-cert", "FILE", "refuse a manager that has another key than this certificate", 0},
+    {"manager-id", "ID", "refuse a manager that is another than this (capsa manager show)", 0},
+    {"original", NULL, "speak the original's protocol, whose answers prove nothing", 0},
+    {"manager-cert", "FILE",
+     "with --original: refuse a manager that has another key than this certificate; natively "
+     "--manager-id pins it",
+     0},
     {"root-ca", "FILE", "use TLS, and trust a server that this certifies", 0},
     {"tls-cert", "FILE", "TLS certificates to show to the server, leaf first", CAPSA_CLI_REPEAT},
     {"tls-key", "FILE", "private key of the TLS certificate", 0},

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "audit/audit_leaf.h"
 #include "base/buf.h"
 #include "base/result.h"
 #include "cli/cli.h"
@@ -93,8 +94,10 @@ struct capsa_cli {
     struct capsa_json *answer; /* what -o json prints: an object; verbs fill it */
     struct capsa_json *config; /* cli_config.h; NULL: none was read */
     const char *config_path;
-    bool refused; /* the failure is the manager's answer */
-    int exit;     /* of a success; 0 but for verbs whose answer is a status */
+    bool refused;                          /* the failure is the manager's answer */
+    char decision_id[CAPSA_AUDIT_ID_TEXT]; /* under which a failure was recorded; "": it was not */
+    bool warned;                           /* capsa_cli_warn_open has spoken */
+    int exit; /* of a success; 0 but for verbs whose answer is a status */
 };
 
 void capsa_cli_drop(struct capsa_cli *cli);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * capsa vote: ask for the key of a result, answer such a request, and put request and votes
- * together for the manager. Offline: the documents are files that people hand to each other, in
- * the originals' forms.
+ * together for the manager. The documents are files that people hand to each other, in the
+ * originals' forms; the manager is asked once, for what binds a request to it.
  */
+#include <stdlib.h>
+
 #include "base/limits.h"
 #include "cli/cli_link.h"
 #include "cli/cli_nouns.h"
 #include "cli/cli_print.h"
 #include "client/client_vote.h"
+#include "codec/protobuf.h"
 #include "codec/yaml.h"
 
 static capsa_result write_yaml(struct capsa_cli *cli, const struct capsa_json *document)
@@ -35,8 +38,36 @@ static capsa_result read_request(const char *path, struct capsa_json **ret_reque
     return CAPSA_OK;
 }
 
+/* What a bound request is bound to. */
+static capsa_result answer_bond(struct capsa_cli *cli, const capsa_vote_view *view)
+{
+    char expires[CAPSA_TIME_TEXT];
+    capsa_time_text(view->expires, expires);
+    CAPSA_TRY(capsa_cli_set_text(cli, "manager", view->manager));
+    CAPSA_TRY(capsa_cli_set_text(cli, "resource", view->resource));
+    CAPSA_TRY(capsa_cli_set_text(cli, "requester_key", view->requester));
+    return capsa_cli_set_text(cli, "expires", expires);
+}
+
+/* Votes are made on what is shown here. Not on standard output when the document goes there. */
+static void show_bond(struct capsa_cli *cli, const capsa_vote_view *view)
+{
+    char expires[CAPSA_TIME_TEXT];
+    capsa_time_text(view->expires, expires);
+    if (!view->is_bound) {
+        capsa_cli_say(cli, "not bound to a manager, a key or a time: only the original's protocol "
+                           "takes it\n");
+        return;
+    }
+    capsa_cli_say(cli,
+                  "manager   %s\nresource  %s\nrequester %s\n          with the key %s\n"
+                  "expires   %s\n",
+                  view->manager, view->resource, view->party, view->requester, expires);
+}
+
 static capsa_result answer_request(struct capsa_cli *cli, const capsa_vote_view *view)
 {
+    CAPSA_TRY(view->is_bound ? answer_bond(cli, view) : CAPSA_OK);
     CAPSA_TRY(capsa_cli_set_text(cli, "resource_uri", view->resource_uri));
     CAPSA_TRY(capsa_cli_set_text(cli, "requester", view->party));
     return capsa_cli_set(cli, "threshold", capsa_json_new_int(view->threshold));
@@ -44,14 +75,76 @@ static capsa_result answer_request(struct capsa_cli *cli, const capsa_vote_view 
 
 /* ---- request --------------------------------------------------------------------------------- */
 
+#define DAY_SECONDS  86400
+#define EXPIRES_DAYS 7
+
+/* "90d", "36h", "20m": the time from now until which votes count. */
+static capsa_result read_duration(const struct capsa_cli *cli, int64_t *ret_seconds)
+{
+    static const struct {
+        char letter;
+        int64_t seconds;
+    } units[] = {{'d', DAY_SECONDS}, {'h', 3600}, {'m', 60}};
+    const char *text = capsa_cli_option(cli, "expires");
+    if (text == NULL) {
+        *ret_seconds = (int64_t)EXPIRES_DAYS * DAY_SECONDS;
+        return CAPSA_OK;
+    }
+    char *end;
+    long number = *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : 0;
+    for (size_t i = 0; number > 0 && i < sizeof(units) / sizeof(units[0]); i++) {
+        if (end[0] == units[i].letter && end[1] == '\0' &&
+            number <= CAPSA_VOTE_DAYS_MAX * DAY_SECONDS / units[i].seconds) {
+            *ret_seconds = number * units[i].seconds;
+            return CAPSA_OK;
+        }
+    }
+    CAPSA_FAIL(USAGE, "--expires is a time like 7d, 36h or 20m, at most %dd; not \"%s\"",
+               CAPSA_VOTE_DAYS_MAX, text);
+}
+
+/* Ask the manager for what the request is bound to, and put it into the terms. */
+static capsa_result bind_terms(struct capsa_cli *cli, int64_t seconds, struct capsa_json *terms)
+{
+    CAPSA_AUTO(capsa_cli_link) link = {.client = NULL};
+    CAPSA_TRY(capsa_cli_link_open(cli, true, &link));
+    struct capsa_json *request;
+    CAPSA_TRY(capsa_cli_object((const struct capsa_cli_pair[]){{"party_id", link.party.id},
+                                                               {"resource_uri", cli->words[0]},
+                                                               {NULL, NULL}},
+                               &request));
+    CAPSA_AUTO_MESSAGE message = NULL;
+    CAPSA_TRY(capsa_cli_call(&link, CAPSA_CLIENT_GET_VOTE_TERMS, request, &message));
+    const Native__VoteTermsResponse *given =
+        (const Native__VoteTermsResponse *)(const void *)message;
+    const capsa_manager *manager;
+    CAPSA_TRY(capsa_client_identity(link.client, &manager));
+    const struct capsa_vote_bond bond = {
+        .manager = given->manager,
+        .resource = given->resource,
+        .requester = given->requester,
+        .nonce = given->nonce,
+        .expires = capsa_now(&capsa_clock_system) + seconds,
+    };
+    CAPSA_TRY(capsa_vote_bond_check(&bond, manager->id, link.party.chain.certs[0]));
+    return capsa_vote_terms_bind(terms, &bond);
+}
+
 static capsa_result run_request(struct capsa_cli *cli)
 {
     int64_t threshold;
+    int64_t seconds;
     CAPSA_TRY(capsa_cli_number(cli, "threshold", 0, UINT32_MAX, 0, &threshold));
+    CAPSA_TRY(read_duration(cli, &seconds));
+    CAPSA_TRY(capsa_cli_check_out(cli, capsa_cli_option(cli, "out")));
     CAPSA_AUTO(capsa_party) party = {.key = NULL};
     CAPSA_TRY(capsa_cli_party(cli, true, &party));
     CAPSA_AUTO_FREE(capsa_json) terms = NULL;
     CAPSA_TRY(capsa_vote_terms(cli->words[0], threshold, &terms));
+    bool original = capsa_cli_is_original(cli);
+    CAPSA_REQUIRE(!original || capsa_cli_option(cli, "expires") == NULL, USAGE,
+                  "--expires does not go with --original, whose requests are good for ever");
+    CAPSA_TRY(original ? CAPSA_OK : bind_terms(cli, seconds, terms));
     CAPSA_AUTO_FREE(capsa_json) request = NULL;
     CAPSA_TRY(capsa_vote_request_make(&party, terms, &request));
     CAPSA_TRY(write_yaml(cli, request));
@@ -74,6 +167,11 @@ static capsa_result run_show(struct capsa_cli *cli)
     } else {
         capsa_cli_say(cli, "every other owner has to approve\n");
     }
+    show_bond(cli, &view);
+    capsa_result late = capsa_vote_live_check(&view, capsa_now(&capsa_clock_system));
+    if (capsa_failed(late)) {
+        capsa_cli_warn(cli, "%s", capsa_text_of(late));
+    }
     return answer_request(cli, &view);
 }
 
@@ -85,6 +183,7 @@ static capsa_result run_cast(struct capsa_cli *cli)
     CAPSA_AUTO_FREE(capsa_json) request = NULL;
     CAPSA_AUTO(capsa_vote_view) view = {.resource_uri = NULL};
     CAPSA_TRY(read_request(cli->words[0], &request, &view));
+    CAPSA_TRY_AT(capsa_vote_live_check(&view, capsa_now(&capsa_clock_system)), "%s", cli->words[0]);
     CAPSA_AUTO(capsa_party) party = {.key = NULL};
     CAPSA_TRY(capsa_cli_party(cli, true, &party));
     const char *action = approve ? "APPROVE" : "REJECT";
@@ -98,6 +197,9 @@ static capsa_result run_cast(struct capsa_cli *cli)
     say_unless_piped(cli, "voted to %s that %s gets the key of %s: %s\n",
                      approve ? "approve" : "reject", view.party, view.resource_uri,
                      capsa_cli_option(cli, "out"));
+    if (!capsa_streq(capsa_cli_option(cli, "out"), "-")) {
+        show_bond(cli, &view);
+    }
     CAPSA_TRY(capsa_cli_set_text(cli, "action", action));
     return answer_request(cli, &view);
 }
@@ -147,6 +249,7 @@ static capsa_result run_result(struct capsa_cli *cli)
     CAPSA_TRY(read_request(cli->words[0], &request, &view));
     CAPSA_AUTO_FREE(capsa_json) result = NULL;
     CAPSA_TRY(capsa_vote_result_new(request, &result));
+    CAPSA_TRY_AT(capsa_vote_live_check(&view, capsa_now(&capsa_clock_system)), "%s", cli->words[0]);
     struct tally tally = {.count = 0};
     for (size_t i = 1; i < cli->words_count; i++) {
         CAPSA_TRY(add_vote(cli, cli->words[i], request, result, &tally));
@@ -172,6 +275,7 @@ static capsa_result run_result(struct capsa_cli *cli)
 
 static const struct capsa_cli_option request_options[] = {
     OUT_OPTIONS,
+    {"expires", "TIME", "until when votes count: 7d, 36h, 20m; 7d", 0},
     {"threshold", "N", "want at least N votes, even if fewer owners have to agree; 0", 0},
     {.name = NULL},
 };
@@ -189,8 +293,11 @@ static const struct capsa_cli_option result_options[] = {
 };
 
 static const struct capsa_cli_verb verbs[] = {
-    {"request", "URI", "Ask for the key of a result: a signed request that owners vote on.", 1, 1,
-     CAPSA_CLI_SIGNS, request_options, run_request},
+    {"request", "URI",
+     "Ask for the key of a result: a signed request that owners vote on. The manager is asked what "
+     "to "
+     "bind it to; with --original nobody is asked.",
+     1, 1, CAPSA_CLI_SERVER | CAPSA_CLI_SIGNS, request_options, run_request},
     {"show", "REQUEST", "Check a request, and say who asks for what.", 1, 1, 0, NULL, run_show},
     {"cast", "REQUEST --approve|--reject", "Vote on a request: a signed answer to it.", 1, 1,
      CAPSA_CLI_SIGNS, cast_options, run_cast},

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Calls to a capsule manager (client.h): the table of methods, the way of a request into its
- * envelope and of an answer out of its own.
+ * Calls to a manager (client.h): the table of methods, and what both protocols have in common.
  */
 #include "client/client.h"
 
@@ -11,60 +10,55 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/limits.h"
-#include "codec/protobuf.h"
-#include "codec/text.h"
-#include "envelope/envelope_jwe.h"
-#include "envelope/envelope_jws.h"
-#include "rpc/rpc_client.h"
-
-#define SERVICE "/secretflowapis.v2.sdc.capsule_manager.CapsuleManager/"
-
-struct capsa_client {
-    struct capsa_client_options options;
-    struct capsa_net_tls *tls;
-    int tls_certs_fd; /* several certificate files as one; -1: none */
-    struct capsa_rpc_client *rpc;
-    struct capsa_cert *manager;
-};
+#include "client/client_internal.h"
 
 /* ---- methods --------------------------------------------------------------------------------- */
 
-static const struct method {
-    const char *path;
-    const ProtobufCMessageDescriptor *request;
-    const ProtobufCMessageDescriptor *answer; /* NULL: no body */
-    bool without_x5c;                         /* the chain stands in the body */
-} methods[] = {
-    [CAPSA_CLIENT_CREATE_DATA_KEYS] = {SERVICE "CreateDataKeys",
-                                       &cm__create_data_keys_request__descriptor, NULL, false},
-    [CAPSA_CLIENT_GET_DATA_KEYS] = {SERVICE "GetDataKeys", &cm__get_data_keys_request__descriptor,
-                                    &cm__get_data_keys_response__descriptor, false},
-    [CAPSA_CLIENT_DELETE_DATA_KEY] = {SERVICE "DeleteDataKey",
-                                      &cm__delete_data_key_request__descriptor, NULL, false},
-    [CAPSA_CLIENT_GET_EXPORT_DATA_KEY] = {SERVICE "GetExportDataKey",
+static const struct capsa_client_method_entry methods[] = {
+    [CAPSA_CLIENT_CREATE_DATA_KEYS] = {"CreateDataKeys", &cm__create_data_keys_request__descriptor,
+                                       .answer = NULL},
+    [CAPSA_CLIENT_GET_DATA_KEYS] = {"GetDataKeys", &cm__get_data_keys_request__descriptor,
+                                    &cm__get_data_keys_response__descriptor, .releases = true},
+    [CAPSA_CLIENT_DELETE_DATA_KEY] = {"DeleteDataKey", &cm__delete_data_key_request__descriptor,
+                                      .answer = NULL},
+    [CAPSA_CLIENT_GET_EXPORT_DATA_KEY] = {"GetExportDataKey",
                                           &cm__get_export_data_key_request__descriptor,
-                                          &cm__get_export_data_key_response__descriptor, false},
-    [CAPSA_CLIENT_REGISTER_CERT] = {SERVICE "RegisterCert", &cm__register_cert_request__descriptor,
-                                    NULL, true},
-    [CAPSA_CLIENT_CREATE_DATA_POLICY] = {SERVICE "CreateDataPolicy",
-                                         &cm__create_data_policy_request__descriptor, NULL, false},
-    [CAPSA_CLIENT_LIST_DATA_POLICY] = {SERVICE "ListDataPolicy",
-                                       &cm__list_data_policy_request__descriptor,
-                                       &cm__list_data_policy_response__descriptor, false},
-    [CAPSA_CLIENT_ADD_DATA_RULE] = {SERVICE "AddDataRule", &cm__add_data_rule_request__descriptor,
-                                    NULL, false},
-    [CAPSA_CLIENT_DELETE_DATA_POLICY] = {SERVICE "DeleteDataPolicy",
-                                         &cm__delete_data_policy_request__descriptor, NULL, false},
-    [CAPSA_CLIENT_DELETE_DATA_RULE] = {SERVICE "DeleteDataRule",
-                                       &cm__delete_data_rule_request__descriptor, NULL, false},
-    [CAPSA_CLIENT_CREATE_RESULT_DATA_KEY] = {SERVICE "CreateResultDataKey",
-                                             &cm__create_result_data_key_request__descriptor, NULL,
-                                             false},
+                                          &cm__get_export_data_key_response__descriptor,
+                                          .releases = true},
+    [CAPSA_CLIENT_REGISTER_CERT] = {"RegisterCert", &cm__register_cert_request__descriptor,
+                                    .without_x5c = true},
+    [CAPSA_CLIENT_CREATE_DATA_POLICY] = {"CreateDataPolicy",
+                                         &cm__create_data_policy_request__descriptor,
+                                         .changes_policy = true},
+    [CAPSA_CLIENT_LIST_DATA_POLICY] = {"ListDataPolicy", &cm__list_data_policy_request__descriptor,
+                                       &cm__list_data_policy_response__descriptor,
+                                       .releases = false},
+    [CAPSA_CLIENT_ADD_DATA_RULE] = {"AddDataRule", &cm__add_data_rule_request__descriptor,
+                                    .changes_policy = true},
+    [CAPSA_CLIENT_DELETE_DATA_POLICY] = {"DeleteDataPolicy",
+                                         &cm__delete_data_policy_request__descriptor,
+                                         .changes_policy = true},
+    [CAPSA_CLIENT_DELETE_DATA_RULE] = {"DeleteDataRule", &cm__delete_data_rule_request__descriptor,
+                                       .changes_policy = true},
+    [CAPSA_CLIENT_CREATE_RESULT_DATA_KEY] = {"CreateResultDataKey",
+                                             &cm__create_result_data_key_request__descriptor,
+                                             .answer = NULL},
+    [CAPSA_CLIENT_GET_TLS_ASSET] = {"GetTlsAsset", &cm__get_tls_asset_request__descriptor,
+                                    &cm__get_tls_asset_response__descriptor, .releases = true},
+    [CAPSA_CLIENT_LIST_AUDIT] = {"ListAudit", &native__list_audit_request__descriptor,
+                                 &native__list_audit_response__descriptor, .native_only = true},
+    [CAPSA_CLIENT_GET_VOTE_TERMS] = {"GetVoteTerms", &native__vote_terms_request__descriptor,
+                                     &native__vote_terms_response__descriptor, .native_only = true},
 };
 
 const ProtobufCMessageDescriptor *capsa_client_shape(enum capsa_client_method method)
 {
     return methods[method].request;
+}
+
+bool capsa_client_changes_policy(enum capsa_client_method method)
+{
+    return methods[method].changes_policy;
 }
 
 /* ---- making one ------------------------------------------------------------------------------ */
@@ -109,6 +103,14 @@ static capsa_result open_tls(struct capsa_client *client)
     return capsa_net_tls_client_new(&tls, &client->tls);
 }
 
+/* What would be ignored is refused. */
+static capsa_result check_pins(const struct capsa_client_options *options)
+{
+    CAPSA_REQUIRE(options->original || options->manager == NULL, USAGE,
+                  "the native protocol knows a manager by its id, not by a certificate");
+    return options->manager_id == NULL ? CAPSA_OK : capsa_manager_id_check(options->manager_id);
+}
+
 CAPSA_RESULT capsa_client_new(const struct capsa_client_options *options,
                               struct capsa_client **ret_client)
 {
@@ -116,6 +118,9 @@ CAPSA_RESULT capsa_client_new(const struct capsa_client_options *options,
     CAPSA_REQUIRE_MEMORY(client);
     client->options = *options;
     client->tls_certs_fd = -1;
+    client->protocol = options->original ? &capsa_client_original : &capsa_client_native;
+    client->clock = options->clock == NULL ? &capsa_clock_system : options->clock;
+    CAPSA_TRY(check_pins(options));
     CAPSA_TRY(open_tls(client));
     const struct capsa_rpc_client_options rpc = {
         .target = options->target, .tls = client->tls, .timeout_us = options->timeout_us};
@@ -132,14 +137,15 @@ void capsa_client_free(struct capsa_client *client)
     }
     capsa_rpc_client_free(client->rpc);
     capsa_net_tls_free(client->tls);
-    capsa_cert_free(client->manager);
+    capsa_cert_free(client->cert);
+    capsa_manager_drop(&client->manager);
     if (client->tls_certs_fd >= 0) {
         (void)close(client->tls_certs_fd);
     }
     capsa_dealloc(client);
 }
 
-/* ---- one exchange ---------------------------------------------------------------------------- */
+/* ---- what a manager answers ----------------------------------------------------------------- */
 
 #define FAIL_AS(code_, text)                                                                       \
     case code_:                                                                                    \
@@ -171,143 +177,154 @@ CAPSA_RESULT capsa_client_status(int code, const char *message)
     }
 }
 
-/* Send a message and parse the answer, which is not yet believed. */
-static capsa_result exchange(struct capsa_client *client, const char *path,
-                             const ProtobufCMessage *request,
-                             const ProtobufCMessageDescriptor *shape, ProtobufCMessage **ret_answer)
+CAPSA_RESULT capsa_client_check_status(const Cm__Status *status)
+{
+    CAPSA_REQUIRE(status != NULL, MALFORMED, "the manager's answer has no status");
+    return capsa_client_status(status->code, status->message);
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static capsa_result transmit(struct capsa_client *client, const char *path, capsa_bytes request,
+                             capsa_buf *ret_answer)
+{
+    const struct capsa_client_transport *transport = client->options.transport;
+    return transport == NULL ? capsa_rpc_call_unary(client->rpc, path, request, ret_answer, NULL)
+                             : transport->exchange(transport, path, request, ret_answer);
+}
+
+CAPSA_RESULT capsa_client_send(struct capsa_client *client, const char *service, const char *name,
+                               const ProtobufCMessage *request,
+                               const ProtobufCMessageDescriptor *shape,
+                               ProtobufCMessage **ret_answer)
 {
     CAPSA_AUTO(capsa_buf) wire = capsa_buf_of(CAPSA_LIMIT_grpc_message);
     CAPSA_TRY_AT(capsa_protobuf_write(request, &wire), "the request");
+    CAPSA_AUTO(capsa_buf) path = capsa_buf_of(KIB(1));
+    CAPSA_TRY(capsa_buf_format(&path, "%s%s", service, name));
+    const char *text;
+    CAPSA_TRY(capsa_buf_cstr(&path, &text));
     CAPSA_AUTO(capsa_buf) answer = capsa_buf_of(CAPSA_LIMIT_grpc_message);
-    CAPSA_TRY(capsa_rpc_call_unary(client->rpc, path, capsa_buf_bytes(&wire), &answer, NULL));
+    CAPSA_TRY(transmit(client, text, capsa_buf_bytes(&wire), &answer));
     CAPSA_TRY_AT(
         capsa_protobuf_parse(shape, capsa_buf_bytes(&answer), CAPSA_UNKNOWN_SKIPPED, ret_answer),
         "the manager's answer");
     return CAPSA_OK;
 }
 
-static capsa_result check_status(const Cm__Status *status)
-{
-    CAPSA_REQUIRE(status != NULL, MALFORMED, "the manager's answer has no status");
-    return capsa_client_status(status->code, status->message);
-}
-
-/* Fresh for each call, in the form the original uses: 32 random bytes in hex. */
-static capsa_result make_nonce(capsa_buf *nonce)
-{
-    uint8_t random[32];
-    CAPSA_TRY(capsa_random(random, sizeof(random)));
-    return capsa_hex_write(capsa_bytes_of(random, sizeof(random)), nonce);
-}
-
-static capsa_result check_pin(const struct capsa_cert *pin, const struct capsa_cert *got)
-{
-    CAPSA_REQUIRE(pin == NULL || capsa_cert_same_key(pin, got), UNAUTHENTIC,
-                  "the manager has another key than the certificate that it should have; nothing "
-                  "was sent to it");
-    return CAPSA_OK;
-}
+/* ---- the manager ----------------------------------------------------------------------------- */
 
 CAPSA_RESULT capsa_client_manager(struct capsa_client *client, const struct capsa_cert **ret_cert)
 {
-    if (client->manager == NULL) {
-        CAPSA_AUTO(capsa_buf) nonce = capsa_buf_of(128);
-        CAPSA_TRY(make_nonce(&nonce));
-        Cm__GetRaCertRequest request;
-        cm__get_ra_cert_request__init(&request);
-        char *text = NULL;
-        CAPSA_TRY(capsa_buf_take_str(&nonce, &text));
-        request.nonce = text;
-        CAPSA_AUTO_MESSAGE answer = NULL;
-        capsa_result result = exchange(client, SERVICE "GetRaCert", &request.base,
-                                       &cm__get_ra_cert_response__descriptor, &answer);
-        capsa_dealloc(text);
-        CAPSA_TRY(result);
-        const Cm__GetRaCertResponse *ra = (const Cm__GetRaCertResponse *)(const void *)answer;
-        CAPSA_TRY(check_status(ra->status));
-        CAPSA_AUTO_FREE(capsa_cert) cert = NULL;
-        CAPSA_TRY_AT(capsa_cert_parse_pem(capsa_bytes_str(ra->cert), &cert),
-                     "the manager's certificate");
-        CAPSA_TRY(check_pin(client->options.manager, cert));
-        client->manager = cert;
-        cert = NULL;
-    }
-    *ret_cert = client->manager;
+    CAPSA_TRY(client->cert == NULL ? capsa_client_contact(client) : CAPSA_OK);
+    *ret_cert = client->cert;
     return CAPSA_OK;
 }
 
-/* Request to JSON, signed by the party. */
-static capsa_result sign_request(const struct capsa_client *client, const struct method *method,
-                                 const ProtobufCMessage *request, capsa_buf *jws)
+CAPSA_RESULT capsa_client_identity(struct capsa_client *client, const capsa_manager **ret_manager)
 {
-    const capsa_party *party = client->options.party;
-    CAPSA_REQUIRE(party != NULL && party->key != NULL, USAGE,
-                  "a request is signed: a certificate and its key are needed");
-    CAPSA_AUTO(capsa_buf) payload = capsa_buf_of(CAPSA_LIMIT_json_bytes);
-    CAPSA_TRY_AT(capsa_protojson_write(request, CAPSA_PROTOJSON_MINIMAL, &payload), "the request");
-    return capsa_jws_make(party->key, method->without_x5c ? NULL : &party->chain,
-                          capsa_buf_bytes(&payload), jws);
-}
-
-static Cm__Jwe jwe_message(const capsa_jwe_out *out)
-{
-    Cm__Jwe jwe;
-    cm__jwe__init(&jwe);
-    jwe.protected_header = out->protected_header;
-    jwe.encrypted_key = out->encrypted_key;
-    jwe.iv = out->iv;
-    jwe.ciphertext = out->ciphertext;
-    jwe.tag = out->tag;
-    jwe.aad = out->aad;
-    return jwe;
-}
-
-/* The body of an answer, opened with the party's key. */
-static capsa_result open_body(const struct capsa_client *client, const Cm__Jwe *jwe,
-                              const ProtobufCMessageDescriptor *shape,
-                              ProtobufCMessage **ret_answer)
-{
-    CAPSA_REQUIRE(jwe != NULL, MALFORMED, "the manager's answer has no body");
-    const struct capsa_jwe form = {jwe->protected_header, jwe->encrypted_key, jwe->iv,
-                                   jwe->ciphertext,       jwe->tag,           jwe->aad};
-    CAPSA_AUTO(capsa_jwe_parsed) parsed = {0};
-    CAPSA_TRY_AT(capsa_jwe_parse(&form, &parsed), "the manager's answer");
-    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_LIMIT_json_bytes);
-    CAPSA_TRY_AT(capsa_jwe_open(&parsed, client->options.party->key, &text),
-                 "the manager's answer");
-    CAPSA_TRY_AT(
-        capsa_protojson_parse(shape, capsa_buf_bytes(&text), CAPSA_UNKNOWN_SKIPPED, ret_answer),
-        "the manager's answer");
+    const struct capsa_cert *cert;
+    CAPSA_TRY(capsa_client_manager(client, &cert));
+    *ret_manager = client->has_identity ? &client->manager : NULL;
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_client_call(struct capsa_client *client, enum capsa_client_method number,
-                               const ProtobufCMessage *request, ProtobufCMessage **ret_answer)
+bool capsa_client_has_met(const struct capsa_client *client)
 {
-    const struct method *method = &methods[number];
-    CAPSA_REQUIRE(request->descriptor == method->request, USAGE, "%s takes %s, not %s",
-                  method->path, method->request->short_name, request->descriptor->short_name);
-    CAPSA_AUTO(capsa_buf) jws = capsa_buf_of(CAPSA_LIMIT_json_bytes);
-    CAPSA_TRY(sign_request(client, method, request, &jws));
-    const struct capsa_cert *manager;
-    CAPSA_TRY(capsa_client_manager(client, &manager));
-    CAPSA_AUTO(capsa_jwe_out) sealed = {0};
-    CAPSA_TRY_AT(capsa_jwe_seal(capsa_cert_key(manager), CAPSA_JWE_RSA_OAEP_256, CAPSA_JWE_A128GCM,
-                                capsa_buf_bytes(&jws), &sealed),
-                 "sealing to the manager's certificate");
-    Cm__Jwe jwe = jwe_message(&sealed);
-    Cm__EncryptedRequest envelope;
-    cm__encrypted_request__init(&envelope);
-    envelope.message = &jwe;
-    envelope.has_signature = true;
-    CAPSA_AUTO_MESSAGE message = NULL;
-    CAPSA_TRY(exchange(client, method->path, &envelope.base, &cm__encrypted_response__descriptor,
-                       &message));
-    const Cm__EncryptedResponse *answer = (const Cm__EncryptedResponse *)(const void *)message;
-    CAPSA_TRY(check_status(answer->status));
-    if (method->answer == NULL) {
-        *ret_answer = NULL;
+    return client->has_met;
+}
+
+/* A manager whose keys are good now. A client that lives for days asks again. */
+static capsa_result prepare(struct capsa_client *client)
+{
+    if (client->cert != NULL && !capsa_failed(client->protocol->check(client))) {
         return CAPSA_OK;
     }
-    return open_body(client, answer->message, method->answer, ret_answer);
+    CAPSA_TRY(capsa_client_contact(client));
+    return client->protocol->check(client);
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+static capsa_result check_call(const struct capsa_client *client,
+                               const struct capsa_client_method_entry *method,
+                               const ProtobufCMessage *request, const int64_t *if_version)
+{
+    bool native = client->protocol == &capsa_client_native;
+    CAPSA_REQUIRE(request->descriptor == method->request, USAGE, "%s takes %s, not %s",
+                  method->name, method->request->short_name, request->descriptor->short_name);
+    CAPSA_REQUIRE(native || !method->native_only, UNSUPPORTED,
+                  "%s is a method of the native protocol; the original has none like it",
+                  method->name);
+    CAPSA_REQUIRE(if_version == NULL || (native && method->changes_policy), UNSUPPORTED,
+                  "a version can be asked of policies only, and in the native protocol only");
+    CAPSA_REQUIRE(client->options.party != NULL && client->options.party->key != NULL, USAGE,
+                  "a request is signed: a certificate and its key are needed");
+    return CAPSA_OK;
+}
+
+void capsa_client_exchange_drop(capsa_client_exchange *call)
+{
+    capsa_native_channel_drop(&call->channel);
+}
+
+static capsa_result attempt(struct capsa_client *client, capsa_client_exchange *call,
+                            ProtobufCMessage **ret_answer)
+{
+    CAPSA_TRY(prepare(client));
+    CAPSA_TRY(capsa_client_log_begin(client, &call->log_size));
+    CAPSA_AUTO(capsa_jwe_out) sealed = {0};
+    CAPSA_TRY(client->protocol->seal(client, call, &sealed));
+    Cm__Jwe jwe = CM__JWE__INIT;
+    jwe.protected_header = sealed.protected_header;
+    jwe.encrypted_key = sealed.encrypted_key;
+    jwe.iv = sealed.iv;
+    jwe.ciphertext = sealed.ciphertext;
+    jwe.tag = sealed.tag;
+    jwe.aad = sealed.aad;
+    Cm__EncryptedRequest envelope = CM__ENCRYPTED_REQUEST__INIT;
+    envelope.message = &jwe;
+    envelope.has_signature = true;
+    CAPSA_AUTO_MESSAGE response = NULL;
+    CAPSA_TRY(capsa_client_send(client, client->protocol->service, call->method->name,
+                                &envelope.base, &cm__encrypted_response__descriptor, &response));
+    return client->protocol->open(
+        client, call, (const Cm__EncryptedResponse *)(const void *)response, ret_answer);
+}
+
+/* A manager that has changed its keys meanwhile is asked for them once. */
+static capsa_result attempt_twice(struct capsa_client *client, capsa_client_exchange *call,
+                                  ProtobufCMessage **ret_answer)
+{
+    capsa_result result = attempt(client, call, ret_answer);
+    if (!call->key_unknown) {
+        return result;
+    }
+    capsa_client_exchange_drop(call);
+    call->key_unknown = false;
+    CAPSA_TRY(capsa_client_contact(client));
+    return attempt(client, call, ret_answer);
+}
+
+CAPSA_RESULT capsa_client_call_with(struct capsa_client *client, enum capsa_client_method number,
+                                    const ProtobufCMessage *request, const int64_t *if_version,
+                                    struct capsa_client_outcome *ret_outcome,
+                                    ProtobufCMessage **ret_answer)
+{
+    struct capsa_client_outcome unwanted;
+    struct capsa_client_outcome *outcome = ret_outcome == NULL ? &unwanted : ret_outcome;
+    *outcome = (struct capsa_client_outcome){.has_leaf = false};
+    CAPSA_TRY(check_call(client, &methods[number], request, if_version));
+    CAPSA_AUTO(capsa_client_exchange)
+    call = {.method = &methods[number],
+            .request = request,
+            .if_version = if_version,
+            .outcome = outcome};
+    return attempt_twice(client, &call, ret_answer);
+}
+
+CAPSA_RESULT capsa_client_call(struct capsa_client *client, enum capsa_client_method method,
+                               const ProtobufCMessage *request, ProtobufCMessage **ret_answer)
+{
+    return capsa_client_call_with(client, method, request, NULL, NULL, ret_answer);
 }

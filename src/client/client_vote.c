@@ -87,12 +87,62 @@ CAPSA_RESULT capsa_vote_terms(const char *resource_uri, int64_t threshold,
     return CAPSA_OK;
 }
 
+static capsa_result check_hex(const char *name, const char *text, size_t digits)
+{
+    CAPSA_REQUIRE(strlen(text) == digits && strspn(text, "0123456789abcdef") == digits, MALFORMED,
+                  "%s: \"%s\" is not %zu hex digits in lower case", name, text, digits);
+    return CAPSA_OK;
+}
+
+#define NONCE_DIGITS 32
+
+static capsa_result check_bond(const struct capsa_vote_bond *bond)
+{
+    CAPSA_TRY(check_hex("manager", bond->manager, CAPSA_MANAGER_ID - 1));
+    CAPSA_TRY(check_hex("requester", bond->requester, CAPSA_VOTE_HEX - 1));
+    CAPSA_TRY(check_hex("nonce", bond->nonce, NONCE_DIGITS));
+    CAPSA_REQUIRE(*bond->resource != '\0', MALFORMED, "resource: empty");
+    return capsa_text_check("resource", bond->resource);
+}
+
+CAPSA_RESULT capsa_vote_bond_check(const struct capsa_vote_bond *bond, const char *manager_id,
+                                   const struct capsa_cert *requester)
+{
+    uint8_t digest[CAPSA_SHA256];
+    CAPSA_TRY(capsa_cert_spki_digest(requester, digest));
+    CAPSA_AUTO(capsa_buf) hex = capsa_buf_of(CAPSA_VOTE_HEX);
+    CAPSA_TRY(capsa_hex_write(capsa_bytes_of(digest, sizeof(digest)), &hex));
+    CAPSA_REQUIRE(capsa_streq(bond->manager, manager_id), UNAUTHENTIC,
+                  "the manager gives terms of another manager, %s", bond->manager);
+    CAPSA_REQUIRE(capsa_bytes_is(capsa_buf_bytes(&hex), bond->requester), UNAUTHENTIC,
+                  "the manager gives terms for another key than the one that asks");
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_vote_terms_bind(struct capsa_json *terms, const struct capsa_vote_bond *bond)
+{
+    CAPSA_TRY_AT(check_bond(bond), "the terms of a request for votes");
+    char expires[CAPSA_TIME_TEXT];
+    capsa_time_text(bond->expires, expires);
+    CAPSA_AUTO_FREE(capsa_json) member = capsa_json_new_object();
+    CAPSA_REQUIRE_MEMORY(member);
+    CAPSA_TRY(capsa_json_set(member, "manager", capsa_json_new_string(bond->manager)));
+    CAPSA_TRY(capsa_json_set(member, "resource", capsa_json_new_string(bond->resource)));
+    CAPSA_TRY(capsa_json_set(member, "requester", capsa_json_new_string(bond->requester)));
+    CAPSA_TRY(capsa_json_set(member, "expires", capsa_json_new_string(expires)));
+    CAPSA_TRY(capsa_json_set(member, "nonce", capsa_json_new_string(bond->nonce)));
+    struct capsa_json *handed = member;
+    member = NULL;
+    return capsa_json_set(terms, "capsa", handed);
+}
+
 /* ---- checking -------------------------------------------------------------------------------- */
 
 void capsa_vote_view_drop(capsa_vote_view *view)
 {
     capsa_dealloc(view->resource_uri);
     capsa_dealloc(view->action);
+    capsa_dealloc(view->resource);
     *view = (capsa_vote_view){.resource_uri = NULL};
 }
 
@@ -176,6 +226,7 @@ struct terms {
     const char *type;
     const char *approved_action;
     int64_t approved_threshold;
+    const struct capsa_json *bond; /* NULL: not bound */
 };
 
 static const struct capsa_json_field terms_fields[] = {
@@ -193,13 +244,45 @@ static const struct capsa_json_field terms_fields[] = {
      .flags = CAPSA_FIELD_REQUIRED,
      .min = 0,
      .max = UINT32_MAX},
+    {.name = "capsa", .type = CAPSA_FIELD_VALUE, .offset = offsetof(struct terms, bond)},
     {.name = NULL},
 };
+
+struct bond_text {
+    struct capsa_vote_bond bond; /* all but `expires` */
+    const char *expires;
+};
+
+#define BOND_FIELD(name_, place)                                                                   \
+    {                                                                                              \
+        .name = (name_), .type = CAPSA_FIELD_STRING, .offset = offsetof(struct bond_text, place),  \
+        .flags = CAPSA_FIELD_REQUIRED,                                                             \
+    }
+
+static const struct capsa_json_field bond_fields[] = {
+    BOND_FIELD("manager", bond.manager),     BOND_FIELD("resource", bond.resource),
+    BOND_FIELD("requester", bond.requester), BOND_FIELD("nonce", bond.nonce),
+    BOND_FIELD("expires", expires),          {.name = NULL},
+};
+
+static capsa_result read_bond(const struct capsa_json *member, capsa_vote_view *view)
+{
+    struct bond_text text = {.expires = NULL};
+    CAPSA_TRY(capsa_json_decode(member, bond_fields, CAPSA_JSON_UNKNOWN_REFUSED, &text));
+    CAPSA_TRY(check_bond(&text.bond));
+    CAPSA_TRY_AT(capsa_time_parse(capsa_bytes_str(text.expires), &view->expires), "expires");
+    memcpy(view->manager, text.bond.manager, sizeof(view->manager));
+    memcpy(view->requester, text.bond.requester, sizeof(view->requester));
+    view->resource = capsa_strdup(text.bond.resource);
+    CAPSA_REQUIRE_MEMORY(view->resource);
+    view->is_bound = true;
+    return CAPSA_OK;
+}
 
 /* approved_action is "ACTION,URI[,more]". */
 static capsa_result read_terms(const struct capsa_json *body, capsa_vote_view *view)
 {
-    struct terms terms = {NULL, NULL, 0};
+    struct terms terms = {NULL, NULL, 0, NULL};
     CAPSA_TRY_AT(capsa_json_decode(body, terms_fields, CAPSA_JSON_UNKNOWN_SKIPPED, &terms), "body");
     CAPSA_REQUIRE(capsa_streq(terms.type, TYPE), UNSUPPORTED,
                   "body: type \"%s\" is not one that exports a key (" TYPE ")", terms.type);
@@ -211,6 +294,16 @@ static capsa_result read_terms(const struct capsa_json *body, capsa_vote_view *v
     CAPSA_REQUIRE(*view->resource_uri != '\0', MALFORMED, "body: approved_action names no URI");
     CAPSA_TRY_AT(capsa_text_check("its URI", view->resource_uri), "body: approved_action");
     view->threshold = terms.approved_threshold;
+    CAPSA_TRY_AT(terms.bond == NULL ? CAPSA_OK : read_bond(terms.bond, view), "body: capsa");
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_vote_live_check(const capsa_vote_view *view, capsa_time now)
+{
+    char expires[CAPSA_TIME_TEXT];
+    capsa_time_text(view->expires, expires);
+    CAPSA_REQUIRE(!view->is_bound || view->expires > now, EXPIRED,
+                  "the request was good until %s: votes on it do not count any more", expires);
     return CAPSA_OK;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JSON values (json.h) by jansson. A capsa_json is a json_t; only this file knows it. Two things
- * are checked before jansson builds anything: depth, and the number of values, since two bytes of
- * text become some hundred of memory. jansson's own error texts quote the input and are not passed
- * on: the input may be secret.
+ * JSON values (json.h) by jansson. A capsa_json is a json_t; only this file and json_simple.c know
+ * it. Two things are checked before anything is built: depth, and the number of values, since two
+ * bytes of text become some hundred of memory. jansson's own error texts quote the input and are
+ * not passed on: the input may be secret.
  */
 #include "codec/json.h"
 
@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "codec/codec_alloc.h"
+#include "codec/json_simple.h"
 #include "codec/text.h"
 
 static json_t *inner(struct capsa_json *value)
@@ -136,6 +137,18 @@ static capsa_result parse_failed(const json_error_t *error)
                what == NULL ? "not JSON" : what);
 }
 
+static capsa_result load(capsa_bytes text, json_t **ret_value)
+{
+    json_error_t error;
+    json_t *value = json_loadb((const char *)text.data, text.len,
+                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    if (value == NULL) {
+        return parse_failed(&error);
+    }
+    *ret_value = value;
+    return CAPSA_OK;
+}
+
 CAPSA_RESULT capsa_json_parse(capsa_bytes text, struct capsa_json **ret_value)
 {
     CAPSA_REQUIRE(text.len <= CAPSA_LIMIT_json_bytes, TOO_LARGE, "JSON text over %d bytes",
@@ -144,11 +157,9 @@ CAPSA_RESULT capsa_json_parse(capsa_bytes text, struct capsa_json **ret_value)
     CAPSA_TRY(check_limits(text));
     prepare();
     capsa_wiping_forget();
-    json_error_t error;
-    json_t *value = json_loadb((const char *)text.data, text.len,
-                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    json_t *value = capsa_json_simple(text);
     if (value == NULL) {
-        return parse_failed(&error);
+        CAPSA_TRY(load(text, &value));
     }
     if (capsa_wiping_has_failed()) { /* jansson's lexer then drops a byte, and goes on */
         json_decref(value);

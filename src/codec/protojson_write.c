@@ -156,6 +156,10 @@ static capsa_result write_repeated(struct writer *writer, const ProtobufCFieldDe
 
 /* ---- Messages ------------------------------------------------------------------------------- */
 
+/* Fields from here on are our own in messages of the original protocol: a client of that refuses a
+ * member that it does not know, so they are printed only when somebody has set them. */
+#define NATIVE_FIELDS 1000
+
 static capsa_result write_field(struct writer *writer, const ProtobufCFieldDescriptor *field,
                                 const ProtobufCMessage *message)
 {
@@ -163,8 +167,9 @@ static capsa_result write_field(struct writer *writer, const ProtobufCFieldDescr
         return write_repeated(writer, field, message);
     }
     const void *place = capsa_field_at(message, field);
-    bool absent =
-        is_default(field, place) && (!writer->defaults || field->type == PROTOBUF_C_TYPE_MESSAGE);
+    bool prints_default =
+        writer->defaults && field->type != PROTOBUF_C_TYPE_MESSAGE && field->id < NATIVE_FIELDS;
+    bool absent = is_default(field, place) && !prints_default;
     if (absent) {
         return CAPSA_OK;
     }

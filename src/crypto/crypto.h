@@ -22,6 +22,9 @@ void capsa_hmac_sha256(capsa_secret_bytes key, capsa_bytes bytes, uint8_t ret_ma
 /* RFC 5869, SHA-256; `len` at most 255 * 32. */
 CAPSA_RESULT capsa_hkdf(capsa_secret_bytes key, capsa_bytes salt, capsa_bytes info,
                         uint8_t *ret_key, size_t len);
+/* Concat KDF of RFC 7518 §4.6.2 (NIST SP 800-56A §5.8.1), SHA-256; `len` is 1 to 32. */
+CAPSA_RESULT capsa_concat_kdf(capsa_secret_bytes secret, capsa_bytes algorithm, capsa_bytes party_u,
+                              capsa_bytes party_v, uint8_t *ret_key, size_t len);
 CAPSA_RESULT capsa_random(void *ret_data, size_t len);
 /* For tests: asked before each read of randomness; non-zero makes it fail. */
 void capsa_random_set_hook(int (*hook)(size_t len));
@@ -46,6 +49,16 @@ CAPSA_RESULT capsa_gcm_seal_block(struct capsa_gcm *gcm, const uint8_t iv[12], c
 CAPSA_RESULT capsa_gcm_open_block(struct capsa_gcm *gcm, const uint8_t iv[12], capsa_bytes aad,
                                   capsa_bytes in, const uint8_t tag[CAPSA_GCM_TAG], uint8_t *out);
 
+/* ---- AES key wrap -----------------------------------------------------------------------------
+ */
+
+/* RFC 3394 under a 256-bit key. What is wrapped has 16 to 4096 bytes, a multiple of 8; that with 8
+ * bytes more is appended. */
+CAPSA_RESULT capsa_aes_kw_wrap(capsa_secret_bytes kek, capsa_secret_bytes key, capsa_buf *wrapped);
+/* Another key or changed bytes are UNAUTHENTIC; a length that no wrapping has is MALFORMED. */
+CAPSA_RESULT capsa_aes_kw_unwrap(capsa_secret_bytes kek, capsa_bytes wrapped,
+                                 struct capsa_secret **ret_key);
+
 /* ---- keys ------------------------------------------------------------------------------------ */
 
 enum capsa_key_kind {
@@ -55,12 +68,15 @@ enum capsa_key_kind {
     CAPSA_KEY_SM2,
     CAPSA_KEY_X25519,  /* agrees, never signs */
     CAPSA_KEY_ED25519, /* signs checkpoints and announcements; no party's key */
-    CAPSA_KEY_OTHER, /* parsed, good for a party id, for nothing else */
+    CAPSA_KEY_OTHER,   /* parsed, good for a party id, for nothing else */
 };
 
 struct capsa_private_key;
 CAPSA_RESULT capsa_private_key_new_rsa(unsigned bits, struct capsa_private_key **ret_key);
 CAPSA_RESULT capsa_private_key_new_p256(struct capsa_private_key **ret_key);
+CAPSA_RESULT capsa_private_key_new_ed25519(struct capsa_private_key **ret_key);
+CAPSA_RESULT capsa_private_key_new_x25519(struct capsa_private_key **ret_key);
+CAPSA_RESULT capsa_private_key_new_sm2(struct capsa_private_key **ret_key);
 /* PEM (PKCS#8, PKCS#1, SEC1; not encrypted) or DER PKCS#8. */
 CAPSA_RESULT capsa_private_key_parse(capsa_bytes text, struct capsa_private_key **ret_key);
 CAPSA_RESULT capsa_private_key_write(const struct capsa_private_key *key,
@@ -80,6 +96,13 @@ void capsa_public_key_free(struct capsa_public_key *key);
 CAPSA_DEFINE_AUTO_FREE(capsa_public_key)
 enum capsa_key_kind capsa_public_key_kind(const struct capsa_public_key *key);
 size_t capsa_public_key_rsa_size(const struct capsa_public_key *key);
+/* DER SubjectPublicKeyInfo, the whole of it, in the one form that DER has for it. */
+CAPSA_RESULT capsa_public_key_parse(capsa_bytes spki, struct capsa_public_key **ret_key);
+/* The key itself of an Ed25519 or X25519 one; others are UNSUPPORTED. */
+CAPSA_RESULT capsa_public_key_raw(const struct capsa_public_key *key, uint8_t ret_raw[32]);
+#define CAPSA_KID 44
+/* base64url of SHA-256 over DER SubjectPublicKeyInfo, 43 characters and a NUL. */
+void capsa_public_key_kid(const struct capsa_public_key *key, char ret_kid[CAPSA_KID]);
 /* True when both are the same SubjectPublicKeyInfo. */
 bool capsa_public_key_same(const struct capsa_public_key *a, const struct capsa_public_key *b);
 
@@ -94,7 +117,43 @@ CAPSA_RESULT capsa_oaep_seal(const struct capsa_public_key *key, enum capsa_oaep
 CAPSA_RESULT capsa_oaep_open(const struct capsa_private_key *key, enum capsa_oaep hash,
                              capsa_bytes sealed, size_t len, struct capsa_secret **ret_secret);
 
-/* JOSE signature schemes (RFC 7518 §3). ES256 signatures are r||s, 64 bytes. */
+/* ECDH on P-256 (the X coordinate) or X25519, 32 bytes. Both keys of one kind. A peer's key that
+ * makes the secret the same for everybody (of low order) is MALFORMED. */
+CAPSA_RESULT capsa_agree(const struct capsa_private_key *key, const struct capsa_public_key *peer,
+                         struct capsa_secret **ret_secret);
+/* Keys as JWK has them, each coordinate 32 bytes (RFC 7518 §6.2.1, RFC 8037 §2). A point that is
+ * not on the curve is MALFORMED. */
+CAPSA_RESULT capsa_public_key_of_p256(capsa_bytes x, capsa_bytes y,
+                                      struct capsa_public_key **ret_key);
+CAPSA_RESULT capsa_public_key_of_x25519(capsa_bytes x, struct capsa_public_key **ret_key);
+CAPSA_RESULT capsa_public_key_p256_xy(const struct capsa_public_key *key, uint8_t ret_x[32],
+                                      uint8_t ret_y[32]);
+
+/* ECDH-ES+A256KW (RFC 7518 §4.6, RFC 8037 §3.2), no party info, around a key of 32 bytes. */
+#define CAPSA_ECDH_KEY     32
+#define CAPSA_ECDH_WRAPPED 40
+CAPSA_RESULT capsa_ecdh_seal(const struct capsa_public_key *peer,
+                             const uint8_t secret[CAPSA_ECDH_KEY],
+                             struct capsa_public_key **ret_ephemeral,
+                             uint8_t ret_wrapped[CAPSA_ECDH_WRAPPED]);
+/* As capsa_oaep_open: where the agreement or the unwrapping fails, the key handed out is random, so
+ * that the tag fails later on the same path. Fails only for an out-of-memory, or keys that are not
+ * on one curve. */
+CAPSA_RESULT capsa_ecdh_open(const struct capsa_private_key *key,
+                             const struct capsa_public_key *ephemeral,
+                             const uint8_t wrapped[CAPSA_ECDH_WRAPPED],
+                             struct capsa_secret **ret_secret);
+
+/* Ed25519 (RFC 8032), pure. */
+#define CAPSA_ED25519_PUBLIC    32
+#define CAPSA_ED25519_SIGNATURE 64
+CAPSA_RESULT capsa_ed25519_sign(const struct capsa_private_key *key, capsa_bytes message,
+                                uint8_t ret_signature[CAPSA_ED25519_SIGNATURE]);
+/* Holds, or CAPSA_E_UNAUTHENTIC. */
+CAPSA_RESULT capsa_ed25519_check(const uint8_t public_key[CAPSA_ED25519_PUBLIC],
+                                 capsa_bytes message, capsa_bytes signature);
+
+/* JOSE signature schemes (RFC 7518 §3), and our own SM2-SM3. Those of curves are r||s, 64 bytes. */
 enum capsa_scheme {
     CAPSA_RS256,
     CAPSA_RS384,
@@ -103,10 +162,12 @@ enum capsa_scheme {
     CAPSA_PS384,
     CAPSA_PS512, /* salt length = hash length, MGF1 with the same hash */
     CAPSA_ES256,
+    CAPSA_SM2_SM3, /* GB/T 32918.2 with SM3 and the id 1234567812345678 */
 };
 const char *capsa_scheme_name(enum capsa_scheme scheme); /* "RS256" */
 bool capsa_scheme_by_name(const char *name, enum capsa_scheme *ret_scheme);
-/* The scheme in which our own keys of a kind sign: RS256, ES256; else CAPSA_E_UNSUPPORTED. */
+/* The scheme in which our own keys of a kind sign: RS256, ES256, SM2-SM3; else
+ * CAPSA_E_UNSUPPORTED. */
 CAPSA_RESULT capsa_scheme_for_kind(enum capsa_key_kind kind, enum capsa_scheme *ret_scheme);
 CAPSA_RESULT capsa_sign(const struct capsa_private_key *key, enum capsa_scheme scheme,
                         capsa_bytes message, capsa_buf *signature);
@@ -131,9 +192,26 @@ void capsa_cert_validity(const struct capsa_cert *cert, capsa_time *ret_not_befo
 /* True when both hold the same SubjectPublicKeyInfo. */
 bool capsa_cert_same_key(const struct capsa_cert *a, const struct capsa_cert *b);
 
+/* Certificates that were read before, at most CAPSA_LIMIT_cert_cache of them: reading one takes
+ * OpenSSL longer than checking a signature, and a signer's requests all carry the same. Any thread;
+ * what it hands out is shared, and freed as any other. It knows what certificates say, and not
+ * whether to believe them. `cache` NULL: reads it anew. */
+struct capsa_cert_cache;
+CAPSA_RESULT capsa_cert_cache_new(struct capsa_cert_cache **ret_cache);
+void capsa_cert_cache_free(struct capsa_cert_cache *cache); /* NULL is fine */
+CAPSA_DEFINE_AUTO_FREE(capsa_cert_cache)
+CAPSA_RESULT capsa_cert_cache_der(struct capsa_cert_cache *cache, capsa_bytes der,
+                                  struct capsa_cert **ret_cert);
+CAPSA_RESULT capsa_cert_cache_pem(struct capsa_cert_cache *cache, capsa_bytes pem,
+                                  struct capsa_cert **ret_cert);
+
 #define CAPSA_PARTY_ID 53
 /* The party: base32 (no padding, 52 characters) of SHA-256 over DER SubjectPublicKeyInfo. */
 CAPSA_RESULT capsa_cert_party_id(const struct capsa_cert *cert, char ret_id[CAPSA_PARTY_ID]);
+/* Append the content of the extension with this dotted number, whatever it says of being critical.
+ * NOT_FOUND when there is none, MALFORMED when there are two. */
+CAPSA_RESULT capsa_cert_extension(const struct capsa_cert *cert, const char *oid,
+                                  capsa_buf *ret_content);
 /* SHA-256 over DER SubjectPublicKeyInfo. */
 CAPSA_RESULT capsa_cert_spki_digest(const struct capsa_cert *cert, uint8_t ret[CAPSA_SHA256]);
 
@@ -154,15 +232,20 @@ void capsa_chain_drop(capsa_chain *chain); /* callable twice, and on zeros */
  */
 CAPSA_RESULT capsa_chain_add_der(capsa_chain *chain, capsa_bytes der);
 CAPSA_RESULT capsa_chain_add_pem(capsa_chain *chain, capsa_bytes pem);
+CAPSA_RESULT capsa_chain_add_cached(capsa_chain *chain, struct capsa_cert_cache *cache,
+                                    capsa_bytes der);
 
 struct capsa_cert_request {
     const char *common_name;  /* NULL: an empty subject */
     const char *organization; /* NULL: none */
     capsa_time not_before, not_after;
-    bool is_ca;
+    bool is_ca;           /* keyUsage keyCertSign, cRLSign */
+    bool signs_digitally; /* keyUsage digitalSignature beside them; what is no CA always has it */
     const char *const *dns_names; /* NULL-ended, or NULL */
     const char *const *ip_addresses;
     bool server_use, client_use; /* extendedKeyUsage */
+    const char *extension_oid;   /* dotted number of one more extension, not critical; NULL: none */
+    capsa_bytes extension;       /* what stands in its OCTET STRING */
 };
 /* v3, SHA-256, random positive 128-bit serial, subject key id. */
 CAPSA_RESULT capsa_cert_self_sign(const struct capsa_private_key *key,

@@ -89,9 +89,9 @@ static capsa_result check_issuer_may_sign(const struct capsa_cert *issuer, struc
 
 static capsa_result check_issuer_key(const struct capsa_public_key *key, size_t index)
 {
-    CAPSA_REQUIRE(key->kind != CAPSA_KEY_OTHER, UNAUTHENTIC,
+    CAPSA_REQUIRE(capsa_crypto_certifies(key->kind), UNAUTHENTIC,
                   "certificate %zu of the chain signs another one with a key that is neither RSA "
-                  "nor P-256 nor P-384",
+                  "nor P-256 nor P-384 nor SM2",
                   index);
     if (key->kind == CAPSA_KEY_RSA) {
         CAPSA_TRY_AT(capsa_crypto_rsa_check(key->pkey), "certificate %zu of the chain", index);

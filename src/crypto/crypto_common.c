@@ -13,6 +13,17 @@
 static struct crypto_algorithms algorithms; /* written once, under the guard of `looked_up` */
 static pthread_once_t looked_up = PTHREAD_ONCE_INIT;
 
+static EVP_PKEY *p256_parameters(void)
+{
+    EVP_PKEY *parameters = NULL;
+    CRYPTO_AUTO(EVP_PKEY_CTX) context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    if (context != NULL && EVP_PKEY_paramgen_init(context) == 1 &&
+        EVP_PKEY_CTX_set_group_name(context, "P-256") == 1) {
+        (void)EVP_PKEY_paramgen(context, &parameters);
+    }
+    return parameters;
+}
+
 static void look_up(void)
 {
     algorithms = (struct crypto_algorithms){
@@ -20,10 +31,12 @@ static void look_up(void)
         .sha256 = EVP_MD_fetch(NULL, "SHA256", NULL),
         .sha384 = EVP_MD_fetch(NULL, "SHA384", NULL),
         .sha512 = EVP_MD_fetch(NULL, "SHA512", NULL),
+        .sm3 = EVP_MD_fetch(NULL, "SM3", NULL),
         .aes128_gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL),
         .aes192_gcm = EVP_CIPHER_fetch(NULL, "AES-192-GCM", NULL),
         .aes256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL),
-        .hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL),
+        .aes256_wrap = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL),
+        .p256 = p256_parameters(),
     };
     ERR_clear_error();
 }
@@ -48,6 +61,21 @@ capsa_result capsa_crypto_failed(const char *file, int line, const char *what)
     bool no_memory = capsa_crypto_ran_out();
     return capsa_error_make(no_memory ? CAPSA_E_NOMEM : CAPSA_E_INTERNAL, file, line,
                             "libcrypto cannot %s", what);
+}
+
+uint8_t capsa_crypto_equal_mask(size_t a, size_t b)
+{
+    size_t difference = a ^ b;
+    __asm__ volatile("" : "+r"(difference)); /* or the optimiser may bring the branch back */
+    size_t differs = (difference | (0 - difference)) >> (sizeof(size_t) * 8 - 1);
+    return (uint8_t)(differs - 1);
+}
+
+void capsa_crypto_choose(uint8_t *bytes, const uint8_t *chosen, size_t len, uint8_t mask)
+{
+    for (size_t i = 0; i < len; i++) {
+        bytes[i] = (uint8_t)((bytes[i] & (uint8_t)~mask) | (chosen[i] & mask));
+    }
 }
 
 static int (*random_hook)(size_t len); /* set before threads start, by tests only */

@@ -8,7 +8,6 @@
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
 #include <openssl/x509.h>
 
 #include "crypto/crypto.h"
@@ -19,15 +18,17 @@
  * each operation. Read-only afterwards. A member is NULL where the look-up failed; OpenSSL then
  * refuses the operation. */
 struct crypto_algorithms {
-    EVP_MD *sha1, *sha256, *sha384, *sha512;
+    EVP_MD *sha1, *sha256, *sha384, *sha512, *sm3;
     EVP_CIPHER *aes128_gcm, *aes192_gcm, *aes256_gcm;
-    EVP_KDF *hkdf;
+    EVP_CIPHER *aes256_wrap;
+    EVP_PKEY *p256; /* the parameters of the curve, without a key */
 };
 const struct crypto_algorithms *capsa_crypto_algorithms(void);
 
 struct capsa_private_key {
     EVP_PKEY *pkey;
     enum capsa_key_kind kind;
+    EVP_PKEY_CTX *agree; /* begun with this key, to be copied for each agreement; or NULL */
 };
 
 struct capsa_public_key {
@@ -42,6 +43,23 @@ CAPSA_RESULT capsa_crypto_rsa_check(const EVP_PKEY *pkey);
 /* `pkey` is what OpenSSL made of `spki`, or NULL; shared, not taken over. */
 CAPSA_RESULT capsa_crypto_public_key(EVP_PKEY *pkey, capsa_bytes spki,
                                      struct capsa_public_key **ret_key);
+
+/* The same where the kind is known. */
+CAPSA_RESULT capsa_crypto_public_key_of_kind(EVP_PKEY *pkey, enum capsa_key_kind kind,
+                                             capsa_bytes spki, struct capsa_public_key **ret_key);
+
+/* Key wrapping into plain memory: `out` has room for in.len + 8 or in.len - 8 bytes. False: OpenSSL
+ * fails, or (unwrapping) the check does. */
+bool capsa_crypto_wrap(capsa_secret_bytes kek, bool wrapping, capsa_bytes in, uint8_t *out);
+
+/* All ones when a equals b, else zero; no branch. */
+uint8_t capsa_crypto_equal_mask(size_t a, size_t b);
+/* bytes[i] = mask ? chosen[i] : bytes[i] */
+void capsa_crypto_choose(uint8_t *bytes, const uint8_t *chosen, size_t len, uint8_t mask);
+
+/* SM2 by GB/T 32918 wants the signer's id; OpenSSL 3.0 would take an empty one. */
+#define CRYPTO_SM2_ID "1234567812345678"
+bool capsa_crypto_sm2_id(EVP_PKEY_CTX *context);
 
 /* An error for an OpenSSL call that should not have failed. Empties OpenSSL's queue of errors, and
  * takes from it only whether memory ran out. */
@@ -70,7 +88,6 @@ bool capsa_crypto_ran_out(void);
 
 CRYPTO_DEFINE_AUTO(BIO)
 CRYPTO_DEFINE_AUTO(EVP_CIPHER_CTX)
-CRYPTO_DEFINE_AUTO(EVP_KDF_CTX)
 CRYPTO_DEFINE_AUTO(EVP_MD_CTX)
 CRYPTO_DEFINE_AUTO(EVP_PKEY)
 CRYPTO_DEFINE_AUTO(EVP_PKEY_CTX)

@@ -21,12 +21,14 @@
 
 /* A curve counts only when it is named: parameters spelled out can be another curve that shares a
  * point with the real one (CVE-2020-0601). */
-static enum capsa_key_kind curve_kind(const EVP_PKEY *pkey)
+static enum capsa_key_kind curve_kind(const EVP_PKEY *pkey, const char *type)
 {
     static const struct {
-        const char *name;
+        const char *type, *name;
         enum capsa_key_kind kind;
-    } curves[] = {{"prime256v1", CAPSA_KEY_P256}, {"secp384r1", CAPSA_KEY_P384}};
+    } curves[] = {{"EC", "prime256v1", CAPSA_KEY_P256},
+                  {"EC", "secp384r1", CAPSA_KEY_P384},
+                  {"SM2", "SM2", CAPSA_KEY_SM2}};
     char name[CURVE_NAME_MAX];
     size_t len = 0;
     int spelled_out = 0;
@@ -36,20 +38,30 @@ static enum capsa_key_kind curve_kind(const EVP_PKEY *pkey)
         return CAPSA_KEY_OTHER;
     }
     for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
-        if (capsa_streq(name, curves[i].name)) {
+        if (capsa_streq(type, curves[i].type) && capsa_streq(name, curves[i].name)) {
             return curves[i].kind;
         }
     }
     return CAPSA_KEY_OTHER;
 }
 
+/* RSA and not RSA-PSS, which may not decrypt. A key on SM2's curve is of a type of its own. */
+static const struct {
+    const char *type;
+    enum capsa_key_kind kind; /* OTHER: by its curve */
+} types[] = {
+    {"RSA", CAPSA_KEY_RSA},       {"EC", CAPSA_KEY_OTHER},        {"SM2", CAPSA_KEY_OTHER},
+    {"X25519", CAPSA_KEY_X25519}, {"ED25519", CAPSA_KEY_ED25519},
+};
+
 static enum capsa_key_kind key_kind(const EVP_PKEY *pkey)
 {
     enum capsa_key_kind kind = CAPSA_KEY_OTHER;
-    if (EVP_PKEY_is_a(pkey, "RSA")) { /* and not RSA-PSS, which may not decrypt */
-        kind = CAPSA_KEY_RSA;
-    } else if (EVP_PKEY_is_a(pkey, "EC")) {
-        kind = curve_kind(pkey);
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (EVP_PKEY_is_a(pkey, types[i].type)) {
+            kind =
+                types[i].kind == CAPSA_KEY_OTHER ? curve_kind(pkey, types[i].type) : types[i].kind;
+        }
     }
     ERR_clear_error();
     return kind;
@@ -81,16 +93,28 @@ CAPSA_RESULT capsa_crypto_rsa_check(const EVP_PKEY *pkey)
 
 /* ---- private keys ---------------------------------------------------------------------------- */
 
+static capsa_result begin_agreeing(struct capsa_private_key *key)
+{
+    if (key->kind == CAPSA_KEY_P256 || key->kind == CAPSA_KEY_X25519) {
+        key->agree = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+        CRYPTO_REQUIRE(key->agree != NULL && EVP_PKEY_derive_init(key->agree) == 1,
+                       "prepare a key agreement");
+    }
+    return CAPSA_OK;
+}
+
 /* Takes over `pkey`, also on failure. */
 static capsa_result private_key_of(EVP_PKEY *taken, struct capsa_private_key **ret_key)
 {
     CRYPTO_AUTO(EVP_PKEY) pkey = taken;
-    struct capsa_private_key *key = CAPSA_NEW(struct capsa_private_key);
+    CAPSA_AUTO_FREE(capsa_private_key) key = CAPSA_NEW(struct capsa_private_key);
     CAPSA_REQUIRE_MEMORY(key);
     key->kind = key_kind(pkey);
     key->pkey = pkey;
     pkey = NULL;
+    CAPSA_TRY(begin_agreeing(key));
     *ret_key = key;
+    key = NULL;
     return CAPSA_OK;
 }
 
@@ -109,6 +133,28 @@ CAPSA_RESULT capsa_private_key_new_p256(struct capsa_private_key **ret_key)
     EVP_PKEY *pkey = EVP_EC_gen("P-256");
     CRYPTO_REQUIRE(pkey != NULL, "make a P-256 key");
     return private_key_of(pkey, ret_key);
+}
+
+static capsa_result private_key_new(const char *type, struct capsa_private_key **ret_key)
+{
+    EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, type);
+    CRYPTO_REQUIRE(pkey != NULL, "make a key");
+    return private_key_of(pkey, ret_key);
+}
+
+CAPSA_RESULT capsa_private_key_new_ed25519(struct capsa_private_key **ret_key)
+{
+    return private_key_new("ED25519", ret_key);
+}
+
+CAPSA_RESULT capsa_private_key_new_x25519(struct capsa_private_key **ret_key)
+{
+    return private_key_new("X25519", ret_key);
+}
+
+CAPSA_RESULT capsa_private_key_new_sm2(struct capsa_private_key **ret_key)
+{
+    return private_key_new("SM2", ret_key);
 }
 
 struct pass_phrase_asked {
@@ -180,6 +226,7 @@ CAPSA_RESULT capsa_private_key_write(const struct capsa_private_key *key, capsa_
 void capsa_private_key_free(struct capsa_private_key *key)
 {
     if (key != NULL) {
+        EVP_PKEY_CTX_free(key->agree);
         EVP_PKEY_free(key->pkey); /* clears the numbers of a private key */
         capsa_dealloc(key);
     }
@@ -199,8 +246,8 @@ size_t capsa_private_key_rsa_size(const struct capsa_private_key *key)
 
 /* The SubjectPublicKeyInfo stays as it came: it is what a party id is made of, and OpenSSL 3 takes
  * longer to write one than to check a signature. */
-CAPSA_RESULT capsa_crypto_public_key(EVP_PKEY *pkey, capsa_bytes spki,
-                                     struct capsa_public_key **ret_key)
+CAPSA_RESULT capsa_crypto_public_key_of_kind(EVP_PKEY *pkey, enum capsa_key_kind kind,
+                                             capsa_bytes spki, struct capsa_public_key **ret_key)
 {
     CAPSA_REQUIRE(spki.len > 0 && spki.len <= LONG_MAX, MALFORMED, "an empty public key");
     CAPSA_AUTO_FREE(capsa_public_key) key = CAPSA_NEW(struct capsa_public_key);
@@ -209,15 +256,38 @@ CAPSA_RESULT capsa_crypto_public_key(EVP_PKEY *pkey, capsa_bytes spki,
     CAPSA_REQUIRE_MEMORY(key->spki);
     memcpy(key->spki, spki.data, spki.len);
     key->spki_len = spki.len;
-    key->kind = CAPSA_KEY_OTHER;
+    key->kind = kind;
     if (pkey != NULL) {
         CRYPTO_REQUIRE(EVP_PKEY_up_ref(pkey) == 1, "share a public key");
         key->pkey = pkey;
-        key->kind = key_kind(pkey);
     }
     *ret_key = key;
     key = NULL;
     return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_crypto_public_key(EVP_PKEY *pkey, capsa_bytes spki,
+                                     struct capsa_public_key **ret_key)
+{
+    enum capsa_key_kind kind = pkey == NULL ? CAPSA_KEY_OTHER : key_kind(pkey);
+    return capsa_crypto_public_key_of_kind(pkey, kind, spki, ret_key);
+}
+
+/* What OpenSSL writes for it is compared, or one key could have several kids. */
+CAPSA_RESULT capsa_public_key_parse(capsa_bytes spki, struct capsa_public_key **ret_key)
+{
+    CAPSA_REQUIRE(spki.len <= CAPSA_LIMIT_cert_pem, TOO_LARGE,
+                  "a public key of %zu bytes, at most %d", spki.len, CAPSA_LIMIT_cert_pem);
+    const unsigned char *at = spki.data;
+    CRYPTO_AUTO(EVP_PKEY) pkey = spki.len == 0 ? NULL : d2i_PUBKEY(NULL, &at, (long)spki.len);
+    unsigned char *der = NULL;
+    int len = pkey == NULL ? 0 : i2d_PUBKEY(pkey, &der);
+    bool same = len > 0 && capsa_bytes_equal(spki, capsa_bytes_of(der, (size_t)len));
+    OPENSSL_free(der);
+    ERR_clear_error();
+    CAPSA_REQUIRE(pkey != NULL, MALFORMED, "not a public key (DER SubjectPublicKeyInfo wanted)");
+    CAPSA_REQUIRE(same, MALFORMED, "a public key that is not in DER, or has bytes behind its end");
+    return capsa_crypto_public_key(pkey, spki, ret_key);
 }
 
 /* By way of its DER form, so that the object holds nothing of the private key. */
@@ -269,6 +339,30 @@ enum capsa_key_kind capsa_public_key_kind(const struct capsa_public_key *key)
 size_t capsa_public_key_rsa_size(const struct capsa_public_key *key)
 {
     return rsa_size(key->pkey, key->kind);
+}
+
+CAPSA_RESULT capsa_public_key_raw(const struct capsa_public_key *key, uint8_t ret_raw[32])
+{
+    CAPSA_REQUIRE(key->kind == CAPSA_KEY_X25519 || key->kind == CAPSA_KEY_ED25519, UNSUPPORTED,
+                  "a key that is neither X25519 nor Ed25519 has no raw form");
+    size_t len = 32;
+    CRYPTO_REQUIRE(EVP_PKEY_get_raw_public_key(key->pkey, ret_raw, &len) == 1, "read a public key");
+    return CAPSA_OK;
+}
+
+/* RFC 4648 §5 for 32 bytes, without padding: 42 groups of six bits and one of four. */
+void capsa_public_key_kid(const struct capsa_public_key *key, char ret_kid[CAPSA_KID])
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint8_t digest[CAPSA_SHA256 + 1] = {0};
+    capsa_sha256(capsa_bytes_of(key->spki, key->spki_len), digest);
+    for (size_t i = 0; i + 1 < CAPSA_KID; i++) {
+        size_t byte = i * 6 / 8, shift = 10 - i * 6 % 8;
+        unsigned pair = (unsigned)digest[byte] << 8 | digest[byte + 1];
+        ret_kid[i] = alphabet[pair >> shift & 63];
+    }
+    ret_kid[CAPSA_KID - 1] = '\0';
 }
 
 bool capsa_public_key_same(const struct capsa_public_key *a, const struct capsa_public_key *b)

@@ -38,23 +38,6 @@ CAPSA_RESULT capsa_oaep_seal(const struct capsa_public_key *key, enum capsa_oaep
     return capsa_buf_append(buf, capsa_bytes_of(sealed, len));
 }
 
-/* All ones when a equals b, else zero; no branch. */
-static uint8_t equal_mask(size_t a, size_t b)
-{
-    size_t difference = a ^ b;
-    __asm__ volatile("" : "+r"(difference)); /* or the optimiser may bring the branch back */
-    size_t differs = (difference | (0 - difference)) >> (sizeof(size_t) * 8 - 1);
-    return (uint8_t)(differs - 1);
-}
-
-/* bytes[i] = mask ? chosen[i] : bytes[i] */
-static void choose(uint8_t *bytes, const uint8_t *chosen, size_t len, uint8_t mask)
-{
-    for (size_t i = 0; i < len; i++) {
-        bytes[i] = (uint8_t)((bytes[i] & (uint8_t)~mask) | (chosen[i] & mask));
-    }
-}
-
 CAPSA_RESULT capsa_oaep_open(const struct capsa_private_key *key, enum capsa_oaep hash,
                              capsa_bytes sealed, size_t len, struct capsa_secret **ret_secret)
 {
@@ -71,8 +54,9 @@ CAPSA_RESULT capsa_oaep_open(const struct capsa_private_key *key, enum capsa_oae
     uint8_t opened[CRYPTO_RSA_BYTES_MAX] = {0};
     size_t opened_len = sizeof(opened);
     int status = EVP_PKEY_decrypt(context, opened, &opened_len, sealed.data, sealed.len);
-    uint8_t mask = equal_mask((size_t)(unsigned)status, 1) & equal_mask(opened_len, len);
-    choose(capsa_secret_room(secret), opened, len, mask);
+    uint8_t mask = capsa_crypto_equal_mask((size_t)(unsigned)status, 1) &
+                   capsa_crypto_equal_mask(opened_len, len);
+    capsa_crypto_choose(capsa_secret_room(secret), opened, len, mask);
     capsa_wipe(opened, sizeof(opened));
     ERR_clear_error();
     *ret_secret = secret;

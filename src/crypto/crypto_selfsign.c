@@ -66,7 +66,8 @@ static capsa_result add_extension(X509 *x509, int nid, const char *value)
 static const char *key_usage(const struct capsa_cert_request *request, enum capsa_key_kind kind)
 {
     if (request->is_ca) {
-        return "critical,digitalSignature,keyCertSign,cRLSign";
+        return request->signs_digitally ? "critical,digitalSignature,keyCertSign,cRLSign"
+                                        : "critical,keyCertSign,cRLSign";
     }
     return kind == CAPSA_KEY_RSA ? "critical,digitalSignature,keyEncipherment"
                                  : "critical,digitalSignature";
@@ -141,6 +142,28 @@ static capsa_result add_names(X509 *x509, const struct capsa_cert_request *reque
     return CAPSA_OK;
 }
 
+static capsa_result add_foreign(X509 *x509, const struct capsa_cert_request *request)
+{
+    if (request->extension_oid == NULL) {
+        return CAPSA_OK;
+    }
+    CAPSA_REQUIRE(request->extension.len <= CAPSA_LIMIT_cert_pem, TOO_LARGE,
+                  "an extension of %zu bytes, at most %d", request->extension.len,
+                  CAPSA_LIMIT_cert_pem);
+    CRYPTO_AUTO(ASN1_OBJECT) object = NULL;
+    CAPSA_TRY(capsa_crypto_object(request->extension_oid, &object));
+    ASN1_OCTET_STRING *content = ASN1_OCTET_STRING_new();
+    bool filled = content != NULL && ASN1_OCTET_STRING_set(content, request->extension.data,
+                                                           (int)request->extension.len) == 1;
+    X509_EXTENSION *extension =
+        filled ? X509_EXTENSION_create_by_OBJ(NULL, object, 0, content) : NULL;
+    bool added = extension != NULL && X509_add_ext(x509, extension, -1) == 1;
+    X509_EXTENSION_free(extension);
+    ASN1_OCTET_STRING_free(content);
+    CRYPTO_REQUIRE(added, "add an extension to a certificate");
+    return CAPSA_OK;
+}
+
 static capsa_result add_extensions(X509 *x509, const struct capsa_cert_request *request,
                                    enum capsa_key_kind kind)
 {
@@ -153,23 +176,38 @@ static capsa_result add_extensions(X509 *x509, const struct capsa_cert_request *
     if (use != NULL) {
         CAPSA_TRY(add_extension(x509, NID_ext_key_usage, use));
     }
-    return add_names(x509, request);
+    CAPSA_TRY(add_names(x509, request));
+    return add_foreign(x509, request);
+}
+
+static capsa_result sign(X509 *x509, const struct capsa_private_key *key)
+{
+    bool sm2 = key->kind == CAPSA_KEY_SM2;
+    const struct crypto_algorithms *algorithms = capsa_crypto_algorithms();
+    CRYPTO_AUTO(EVP_MD_CTX) context = EVP_MD_CTX_new();
+    CAPSA_REQUIRE_MEMORY(context);
+    EVP_PKEY_CTX *parameters = NULL; /* the context's */
+    CRYPTO_REQUIRE(
+        EVP_DigestSignInit(context, &parameters, sm2 ? algorithms->sm3 : algorithms->sha256, NULL,
+                           key->pkey) == 1 &&
+            (!sm2 || capsa_crypto_sm2_id(parameters)) && X509_sign_ctx(x509, context) > 0 &&
+            (sm2 || X509_verify(x509, key->pkey) == 1), /* as in capsa_sign */
+        "sign a certificate");
+    return CAPSA_OK;
 }
 
 CAPSA_RESULT capsa_cert_self_sign(const struct capsa_private_key *key,
                                   const struct capsa_cert_request *request,
                                   struct capsa_cert **ret_cert)
 {
-    CAPSA_REQUIRE(key->kind != CAPSA_KEY_OTHER, UNSUPPORTED,
-                  "a key of this type cannot sign certificates; RSA, P-256 and P-384 can");
+    CAPSA_REQUIRE(capsa_crypto_certifies(key->kind), UNSUPPORTED,
+                  "a key of this type cannot sign certificates; RSA, P-256, P-384 and SM2 can");
     CRYPTO_AUTO(X509) x509 = X509_new();
     CAPSA_REQUIRE_MEMORY(x509);
     CAPSA_TRY(set_facts(x509, request));
     CRYPTO_REQUIRE(X509_set_pubkey(x509, key->pkey) == 1, "fill in a certificate");
     CAPSA_TRY(add_extensions(x509, request, key->kind));
-    CRYPTO_REQUIRE(X509_sign(x509, key->pkey, capsa_crypto_algorithms()->sha256) > 0 &&
-                       X509_verify(x509, key->pkey) == 1, /* as in capsa_sign */
-                   "sign a certificate");
+    CAPSA_TRY(sign(x509, key));
     unsigned char *der = NULL;
     int len = i2d_X509(x509, &der);
     CRYPTO_REQUIRE(len > 0, "write a certificate");

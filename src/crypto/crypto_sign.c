@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The JOSE signature schemes (RFC 7518 §3.3-3.5), as a table.
+ * The JOSE signature schemes (RFC 7518 §3.3-3.5) and SM2-SM3, as a table.
  */
 #include "crypto/crypto_internal.h"
 
@@ -9,25 +9,27 @@
 #include <openssl/ecdsa.h>
 #include <openssl/rsa.h>
 
-#define ES256_HALF 32
-#define ES256_SIZE 64 /* r and s */
-#define ES256_DER  80 /* the longest DER form has 72 bytes */
+#define PAIR_HALF 32
+#define PAIR_SIZE 64 /* r and s, on curves of 256 bits */
+#define PAIR_DER  80 /* the longest DER form has 72 bytes */
 
 struct scheme {
     const char *name;
     enum capsa_key_kind kind;
-    unsigned bits; /* of its SHA-2 */
+    size_t digest; /* where it stands in struct crypto_algorithms */
     bool pss;
 };
+#define DIGEST(member) offsetof(struct crypto_algorithms, member)
 
 static const struct scheme schemes[] = {
-    [CAPSA_RS256] = {"RS256", CAPSA_KEY_RSA, 256, false},
-    [CAPSA_RS384] = {"RS384", CAPSA_KEY_RSA, 384, false},
-    [CAPSA_RS512] = {"RS512", CAPSA_KEY_RSA, 512, false},
-    [CAPSA_PS256] = {"PS256", CAPSA_KEY_RSA, 256, true},
-    [CAPSA_PS384] = {"PS384", CAPSA_KEY_RSA, 384, true},
-    [CAPSA_PS512] = {"PS512", CAPSA_KEY_RSA, 512, true},
-    [CAPSA_ES256] = {"ES256", CAPSA_KEY_P256, 256, false},
+    [CAPSA_RS256] = {"RS256", CAPSA_KEY_RSA, DIGEST(sha256), false},
+    [CAPSA_RS384] = {"RS384", CAPSA_KEY_RSA, DIGEST(sha384), false},
+    [CAPSA_RS512] = {"RS512", CAPSA_KEY_RSA, DIGEST(sha512), false},
+    [CAPSA_PS256] = {"PS256", CAPSA_KEY_RSA, DIGEST(sha256), true},
+    [CAPSA_PS384] = {"PS384", CAPSA_KEY_RSA, DIGEST(sha384), true},
+    [CAPSA_PS512] = {"PS512", CAPSA_KEY_RSA, DIGEST(sha512), true},
+    [CAPSA_ES256] = {"ES256", CAPSA_KEY_P256, DIGEST(sha256), false},
+    [CAPSA_SM2_SM3] = {"SM2-SM3", CAPSA_KEY_SM2, DIGEST(sm3), false},
 };
 #define SCHEMES (sizeof(schemes) / sizeof(schemes[0]))
 
@@ -55,20 +57,22 @@ CAPSA_RESULT capsa_scheme_for_kind(enum capsa_key_kind kind, enum capsa_scheme *
             return CAPSA_OK;
         }
     }
-    CAPSA_FAIL(UNSUPPORTED, "a key of this type cannot sign; RSA and P-256 can");
+    CAPSA_FAIL(UNSUPPORTED, "a key of this type cannot sign; RSA, P-256 and SM2 can");
 }
 
 static const EVP_MD *scheme_digest(const struct scheme *scheme)
 {
-    const struct crypto_algorithms *algorithms = capsa_crypto_algorithms();
-    switch (scheme->bits) {
-    case 384:
-        return algorithms->sha384;
-    case 512:
-        return algorithms->sha512;
-    default:
-        return algorithms->sha256;
-    }
+    const EVP_MD *digest = NULL;
+    memcpy(&digest, (const uint8_t *)capsa_crypto_algorithms() + scheme->digest, sizeof(digest));
+    return digest;
+}
+
+static const char *kind_wants(enum capsa_key_kind kind)
+{
+    static const char *const wants[] = {
+        [CAPSA_KEY_RSA] = "RS or PS", [CAPSA_KEY_P256] = "ES256", [CAPSA_KEY_SM2] = "SM2-SM3"};
+    bool signs = (size_t)kind < sizeof(wants) / sizeof(wants[0]) && wants[kind] != NULL;
+    return signs ? wants[kind] : "another";
 }
 
 static capsa_result scheme_check_key(enum capsa_scheme scheme, enum capsa_key_kind kind,
@@ -77,17 +81,28 @@ static capsa_result scheme_check_key(enum capsa_scheme scheme, enum capsa_key_ki
     CAPSA_REQUIRE((size_t)scheme < SCHEMES, USAGE, "an unknown signature scheme");
     CAPSA_REQUIRE(kind == schemes[scheme].kind, UNAUTHENTIC,
                   "%s does not go with the key's type, which wants %s", schemes[scheme].name,
-                  kind == CAPSA_KEY_RSA    ? "RS or PS"
-                  : kind == CAPSA_KEY_P256 ? "ES256"
-                                           : "another");
+                  kind_wants(kind));
     if (kind == CAPSA_KEY_RSA) {
         CAPSA_TRY(capsa_crypto_rsa_check(pkey));
     }
     return CAPSA_OK;
 }
 
+bool capsa_crypto_sm2_id(EVP_PKEY_CTX *context)
+{
+    return EVP_PKEY_CTX_set1_id(context, CRYPTO_SM2_ID, (int)strlen(CRYPTO_SM2_ID)) == 1;
+}
+
+static bool is_pair(const struct scheme *scheme)
+{
+    return scheme->kind != CAPSA_KEY_RSA;
+}
+
 static bool scheme_parameters(EVP_PKEY_CTX *context, const struct scheme *scheme)
 {
+    if (scheme->kind == CAPSA_KEY_SM2) {
+        return capsa_crypto_sm2_id(context);
+    }
     return !scheme->pss ||
            (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
             EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1 &&
@@ -95,25 +110,25 @@ static bool scheme_parameters(EVP_PKEY_CTX *context, const struct scheme *scheme
 }
 
 /* r||s as JOSE has it, out of the DER that OpenSSL has. */
-static capsa_result es256_from_der(capsa_bytes der, uint8_t ret_raw[ES256_SIZE])
+static capsa_result pair_from_der(capsa_bytes der, uint8_t ret_raw[PAIR_SIZE])
 {
     const unsigned char *at = der.data;
     ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &at, (long)der.len);
-    bool held =
-        pair != NULL && BN_bn2binpad(ECDSA_SIG_get0_r(pair), ret_raw, ES256_HALF) == ES256_HALF &&
-        BN_bn2binpad(ECDSA_SIG_get0_s(pair), ret_raw + ES256_HALF, ES256_HALF) == ES256_HALF;
+    bool held = pair != NULL &&
+                BN_bn2binpad(ECDSA_SIG_get0_r(pair), ret_raw, PAIR_HALF) == PAIR_HALF &&
+                BN_bn2binpad(ECDSA_SIG_get0_s(pair), ret_raw + PAIR_HALF, PAIR_HALF) == PAIR_HALF;
     ECDSA_SIG_free(pair);
     CRYPTO_REQUIRE(held, "read its own signature");
     return CAPSA_OK;
 }
 
-static capsa_result es256_to_der(capsa_bytes raw, uint8_t ret_der[ES256_DER], size_t *ret_len)
+static capsa_result pair_to_der(capsa_bytes raw, uint8_t ret_der[PAIR_DER], size_t *ret_len)
 {
-    CAPSA_REQUIRE(raw.len == ES256_SIZE, UNAUTHENTIC, "an ES256 signature of %zu bytes, not %d",
-                  raw.len, ES256_SIZE);
+    CAPSA_REQUIRE(raw.len == PAIR_SIZE, UNAUTHENTIC, "a signature of %zu bytes, not %d", raw.len,
+                  PAIR_SIZE);
     ECDSA_SIG *pair = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn(raw.data, ES256_HALF, NULL);
-    BIGNUM *s = BN_bin2bn(raw.data + ES256_HALF, ES256_HALF, NULL);
+    BIGNUM *r = BN_bin2bn(raw.data, PAIR_HALF, NULL);
+    BIGNUM *s = BN_bin2bn(raw.data + PAIR_HALF, PAIR_HALF, NULL);
     if (pair == NULL || r == NULL || s == NULL || ECDSA_SIG_set0(pair, r, s) != 1) {
         ECDSA_SIG_free(pair);
         BN_free(r);
@@ -122,7 +137,7 @@ static capsa_result es256_to_der(capsa_bytes raw, uint8_t ret_der[ES256_DER], si
     }
     unsigned char *at = ret_der;
     int len = i2d_ECDSA_SIG(pair, NULL);
-    bool held = len > 0 && len <= ES256_DER && i2d_ECDSA_SIG(pair, &at) == len;
+    bool held = len > 0 && len <= PAIR_DER && i2d_ECDSA_SIG(pair, &at) == len;
     ECDSA_SIG_free(pair); /* and r and s */
     CRYPTO_REQUIRE(held, "read a signature");
     *ret_len = (size_t)len;
@@ -165,9 +180,9 @@ CAPSA_RESULT capsa_sign(const struct capsa_private_key *key, enum capsa_scheme s
     if (how->kind == CAPSA_KEY_RSA) {
         CAPSA_TRY(check_own(key->pkey, how, message, capsa_bytes_of(made, len)));
     }
-    if (how->kind == CAPSA_KEY_P256) {
-        uint8_t raw[ES256_SIZE];
-        CAPSA_TRY(es256_from_der(capsa_bytes_of(made, len), raw));
+    if (is_pair(how)) {
+        uint8_t raw[PAIR_SIZE];
+        CAPSA_TRY(pair_from_der(capsa_bytes_of(made, len), raw));
         return capsa_buf_append(signature, capsa_bytes_of(raw, sizeof(raw)));
     }
     return capsa_buf_append(signature, capsa_bytes_of(made, len));
@@ -178,11 +193,11 @@ CAPSA_RESULT capsa_sign_check(const struct capsa_public_key *key, enum capsa_sch
 {
     CAPSA_TRY(scheme_check_key(scheme, key->kind, key->pkey));
     const struct scheme *how = &schemes[scheme];
-    uint8_t der[ES256_DER];
+    uint8_t der[PAIR_DER];
     capsa_bytes wanted = signature;
-    if (how->kind == CAPSA_KEY_P256) {
+    if (is_pair(how)) {
         size_t der_len = 0;
-        CAPSA_TRY(es256_to_der(signature, der, &der_len));
+        CAPSA_TRY(pair_to_der(signature, der, &der_len));
         wanted = capsa_bytes_of(der, der_len);
     }
     CRYPTO_AUTO(EVP_MD_CTX) context = EVP_MD_CTX_new();

@@ -41,6 +41,24 @@ static capsa_result cert_key_of(X509 *x509, struct capsa_public_key **ret_key)
     return made;
 }
 
+/* A signature by SM2 covers an id of the signer, which stands nowhere in the certificate. Set here,
+ * because later the certificate is shared. */
+static capsa_result set_sm2_id(X509 *x509)
+{
+    if (X509_get_signature_nid(x509) != NID_SM2_with_SM3) {
+        return CAPSA_OK;
+    }
+    ASN1_OCTET_STRING *id = ASN1_OCTET_STRING_new();
+    bool set = id != NULL && ASN1_OCTET_STRING_set(id, (const unsigned char *)CRYPTO_SM2_ID,
+                                                   (int)strlen(CRYPTO_SM2_ID)) == 1;
+    if (!set) {
+        ASN1_OCTET_STRING_free(id);
+    }
+    CAPSA_REQUIRE_MEMORY(set ? id : NULL);
+    X509_set0_distinguishing_id(x509, id);
+    return CAPSA_OK;
+}
+
 /* Takes over `taken`, also on failure. */
 static capsa_result cert_of(X509 *taken, struct capsa_cert **ret_cert)
 {
@@ -54,11 +72,13 @@ static capsa_result cert_of(X509 *taken, struct capsa_cert **ret_cert)
                   "cannot be read");
     CAPSA_AUTO_FREE(capsa_cert) cert = CAPSA_NEW(struct capsa_cert);
     CAPSA_REQUIRE_MEMORY(cert);
+    atomic_init(&cert->owners, 1);
     bool dated = time_of(X509_get0_notBefore(x509), &cert->not_before) &&
                  time_of(X509_get0_notAfter(x509), &cert->not_after);
     CRYPTO_REQUIRE_MEMORY();
     CAPSA_REQUIRE(dated, MALFORMED, "the certificate's validity cannot be read");
     CAPSA_TRY(cert_key_of(x509, &cert->key));
+    CAPSA_TRY(set_sm2_id(x509));
     cert->x509 = x509;
     x509 = NULL;
     *ret_cert = cert;
@@ -136,13 +156,20 @@ CAPSA_RESULT capsa_cert_parse_pem(capsa_bytes pem, struct capsa_cert **ret_cert)
     return parsed;
 }
 
+struct capsa_cert *capsa_crypto_cert_share(struct capsa_cert *cert)
+{
+    (void)atomic_fetch_add_explicit(&cert->owners, 1, memory_order_relaxed);
+    return cert;
+}
+
 void capsa_cert_free(struct capsa_cert *cert)
 {
-    if (cert != NULL) {
-        X509_free(cert->x509);
-        capsa_public_key_free(cert->key);
-        capsa_dealloc(cert);
+    if (cert == NULL || atomic_fetch_sub_explicit(&cert->owners, 1, memory_order_acq_rel) > 1) {
+        return;
     }
+    X509_free(cert->x509);
+    capsa_public_key_free(cert->key);
+    capsa_dealloc(cert);
 }
 
 CAPSA_RESULT capsa_cert_write_pem(const struct capsa_cert *cert, capsa_buf *pem)
@@ -175,6 +202,35 @@ void capsa_cert_validity(const struct capsa_cert *cert, capsa_time *ret_not_befo
 {
     *ret_not_before = cert->not_before;
     *ret_not_after = cert->not_after;
+}
+
+bool capsa_crypto_certifies(enum capsa_key_kind kind)
+{
+    return kind == CAPSA_KEY_RSA || kind == CAPSA_KEY_P256 || kind == CAPSA_KEY_P384 ||
+           kind == CAPSA_KEY_SM2;
+}
+
+CAPSA_RESULT capsa_crypto_object(const char *oid, ASN1_OBJECT **ret_object)
+{
+    ASN1_OBJECT *object = OBJ_txt2obj(oid, 1); /* 1: dotted numbers alone */
+    CRYPTO_REQUIRE_MEMORY();
+    CAPSA_REQUIRE(object != NULL, USAGE, "not a dotted object number: %s", oid);
+    *ret_object = object;
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_cert_extension(const struct capsa_cert *cert, const char *oid,
+                                  capsa_buf *ret_content)
+{
+    CRYPTO_AUTO(ASN1_OBJECT) object = NULL;
+    CAPSA_TRY(capsa_crypto_object(oid, &object));
+    int at = X509_get_ext_by_OBJ(cert->x509, object, -1);
+    CAPSA_REQUIRE(at >= 0, NOT_FOUND, "the certificate has no extension %s", oid);
+    CAPSA_REQUIRE(X509_get_ext_by_OBJ(cert->x509, object, at) < 0, MALFORMED,
+                  "the certificate has the extension %s twice", oid);
+    const ASN1_OCTET_STRING *content = X509_EXTENSION_get_data(X509_get_ext(cert->x509, at));
+    return capsa_buf_append(ret_content, capsa_bytes_of(ASN1_STRING_get0_data(content),
+                                                        (size_t)ASN1_STRING_length(content)));
 }
 
 bool capsa_cert_same_key(const struct capsa_cert *a, const struct capsa_cert *b)

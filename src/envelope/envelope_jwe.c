@@ -7,12 +7,11 @@
 #include "base/alloc.h"
 #include "codec/json.h"
 #include "codec/text.h"
+#include "envelope/envelope_text.h"
 
-#define JWE_IV          12 /* of our own messages */
-#define JWE_TAG         CAPSA_GCM_TAG
-#define JWE_RSA_MAX     ((size_t)CAPSA_LIMIT_rsa_bits_max / 8)
-#define JWE_NAME_SHOWN  32 /* of a foreign alg or enc, in errors */
-#define JWE_OUT_TEXT(n) ((n) / 3 * 4 + 4)
+#define JWE_TAG        CAPSA_GCM_TAG
+#define JWE_RSA_MAX    ((size_t)CAPSA_LIMIT_rsa_bits_max / 8)
+#define JWE_NAME_SHOWN 32 /* of a foreign alg or enc, in errors */
 
 /* ---- algorithms ------------------------------------------------------------------------------ */
 
@@ -82,14 +81,8 @@ static const char *const refused_members[] = {"crit", "zip", "capsa"};
 
 static capsa_result header_parse(const char *text, capsa_jwe_parsed *parsed)
 {
-    CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(CAPSA_LIMIT_jose_header);
-    CAPSA_TRY_AT(capsa_base64_parse(capsa_bytes_str(text), CAPSA_BASE64_URL, &bytes),
-                 "protected_header");
     CAPSA_AUTO_FREE(capsa_json) value = NULL;
-    CAPSA_TRY_AT(capsa_json_parse(capsa_buf_bytes(&bytes), &value), "protected_header");
-    CAPSA_REQUIRE(capsa_json_kind_of(value) == CAPSA_JSON_OBJECT, MALFORMED,
-                  "protected_header: an object wanted, got %s",
-                  capsa_json_kind_name(capsa_json_kind_of(value)));
+    CAPSA_TRY(capsa_envelope_header_parse(text, &value));
     for (size_t i = 0; i < COUNT(refused_members); i++) {
         CAPSA_REQUIRE(capsa_json_get(value, refused_members[i]) == NULL, UNSUPPORTED,
                       "protected_header: \"%s\" is not supported", refused_members[i]);
@@ -146,10 +139,8 @@ CAPSA_RESULT capsa_jwe_parse(const struct capsa_jwe *jwe, capsa_jwe_parsed *ret_
     CAPSA_TRY(header_parse(jwe->protected_header, &parsed));
     CAPSA_TRY(fields_parse(jwe, &parsed));
     CAPSA_TRY(sizes_check(&parsed));
-    const capsa_bytes identity[] = {capsa_buf_bytes(&parsed.iv),
-                                    capsa_buf_bytes(&parsed.ciphertext),
-                                    capsa_buf_bytes(&parsed.tag)};
-    capsa_sha256_parts(identity, COUNT(identity), parsed.replay_key);
+    capsa_envelope_replay_key(capsa_buf_bytes(&parsed.iv), capsa_buf_bytes(&parsed.ciphertext),
+                              capsa_buf_bytes(&parsed.tag), parsed.replay_key);
     *ret_parsed = parsed;
     parsed = (capsa_jwe_parsed){0};
     return CAPSA_OK;
@@ -189,19 +180,12 @@ CAPSA_RESULT capsa_jwe_open(const capsa_jwe_parsed *parsed, const struct capsa_p
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static capsa_result encode(capsa_bytes bytes, char **ret_text)
-{
-    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(JWE_OUT_TEXT(bytes.len));
-    CAPSA_TRY(capsa_base64_write(bytes, CAPSA_BASE64_URL, &text));
-    return capsa_buf_take_str(&text, ret_text);
-}
-
 static capsa_result seal_header(enum capsa_jwe_alg alg, enum capsa_jwe_enc enc, char **ret_text)
 {
     CAPSA_AUTO(capsa_buf) json = capsa_buf_of(KIB(1));
     CAPSA_TRY(
         capsa_buf_format(&json, "{\"alg\":\"%s\",\"enc\":\"%s\"}", algs[alg].name, encs[enc].name));
-    return encode(capsa_buf_bytes(&json), ret_text);
+    return capsa_envelope_encode(capsa_buf_bytes(&json), ret_text);
 }
 
 static capsa_result seal_key(const struct capsa_public_key *key, enum capsa_jwe_alg alg,
@@ -209,21 +193,7 @@ static capsa_result seal_key(const struct capsa_public_key *key, enum capsa_jwe_
 {
     CAPSA_AUTO(capsa_buf) sealed = capsa_buf_of(JWE_RSA_MAX);
     CAPSA_TRY(capsa_oaep_seal(key, algs[alg].oaep, capsa_secret_borrow(cek), &sealed));
-    return encode(capsa_buf_bytes(&sealed), ret_text);
-}
-
-static capsa_result seal_text(const struct capsa_secret *cek, capsa_bytes plaintext,
-                              capsa_jwe_out *out)
-{
-    uint8_t iv[JWE_IV], tag[JWE_TAG];
-    CAPSA_TRY(capsa_random(iv, sizeof(iv)));
-    CAPSA_AUTO(capsa_buf) ciphertext = capsa_buf_of(CAPSA_LIMIT_grpc_message);
-    CAPSA_TRY(capsa_gcm_seal(capsa_secret_borrow(cek), capsa_bytes_of(iv, sizeof(iv)),
-                             capsa_bytes_of(NULL, 0), plaintext, &ciphertext, tag));
-    CAPSA_TRY(encode(capsa_bytes_of(iv, sizeof(iv)), &out->iv));
-    CAPSA_TRY(encode(capsa_buf_bytes(&ciphertext), &out->ciphertext));
-    CAPSA_TRY(encode(capsa_bytes_of(tag, sizeof(tag)), &out->tag));
-    return encode(capsa_bytes_of(NULL, 0), &out->aad);
+    return capsa_envelope_encode(capsa_buf_bytes(&sealed), ret_text);
 }
 
 CAPSA_RESULT capsa_jwe_seal(const struct capsa_public_key *key, enum capsa_jwe_alg alg,
@@ -235,7 +205,8 @@ CAPSA_RESULT capsa_jwe_seal(const struct capsa_public_key *key, enum capsa_jwe_a
     CAPSA_AUTO(capsa_jwe_out) out = {0};
     CAPSA_TRY(seal_header(alg, enc, &out.protected_header));
     CAPSA_TRY(seal_key(key, alg, cek, &out.encrypted_key));
-    CAPSA_TRY(seal_text(cek, plaintext, &out));
+    CAPSA_TRY(
+        capsa_envelope_seal(capsa_secret_borrow(cek), capsa_bytes_of(NULL, 0), plaintext, &out));
     *ret_out = out;
     out = (capsa_jwe_out){0};
     return CAPSA_OK;

@@ -10,21 +10,19 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "crypto/crypto.h"
+#include "ledger/ledger.h"
 #include "rpc/rpc_method.h"
-#include "store/store.h"
-#include "store/store_writer.h"
 
 struct capsa_keymanager;
 
 struct capsa_keymanager_options {
-    struct capsa_store *store;   /* sealed; all of these outlive the manager */
-    struct capsa_writer *writer; /* of that store */
+    struct capsa_ledger *ledger; /* all of these outlive the manager */
     const struct capsa_clock *clock;
     struct capsa_log *log;     /* may be NULL */
     struct capsa_log *monitor; /* a line a call in the original's form; may be NULL */
-    unsigned rsa_bits;         /* of a new manager key */
-    /* The manager's own key and certificate, PEM, when they are not its own to make; empty: it
-     * makes them at first start, keeps them in the store and renews the certificate. */
+    unsigned rsa_bits;         /* of new envelope keys */
+    /* The manager's own RSA key and certificate, PEM, when they are not its own to make; empty: it
+     * makes its envelope keys, keeps them in the store and replaces them every day. */
     capsa_bytes injected_key;
     capsa_bytes injected_cert;
     bool insecure_empty_columns_pass;
@@ -32,27 +30,25 @@ struct capsa_keymanager_options {
     bool insecure_client_env;
 };
 
-/* Loads or makes the manager's identity; blocks while a key is made. */
+/* Loads or makes the envelope keys, and reads from the log which requests are spent; blocks. */
 CAPSA_RESULT capsa_keymanager_new(const struct capsa_keymanager_options *options,
                                   struct capsa_keymanager **ret_manager);
 void capsa_keymanager_free(struct capsa_keymanager *manager); /* NULL is fine */
 CAPSA_DEFINE_AUTO_FREE(capsa_keymanager)
 
 #define CAPSA_KEYMANAGER_SERVICE "secretflowapis.v2.sdc.capsule_manager.CapsuleManager"
+#define CAPSA_KEYMANAGER_NATIVE_SERVICE "capsa.v1.Manager"
 
+/* Of both services together. */
 size_t capsa_keymanager_method_count(void);
 /* `ret_methods` has room for that many; their handlers run on any thread, several at once. */
 void capsa_keymanager_methods(struct capsa_keymanager *manager,
                               struct capsa_rpc_method *ret_methods);
 
-/* Renew the manager's certificate, under the same key, when its end is near. Call now and then. */
-CAPSA_RESULT capsa_keymanager_renew(struct capsa_keymanager *manager);
-/* The party id of the manager's key, for the banner. */
-CAPSA_RESULT capsa_keymanager_fingerprint(struct capsa_keymanager *manager,
-                                          char ret_id[CAPSA_PARTY_ID]);
-/* The store had no key of a manager: this one was made just now. */
-bool capsa_keymanager_is_new(const struct capsa_keymanager *manager);
+/* New envelope keys, when it is time. Call every minute or so, not on the event loop: making an RSA key
+ * takes a while. *ret_renewed says whether there are new ones. */
+CAPSA_RESULT capsa_keymanager_renew(struct capsa_keymanager *manager, bool *ret_renewed);
 /* Commit something that changes nothing: whether the store takes writes again after it did not. */
 CAPSA_RESULT capsa_keymanager_probe(struct capsa_keymanager *manager);
-/* Prometheus text: calls by method and status. Names no resource and no party. */
+/* Prometheus text: calls by service, method and status; the log's size. Names no resource and no party. */
 CAPSA_RESULT capsa_keymanager_metrics(struct capsa_keymanager *manager, capsa_buf *text);

@@ -15,14 +15,18 @@
 
 #include "crypto/crypto.h"
 #include "keymanager/keymanager.h"
+#include "keymanager/keymanager_notes.h"
 #include "keymanager/keymanager_records.h"
+#include "wire/capsa.pb-c.h"
 #include "wire/capsule_manager.pb-c.h"
 
 #define CAPSA_KM_NAMESPACE "default" /* of every original client */
 #define CAPSA_KM_STATUSES  17        /* canonical gRPC codes */
 #define CAPSA_KM_SPKI      (2 * CAPSA_SHA256 + 1)
 
-struct capsa_km_identity; /* keymanager_identity.h */
+struct capsa_km_envelope; /* keymanager_envelope.h */
+struct capsa_km_spent;    /* keymanager_spent.h */
+struct capsa_km_denials;  /* keymanager_denials.h */
 
 struct capsa_km_signer {
     char party[CAPSA_PARTY_ID];    /* of the last certificate of the chain */
@@ -38,19 +42,32 @@ struct capsa_km_call {
     struct capsa_km_signer signer;
     struct capsa_km_txn *txn;
     capsa_buf *answer; /* JSON of the answer's message; empty: none */
+    bool native;       /* the native protocol: fields 1000 to 1999 may be answered */
+    bool has_version;  /* of the policy that the call changes, as its signer expects it */
+    int64_t version;
+    /* For the audit log. Of a success: what was done, by owner; without notes there is one entry, the
+     * signer's. Of a refusal: at most one note, of the owner whose policy refused. */
+    capsa_km_notes *notes;
+    const char *about; /* the resource that is refused, for telling denials apart; or NULL */
 };
 
 enum capsa_km_needs {
     CAPSA_KM_SIGNED = 1 << 0,      /* a JWS with x5c around the request */
     CAPSA_KM_SIGNED_BODY = 1 << 1, /* a JWS whose chain stands in the body (RegisterCert) */
-    CAPSA_KM_ANSWERS = 1 << 2,     /* has an answer, sealed to the signer, whose key must be RSA */
+    CAPSA_KM_ANSWERS = 1 << 2,     /* has an answer; for an original client sealed to the signer, whose
+                                      key must be RSA */
+    CAPSA_KM_NATIVE = 1 << 3,      /* of the native service alone */
 };
 
 struct capsa_km_method {
     const char *name;
     unsigned needs; /* 0: plain request and answer */
     const ProtobufCMessageDescriptor *shape;
-    CAPSA_RESULT (*handle)(struct capsa_km_call *call);
+    unsigned audit; /* enum capsa_audit_type of its success; 0: reads, and leaves no entry */
+    CAPSA_RESULT (*handle)(struct capsa_km_call *call); /* enveloped */
+    /* Plain. A failure becomes the status of `answer`, which the handler has put its status into. */
+    CAPSA_RESULT (*plain)(struct capsa_keymanager *manager, const ProtobufCMessage *request,
+                          capsa_buf *ret_message);
 };
 
 extern const struct capsa_km_method capsa_km_methods[];
@@ -60,21 +77,33 @@ extern const size_t capsa_km_method_count;
 struct capsa_km_entry {
     struct capsa_keymanager *manager;
     const struct capsa_km_method *method;
+    bool native;
     char *path;
     atomic_uint_fast64_t answered[CAPSA_KM_STATUSES];
 };
 
 struct capsa_keymanager {
     struct capsa_keymanager_options options;
-    struct capsa_km_identity *identity;
+    struct capsa_store *store;   /* the ledger's, as are these */
+    struct capsa_writer *writer;
+    struct capsa_audit_log *log;
+    struct capsa_km_envelope *envelope;
+    struct capsa_km_spent *spent;
+    struct capsa_km_denials *denials;
+    struct capsa_cert_cache *certs; /* of signers */
     struct capsa_km_entry *entries;
+    size_t entry_count;
 };
 
-/* keymanager_dispatch.c: the RPC handlers. `context` is a capsa_km_entry. */
+/* keymanager_dispatch.c, keymanager_plain.c: the RPC handlers. `context` is a capsa_km_entry. */
 CAPSA_RESULT capsa_km_dispatch_enveloped(void *context, const struct capsa_rpc_call *rpc,
                                          capsa_buf *ret_message);
-CAPSA_RESULT capsa_km_dispatch_ra_cert(void *context, const struct capsa_rpc_call *rpc,
-                                       capsa_buf *ret_message);
+CAPSA_RESULT capsa_km_dispatch_plain(void *context, const struct capsa_rpc_call *rpc,
+                                     capsa_buf *ret_message);
+/* Faults of the manager's own house are told to its operator; the peer learns that there is one. */
+capsa_result capsa_km_for_peer(capsa_result result);
+/* In-band status of an outcome; its text is the outcome's. */
+Cm__Status capsa_km_status(capsa_result result);
 /* CANCELLED when the caller has left or its deadline passed: asked between steps of long work. */
 CAPSA_RESULT capsa_km_still_wanted(const struct capsa_km_call *call);
 /* Log and count one answered call. */
@@ -86,6 +115,8 @@ CAPSA_RESULT capsa_km_create_data_keys(struct capsa_km_call *call);
 CAPSA_RESULT capsa_km_delete_data_key(struct capsa_km_call *call);
 /* keymanager_release.c: */
 CAPSA_RESULT capsa_km_get_data_keys(struct capsa_km_call *call);
+/* keymanager_group.c: */
+CAPSA_RESULT capsa_km_get_tls_asset(struct capsa_km_call *call);
 /* keymanager_lineage.c: */
 CAPSA_RESULT capsa_km_create_result_data_key(struct capsa_km_call *call);
 /* keymanager_policies.c: */
@@ -96,6 +127,17 @@ CAPSA_RESULT capsa_km_add_data_rule(struct capsa_km_call *call);
 CAPSA_RESULT capsa_km_delete_data_rule(struct capsa_km_call *call);
 /* keymanager_export.c: */
 CAPSA_RESULT capsa_km_get_export_data_key(struct capsa_km_call *call);
+/* keymanager_audit.c: */
+CAPSA_RESULT capsa_km_list_audit(struct capsa_km_call *call);
+CAPSA_RESULT capsa_km_get_consistency(struct capsa_keymanager *manager,
+                                      const ProtobufCMessage *request, capsa_buf *ret_message);
+CAPSA_RESULT capsa_km_get_audit_log(struct capsa_keymanager *manager,
+                                    const ProtobufCMessage *request, capsa_buf *ret_message);
+/* keymanager_plain.c: */
+CAPSA_RESULT capsa_km_get_ra_cert(struct capsa_keymanager *manager, const ProtobufCMessage *request,
+                                  capsa_buf *ret_message);
+/* keymanager_terms.c: */
+CAPSA_RESULT capsa_km_get_vote_terms(struct capsa_km_call *call);
 /* keymanager_certs.c: */
 CAPSA_RESULT capsa_km_register_cert(struct capsa_km_call *call);
 /* Asked by the dispatcher before it believes a RegisterCert: checks the JWS with the body's chain.

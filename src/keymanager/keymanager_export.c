@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "codec/text.h"
+#include "keymanager/keymanager_terms.h"
 #include "keymanager/keymanager_vote.h"
 
 /* Distinct owners other than the requester that approved. An owner's rejection ends it. */
@@ -96,6 +97,15 @@ static capsa_result check_binding(const struct capsa_km_call *call, const char *
     return CAPSA_OK;
 }
 
+static capsa_result note_export(struct capsa_km_call *call, const char *uri,
+                                const capsa_km_set *owners)
+{
+    for (size_t i = 0; i < owners->count; i++) {
+        CAPSA_TRY(capsa_km_notes_resource(call->notes, owners->items[i], uri, NULL, 0));
+    }
+    return CAPSA_OK;
+}
+
 CAPSA_RESULT capsa_km_get_export_data_key(struct capsa_km_call *call)
 {
     const Cm__GetExportDataKeyRequest *request = (const Cm__GetExportDataKeyRequest *)call->request;
@@ -108,6 +118,7 @@ CAPSA_RESULT capsa_km_get_export_data_key(struct capsa_km_call *call)
     CAPSA_TRY_AT(capsa_km_vote_result_parse(capsa_bytes_str(request->data_export_certificate),
                                             call->now, &votes),
                  "data_export_certificate");
+    call->about = request->resource_uri;
     CAPSA_TRY(check_binding(call, request->resource_uri, &votes));
 
     CAPSA_AUTO_RECORD(Rec__Resource) resource = NULL;
@@ -116,9 +127,11 @@ CAPSA_RESULT capsa_km_get_export_data_key(struct capsa_km_call *call)
                   "\"%s\" is not approved for export by all of its owners", request->resource_uri);
     CAPSA_AUTO(capsa_km_set) owners = {NULL, 0};
     CAPSA_TRY(capsa_km_owners_find(call->txn, uuid, resource, &owners));
+    CAPSA_TRY(capsa_km_vote_terms_check(call, &votes.terms, uuid, resource->incarnation));
     CAPSA_TRY(check_votes(request->resource_uri, &votes, &owners));
     CAPSA_AUTO_RECORD(Rec__Key) key = NULL;
     CAPSA_TRY(capsa_km_key_take(call->txn, uuid, request->resource_uri, resource, &key));
     CAPSA_TRY(bind_votes(call, &votes, (char *)uuid_buf.data, resource));
+    CAPSA_TRY(note_export(call, request->resource_uri, &owners));
     return answer_write(call, request->resource_uri, key->data_key_b64);
 }

@@ -97,7 +97,10 @@ CAPSA_RESULT capsa_km_create_data_keys(struct capsa_km_call *call)
                           MALFORMED, "data_keys[%zu]: \"%s\" stands there twice", i,
                           request->data_keys[i]->resource_uri);
         }
+        call->about = request->data_keys[i]->resource_uri;
         CAPSA_TRY_AT(create_one(call, request->data_keys[i]), "data_keys[%zu]", i);
+        CAPSA_TRY(capsa_km_notes_resource(call->notes, call->signer.party,
+                                          request->data_keys[i]->resource_uri, NULL, 0));
     }
     return CAPSA_OK;
 }
@@ -137,8 +140,10 @@ CAPSA_RESULT capsa_km_delete_data_key(struct capsa_km_call *call)
     if (resource != NULL) {
         CAPSA_TRY(may_delete(call, resource, &may));
     }
+    call->about = request->resource_uri;
     CAPSA_REQUIRE(may && key != NULL, NOT_FOUND, "\"%s\" is no data key of %s",
                   request->resource_uri, call->signer.party);
-
+    CAPSA_TRY(
+        capsa_km_notes_resource(call->notes, call->signer.party, request->resource_uri, NULL, 0));
     return capsa_km_key_remove(call->txn, uuid, request->resource_uri);
 }

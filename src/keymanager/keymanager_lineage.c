@@ -176,6 +176,10 @@ static capsa_result result_put(struct capsa_km_call *call, const char *uuid,
     CAPSA_AUTO(capsa_km_set) owners = {NULL, 0};
     CAPSA_TRY(capsa_km_owners_find(call->txn, uuid, &resource, &owners));
     const char *const *owner_list = (const char *const *)owners.items;
+    for (size_t i = 0; i < owners.count; i++) {
+        CAPSA_TRY(capsa_km_notes_resource(call->notes, owners.items[i], body->resource_uri, NULL, 0));
+        CAPSA_TRY(capsa_km_notes_text(call->notes, owners.items[i], "scope", body->scope));
+    }
     CAPSA_TRY(capsa_km_resource_put(call->txn, uuid, owner_list, &resource));
     Rec__Key key = REC__KEY__INIT;
     key.data_key_b64 = body->data_key_b64;
@@ -201,6 +205,7 @@ CAPSA_RESULT capsa_km_create_result_data_key(struct capsa_km_call *call)
     CAPSA_TRY(capsa_km_uri_parse(body->resource_uri, &uuid_buf));
     CAPSA_TRY(capsa_buf_cstr(&uuid_buf, &uuid));
 
+    call->about = body->resource_uri;
     CAPSA_AUTO(lineage) line = {{NULL, 0}, {NULL, 0}};
     CAPSA_TRY(ancestors_collect(call, body, uuid, &line));
     CAPSA_AUTO_RECORD(Rec__Resource) found = NULL;

@@ -26,13 +26,36 @@ static capsa_result may_rule(struct capsa_km_call *call, const char *uuid)
     return CAPSA_OK;
 }
 
+/* Who signs a change may say which version of the policy he means to change. */
+static capsa_result version_check(struct capsa_km_call *call, const char *scope, const char *uuid)
+{
+    if (!call->has_version) {
+        return CAPSA_OK;
+    }
+    uint64_t version = 0;
+    CAPSA_TRY(capsa_km_policy_version(call->txn, call->signer.party, scope, uuid, &version));
+    CAPSA_REQUIRE(version == (uint64_t)call->version, CONFLICT,
+                  "the policy of \"%s\" is at version %llu, not at %lld", uuid,
+                  (unsigned long long)version, (long long)call->version);
+    return CAPSA_OK;
+}
+
+static capsa_result note_change(struct capsa_km_call *call, const char *scope, const char *uuid)
+{
+    CAPSA_TRY(capsa_km_notes_text(call->notes, call->signer.party, "data_uuid", uuid));
+    return capsa_km_notes_text(call->notes, call->signer.party, "scope", scope);
+}
+
 static capsa_result check_names(struct capsa_km_call *call, const char *owner, const char *scope,
                                 const char *uuid)
 {
     CAPSA_TRY(capsa_km_party_check(call, "owner_party_id", owner));
     CAPSA_TRY(capsa_km_scope_check(scope));
     CAPSA_TRY(capsa_km_name_check("data_uuid", uuid));
-    return may_rule(call, uuid);
+    call->about = uuid;
+    CAPSA_TRY(may_rule(call, uuid));
+    CAPSA_TRY(version_check(call, scope, uuid));
+    return note_change(call, scope, uuid);
 }
 
 /* A rule needs an id to be deleted by; one that came without gets one of its own. */
@@ -144,6 +167,8 @@ CAPSA_RESULT capsa_km_create_data_policy(struct capsa_km_call *call)
     const Cm__CreateDataPolicyRequest *request = (const Cm__CreateDataPolicyRequest *)call->request;
     const Cm__Policy *policy = request->policy;
     CAPSA_REQUIRE(policy != NULL, MALFORMED, "policy: missing");
+    CAPSA_REQUIRE(policy->version == 0, UNKNOWN_FIELD,
+                  "policy.version: not in a request; the signature's header has a place for it");
     CAPSA_TRY(check_names(call, request->owner_party_id, request->scope, policy->data_uuid));
     CAPSA_TRY_AT(ids_check(policy), "policy");
     return put_rules(call, request->scope, policy->data_uuid, policy, policy->rules,
@@ -223,14 +248,16 @@ CAPSA_RESULT capsa_km_delete_data_policy(struct capsa_km_call *call)
 
 /* ---- listing --------------------------------------------------------------------------------- */
 
-/* The answer is written one policy at a time: {"policies":[ ... ]} */
-static capsa_result list_one(void *context, const Cm__Policy *policy)
+/* The answer is written one policy at a time: {"policies":[ ... ]}. Native clients are told versions. */
+static capsa_result list_one(void *context, const Cm__Policy *policy, uint64_t version)
 {
-    capsa_buf *answer = context;
-    if (answer->data[answer->len - 1] != '[') {
-        CAPSA_TRY(capsa_buf_u8(answer, ','));
+    const struct capsa_km_call *call = context;
+    if (call->answer->data[call->answer->len - 1] != '[') {
+        CAPSA_TRY(capsa_buf_u8(call->answer, ','));
     }
-    return capsa_protojson_write(&policy->base, CAPSA_PROTOJSON_ALL, answer);
+    Cm__Policy listed = *policy;
+    listed.version = call->native ? (int64_t)version : 0;
+    return capsa_protojson_write(&listed.base, CAPSA_PROTOJSON_ALL, call->answer);
 }
 
 CAPSA_RESULT capsa_km_list_data_policy(struct capsa_km_call *call)
@@ -240,6 +267,6 @@ CAPSA_RESULT capsa_km_list_data_policy(struct capsa_km_call *call)
     CAPSA_TRY(capsa_km_scope_check(request->scope));
     CAPSA_TRY(capsa_buf_str(call->answer, "{\"policies\":["));
     CAPSA_TRY(capsa_km_policy_each(call->txn, call->signer.party, request->scope, list_one,
-                                   call->answer));
+                                   call));
     return capsa_buf_str(call->answer, "]}");
 }

@@ -57,6 +57,11 @@ void capsa_km_txn_free(struct capsa_km_txn *txn)
     capsa_dealloc(txn);
 }
 
+struct capsa_batch *capsa_km_txn_batch(struct capsa_km_txn *txn)
+{
+    return txn->batch;
+}
+
 CAPSA_RESULT capsa_km_txn_commit(struct capsa_km_txn *txn, struct capsa_writer *writer)
 {
     return capsa_batch_is_empty(txn->batch) ? CAPSA_OK : capsa_writer_commit(writer, txn->batch);
@@ -248,9 +253,14 @@ static struct capsa_record_key certs_key(const char *party)
     return CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "cert", party);
 }
 
-static struct capsa_record_key identity_key(void)
+static struct capsa_record_key group_key(const char *request)
 {
-    return CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "manager", NULL);
+    return CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "group", request);
+}
+
+static struct capsa_record_key envelope_keys_key(const char *which)
+{
+    return CAPSA_RECORD_KEY(CAPSA_KM_NAMESPACE, "envelope", which);
 }
 
 CAPSA_RESULT capsa_km_resource_find(struct capsa_km_txn *txn, const char *uuid,
@@ -274,6 +284,17 @@ CAPSA_RESULT capsa_km_policy_find(struct capsa_km_txn *txn, const char *owner, c
     return find(txn, &key, &cm__policy__descriptor, ret_policy);
 }
 
+CAPSA_RESULT capsa_km_policy_version(struct capsa_km_txn *txn, const char *owner, const char *scope,
+                                     const char *uuid, uint64_t *ret_version)
+{
+    const struct capsa_record_key key = policy_key(owner, scope, uuid);
+    struct touched *touched;
+    CAPSA_AUTO(capsa_buf) value = capsa_buf_of(CAPSA_LIMIT_record_value);
+    CAPSA_TRY(touch(txn, &key, &value, &touched));
+    *ret_version = value.len == 0 ? 0 : touched->version;
+    return CAPSA_OK;
+}
+
 CAPSA_RESULT capsa_km_release_find(struct capsa_km_txn *txn, const char *spki, const char *uuid,
                                    Rec__Release **ret_release)
 {
@@ -294,10 +315,30 @@ CAPSA_RESULT capsa_km_certs_find(struct capsa_km_txn *txn, const char *party,
     return find(txn, &key, &rec__certs__descriptor, ret_certs);
 }
 
-CAPSA_RESULT capsa_km_identity_find(struct capsa_km_txn *txn, Rec__Identity **ret_identity)
+CAPSA_RESULT capsa_km_group_find(struct capsa_km_txn *txn, const char *request,
+                                 Rec__Group **ret_group)
 {
-    const struct capsa_record_key key = identity_key();
-    return find(txn, &key, &rec__identity__descriptor, ret_identity);
+    const struct capsa_record_key key = group_key(request);
+    return find(txn, &key, &rec__group__descriptor, ret_group);
+}
+
+CAPSA_RESULT capsa_km_envelope_keys_find(struct capsa_km_txn *txn, const char *which,
+                                         Rec__EnvelopeKeys **ret_keys)
+{
+    const struct capsa_record_key key = envelope_keys_key(which);
+    return find(txn, &key, &rec__envelope_keys__descriptor, ret_keys);
+}
+
+CAPSA_RESULT capsa_km_key_version(struct capsa_km_txn *txn, const char *uuid,
+                                  const char *resource_uri, uint64_t *ret_version)
+{
+    const struct capsa_record_key key = key_key(uuid, resource_uri);
+    CAPSA_AUTO(capsa_buf) canonical = capsa_buf_of(CAPSA_LIMIT_record_key);
+    CAPSA_TRY(capsa_record_key_write(&key, &canonical));
+    const struct touched *touched = touched_find(txn, capsa_buf_bytes(&canonical));
+    CAPSA_REQUIRE(touched != NULL, INTERNAL, "the key \"%s\" was not read", resource_uri);
+    *ret_version = touched->version;
+    return CAPSA_OK;
 }
 
 CAPSA_RESULT capsa_km_resource_put(struct capsa_km_txn *txn, const char *uuid,
@@ -341,10 +382,18 @@ CAPSA_RESULT capsa_km_certs_put(struct capsa_km_txn *txn, const char *party,
     return put(txn, &key, (const char *const[]){party, NULL}, &certs->base);
 }
 
-CAPSA_RESULT capsa_km_identity_put(struct capsa_km_txn *txn, const Rec__Identity *identity)
+CAPSA_RESULT capsa_km_group_put(struct capsa_km_txn *txn, const char *request,
+                                const Rec__Group *group)
 {
-    const struct capsa_record_key key = identity_key();
-    return put(txn, &key, NULL, &identity->base);
+    const struct capsa_record_key key = group_key(request);
+    return put(txn, &key, NULL, &group->base);
+}
+
+CAPSA_RESULT capsa_km_envelope_keys_put(struct capsa_km_txn *txn, const char *which,
+                                        const Rec__EnvelopeKeys *keys)
+{
+    const struct capsa_record_key key = envelope_keys_key(which);
+    return put(txn, &key, NULL, &keys->base);
 }
 
 CAPSA_RESULT capsa_km_probe_put(struct capsa_km_txn *txn, int64_t now)
@@ -414,7 +463,7 @@ static capsa_result see_policy(void *context, const struct capsa_record_key *key
     CAPSA_AUTO_MESSAGE policy = NULL;
     CAPSA_TRY(capsa_protobuf_parse(&cm__policy__descriptor, capsa_buf_bytes(&record->value),
                                    CAPSA_UNKNOWN_REFUSED, &policy));
-    return walk->each(walk->context, (const Cm__Policy *)policy);
+    return walk->each(walk->context, (const Cm__Policy *)policy, record->version);
 }
 
 CAPSA_RESULT capsa_km_policy_each(struct capsa_km_txn *txn, const char *owner, const char *scope,

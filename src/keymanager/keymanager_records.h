@@ -27,6 +27,12 @@ CAPSA_DEFINE_AUTO_FREE(capsa_km_txn)
  * transaction. */
 CAPSA_RESULT capsa_km_txn_commit(struct capsa_km_txn *txn, struct capsa_writer *writer);
 
+/* To add audit entries to. */
+struct capsa_batch *capsa_km_txn_batch(struct capsa_km_txn *txn);
+/* The version of a policy as this transaction sees it; 0: there is none. */
+CAPSA_RESULT capsa_km_policy_version(struct capsa_km_txn *txn, const char *owner, const char *scope,
+                                     const char *uuid, uint64_t *ret_version);
+
 /* Reading: *ret is NULL when there is none. What is returned belongs to the caller
  * (capsa_message_free, or CAPSA_AUTO_RECORD). */
 CAPSA_RESULT capsa_km_resource_find(struct capsa_km_txn *txn, const char *uuid,
@@ -40,7 +46,15 @@ CAPSA_RESULT capsa_km_release_find(struct capsa_km_txn *txn, const char *spki, c
 CAPSA_RESULT capsa_km_vote_find(struct capsa_km_txn *txn, const char *vote, Rec__Vote **ret_vote);
 CAPSA_RESULT capsa_km_certs_find(struct capsa_km_txn *txn, const char *party,
                                  Rec__Certs **ret_certs);
-CAPSA_RESULT capsa_km_identity_find(struct capsa_km_txn *txn, Rec__Identity **ret_identity);
+CAPSA_RESULT capsa_km_group_find(struct capsa_km_txn *txn, const char *request,
+                                 Rec__Group **ret_group);
+/* `which`: "current" or "previous". */
+CAPSA_RESULT capsa_km_envelope_keys_find(struct capsa_km_txn *txn, const char *which,
+                                         Rec__EnvelopeKeys **ret_keys);
+
+/* How often a key that this transaction has read was registered or removed: one more each time. */
+CAPSA_RESULT capsa_km_key_version(struct capsa_km_txn *txn, const char *uuid,
+                                  const char *resource_uri, uint64_t *ret_version);
 
 /* Writing. `owners`: whose record it is; NULL-ended. */
 CAPSA_RESULT capsa_km_resource_put(struct capsa_km_txn *txn, const char *uuid,
@@ -54,7 +68,10 @@ CAPSA_RESULT capsa_km_release_put(struct capsa_km_txn *txn, const char *spki, co
 CAPSA_RESULT capsa_km_vote_put(struct capsa_km_txn *txn, const char *vote, const Rec__Vote *record);
 CAPSA_RESULT capsa_km_certs_put(struct capsa_km_txn *txn, const char *party,
                                 const Rec__Certs *certs);
-CAPSA_RESULT capsa_km_identity_put(struct capsa_km_txn *txn, const Rec__Identity *identity);
+CAPSA_RESULT capsa_km_group_put(struct capsa_km_txn *txn, const char *request,
+                                const Rec__Group *group);
+CAPSA_RESULT capsa_km_envelope_keys_put(struct capsa_km_txn *txn, const char *which,
+                                        const Rec__EnvelopeKeys *keys);
 
 /* A record that nobody reads, different each second. */
 CAPSA_RESULT capsa_km_probe_put(struct capsa_km_txn *txn, int64_t now);
@@ -68,7 +85,8 @@ CAPSA_RESULT capsa_km_policy_remove(struct capsa_km_txn *txn, const char *owner,
 /* Whether the uuid has a key, in this transaction or in the store as it was committed last. */
 CAPSA_RESULT capsa_km_key_has_any(struct capsa_km_txn *txn, const char *uuid, bool *ret_has);
 /* Every policy of (owner, scope), in the order of their uuids. Ends at the callback's failure. */
-typedef CAPSA_RESULT (*capsa_km_policy_fn)(void *context, const Cm__Policy *policy);
+typedef CAPSA_RESULT (*capsa_km_policy_fn)(void *context, const Cm__Policy *policy,
+                                           uint64_t version);
 CAPSA_RESULT capsa_km_policy_each(struct capsa_km_txn *txn, const char *owner, const char *scope,
                                   capsa_km_policy_fn each, void *context);
 
@@ -84,6 +102,7 @@ CAPSA_DEFINE_AUTO_RECORD(Rec__Key)
 CAPSA_DEFINE_AUTO_RECORD(Rec__Release)
 CAPSA_DEFINE_AUTO_RECORD(Rec__Vote)
 CAPSA_DEFINE_AUTO_RECORD(Rec__Certs)
-CAPSA_DEFINE_AUTO_RECORD(Rec__Identity)
+CAPSA_DEFINE_AUTO_RECORD(Rec__Group)
+CAPSA_DEFINE_AUTO_RECORD(Rec__EnvelopeKeys)
 CAPSA_DEFINE_AUTO_RECORD(Cm__Policy)
 #define CAPSA_AUTO_RECORD(type) __attribute__((cleanup(type##_free_message))) type *

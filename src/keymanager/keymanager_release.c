@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * GetDataKeys: keys for a program that asks for the use of them. Every resource named must be
- * granted, or nothing is given. That the keys were given is written in the same commit, before they
- * leave. What does not exist and what is not granted look the same to who was granted nothing.
+ * GetDataKeys, and the judging of requests for keys (keymanager_release.h). That keys were given is
+ * written in the same commit, before they leave. What does not exist and what is not granted look
+ * the same to who was granted nothing.
  */
-#include "keymanager/keymanager_lineage.h"
+#include "keymanager/keymanager_release.h"
 
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "keymanager/keymanager_identity.h"
+#include "keymanager/keymanager_envelope.h"
+#include "keymanager/keymanager_lineage.h"
 #include "policy/policy.h"
 
 /* ---- who asks -------------------------------------------------------------------------------- */
@@ -18,7 +19,7 @@ static capsa_result check_cert(const struct capsa_km_call *call, const char *pem
 {
     CAPSA_AUTO_FREE(capsa_cert) cert = NULL;
     CAPSA_REQUIRE(*pem != '\0', MALFORMED, "cert: missing");
-    CAPSA_TRY_AT(capsa_cert_parse_pem(capsa_bytes_str(pem), &cert), "cert");
+    CAPSA_TRY_AT(capsa_cert_cache_pem(call->manager->certs, capsa_bytes_str(pem), &cert), "cert");
     CAPSA_REQUIRE(capsa_cert_same_key(cert, call->signer.cert), UNAUTHENTIC,
                   "cert: holds another key than the one that signs the request");
     return CAPSA_OK;
@@ -129,9 +130,48 @@ static capsa_result charge(km_asked *asked, const Cm__ResourceRequest__Resource 
     return CAPSA_OK;
 }
 
-/* One original's policy for this request. NULL: a policy without rules, as of what is not there. */
+/* What the request is, in the details of one owner. */
+static capsa_result note_request(const km_asked *asked, const char *owner)
+{
+    capsa_km_notes *notes = asked->call->notes;
+    CAPSA_TRY(capsa_km_notes_text(notes, owner, "initiator", asked->request->initiator_party_id));
+    CAPSA_TRY(capsa_km_notes_text(notes, owner, "scope", asked->request->scope));
+    return capsa_km_notes_text(notes, owner, "op_name", asked->request->op_name);
+}
+
+/* For the owner of the policy that refuses: his own clause, and what was asked of his data. */
+static capsa_result note_refusal(const km_asked *asked, const Cm__ResourceRequest__Resource *wanted,
+                                 const char *owner, const struct capsa_decision *decision)
+{
+    capsa_km_notes *notes = asked->call->notes;
+    capsa_km_notes_drop(notes); /* what was granted before comes to nothing */
+    CAPSA_TRY(capsa_km_notes_resource(notes, owner, wanted->resource_uri, wanted->columns,
+                                      wanted->n_columns));
+    CAPSA_TRY(note_request(asked, owner));
+    const struct {
+        const char *name;
+        const char *text;
+    } texts[] = {
+        {"rule_id", decision->rule_id},
+        {"clause", capsa_clause_name(decision->clause)},
+        {"expected", decision->expected},
+        {"got", decision->got},
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        CAPSA_TRY(capsa_km_notes_text(notes, owner, texts[i].name, texts[i].text));
+    }
+    struct capsa_km_note *note;
+    CAPSA_TRY(capsa_km_notes_of(notes, owner, &note));
+    CAPSA_TRY(capsa_json_set(note->details, "rule", capsa_json_new_int((int64_t)decision->rule + 1)));
+    CAPSA_TRY(capsa_json_set(note->details, "entry", capsa_json_new_int((int64_t)decision->entry + 1)));
+    return capsa_json_set(note->details, "constraint",
+                          capsa_json_new_int((int64_t)decision->constraint + 1));
+}
+
+/* One original's policy for this request, and whose it is. NULL: a policy without rules, as of what is
+ * not there, and nobody's. */
 static capsa_result decide(km_asked *asked, const Cm__ResourceRequest__Resource *wanted,
-                           const Cm__Policy *policy, bool is_result)
+                           const char *owner, const Cm__Policy *policy, bool is_result)
 {
     const struct capsa_request request = {
         .resource_uri = wanted->resource_uri,
@@ -148,6 +188,10 @@ static capsa_result decide(km_asked *asked, const Cm__ResourceRequest__Resource 
     };
     struct capsa_decision decision;
     CAPSA_TRY(capsa_policy_decide(policy, &request, &decision));
+    if (!decision.allowed) {
+        asked->call->about = wanted->resource_uri;
+        CAPSA_TRY(note_refusal(asked, wanted, owner, &decision));
+    }
     return capsa_decision_result(&decision);
 }
 
@@ -156,7 +200,7 @@ static capsa_result decide_all(km_asked *asked, const Cm__ResourceRequest__Resou
                                const char *uuid, const Rec__Resource *resource)
 {
     if (resource == NULL) {
-        return decide(asked, wanted, NULL, false);
+        return decide(asked, wanted, NULL, NULL, false);
     }
     CAPSA_AUTO(capsa_km_set) origins = {NULL, 0};
     CAPSA_TRY(capsa_km_origins_add(uuid, resource, &origins));
@@ -169,7 +213,10 @@ static capsa_result decide_all(km_asked *asked, const Cm__ResourceRequest__Resou
         if (origin != NULL) {
             CAPSA_TRY(policy_of(asked, origin->owner_party_id, origins.items[i], &policy));
         }
-        CAPSA_TRY(decide(asked, wanted, policy, resource->is_result));
+        const char *owner = origin == NULL ? NULL : origin->owner_party_id;
+        CAPSA_TRY(decide(asked, wanted, owner, policy, resource->is_result));
+        CAPSA_TRY(capsa_km_notes_resource(asked->call->notes, owner, wanted->resource_uri,
+                                          wanted->columns, wanted->n_columns));
     }
     return CAPSA_OK;
 }
@@ -219,7 +266,7 @@ static capsa_result release_one(km_asked *asked, const Cm__ResourceRequest__Reso
     capsa_log_event(asked->call->manager->options.log, CAPSA_LOG_WARN, "work",
                     CAPSA_LOG_INT("id", asked->call->rpc->id), CAPSA_LOG_CODE("why", result));
     asked->steps_left = 0;
-    return decide(asked, wanted, NULL, false);
+    return decide(asked, wanted, NULL, NULL, false);
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
@@ -252,56 +299,57 @@ static capsa_result check_request(const Cm__ResourceRequest *request)
     return CAPSA_OK;
 }
 
-static capsa_result answer_write(const struct capsa_km_call *call,
-                                 const Cm__ResourceRequest *request, Rec__Key *const *keys)
+void capsa_km_released_drop(capsa_km_released *released)
 {
-    size_t count = request->n_resources;
-    Cm__DataKey *given = capsa_alloc_array(count, sizeof(*given));
-    Cm__DataKey **pointers = capsa_alloc_array(count, sizeof(*pointers));
-    capsa_result result = CAPSA_OK;
-    if (given == NULL || pointers == NULL) {
-        result = capsa_error_make(CAPSA_E_NOMEM, __FILE__, __LINE__, "out of memory");
-    } else {
-        for (size_t i = 0; i < count; i++) {
-            cm__data_key__init(&given[i]);
-            given[i].resource_uri = request->resources[i]->resource_uri;
-            given[i].data_key_b64 = keys[i]->data_key_b64;
-            pointers[i] = &given[i];
-        }
-        CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(CAPSA_LIMIT_cert_pem);
-        const char *cert = NULL;
-        Cm__GetDataKeysResponse response = CM__GET_DATA_KEYS_RESPONSE__INIT;
-        response.data_keys = pointers;
-        response.n_data_keys = count;
-        result = capsa_km_identity_cert(call->manager->identity, &pem);
-        if (!capsa_failed(result)) {
-            result = capsa_buf_cstr(&pem, &cert);
-        }
-        if (!capsa_failed(result)) {
-            response.cert = capsa_km_field(cert);
-            result = capsa_protojson_write(&response.base, CAPSA_PROTOJSON_ALL, call->answer);
+    for (size_t i = 0; released->keys != NULL && i < released->count; i++) {
+        if (released->keys[i] != NULL) {
+            capsa_message_free(&released->keys[i]->base);
         }
     }
-    capsa_dealloc(given);
-    capsa_dealloc(pointers);
-    return result;
+    capsa_dealloc(released->keys);
+    capsa_dealloc(released->given);
+    capsa_dealloc(released->data_keys);
+    capsa_dealloc(released->cert);
+    *released = (capsa_km_released){.count = 0};
 }
 
-static capsa_result release_all(km_asked *asked, Rec__Key **keys)
+static capsa_result released_room(size_t count, capsa_km_released *released)
 {
-    for (size_t i = 0; i < asked->request->n_resources; i++) {
-        CAPSA_TRY(release_one(asked, asked->request->resources[i], &keys[i]));
+    released->count = count;
+    released->keys = capsa_alloc_array(count, sizeof(Rec__Key *));
+    released->given = capsa_alloc_array(count, sizeof(*released->given));
+    released->data_keys = capsa_alloc_array(count, sizeof(Cm__DataKey *));
+    CAPSA_REQUIRE_MEMORY(released->keys);
+    CAPSA_REQUIRE_MEMORY(released->given);
+    CAPSA_REQUIRE_MEMORY(released->data_keys);
+    return CAPSA_OK;
+}
+
+static capsa_result release_all(km_asked *asked, capsa_km_released *released)
+{
+    for (size_t i = 0; i < released->count; i++) {
+        const Cm__ResourceRequest__Resource *wanted = asked->request->resources[i];
+        CAPSA_TRY(release_one(asked, wanted, &released->keys[i]));
+        cm__data_key__init(&released->given[i]);
+        released->given[i].resource_uri = wanted->resource_uri;
+        released->given[i].data_key_b64 = released->keys[i]->data_key_b64;
+        released->data_keys[i] = &released->given[i];
     }
-    return answer_write(asked->call, asked->request, keys);
+    for (size_t i = 0; i < asked->call->notes->count; i++) {
+        CAPSA_TRY(note_request(asked, asked->call->notes->items[i].owner));
+    }
+    CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(CAPSA_LIMIT_cert_pem);
+    CAPSA_TRY(capsa_km_envelope_cert(asked->call->manager->envelope, &pem));
+    return capsa_buf_take_str(&pem, &released->cert);
 }
 
-CAPSA_RESULT capsa_km_get_data_keys(struct capsa_km_call *call)
+CAPSA_RESULT capsa_km_release(struct capsa_km_call *call,
+                              const Cm__UnifiedAttestationReport *report, const char *cert,
+                              const Cm__ResourceRequest *request, capsa_km_released *released)
 {
-    const Cm__GetDataKeysRequest *message = (const Cm__GetDataKeysRequest *)call->request;
-    const Cm__ResourceRequest *request = message->resource_request;
-    CAPSA_TRY(capsa_km_report_check(message->attestation_report));
+    CAPSA_TRY(capsa_km_report_check(report));
     CAPSA_REQUIRE(request != NULL, MALFORMED, "resource_request: missing");
-    CAPSA_TRY(check_cert(call, message->cert));
+    CAPSA_TRY(check_cert(call, cert));
     CAPSA_TRY(check_initiator(call, request->initiator_party_id));
     CAPSA_TRY(check_request(request));
     CAPSA_AUTO_FREE(capsa_json) env = NULL;
@@ -310,14 +358,19 @@ CAPSA_RESULT capsa_km_get_data_keys(struct capsa_km_call *call)
     CAPSA_AUTO(km_asked) asked = {.call = call, .request = request, .env = env};
     asked.steps_left = CAPSA_LIMIT_policy_steps;
     asked.policy_uuid = capsa_buf_of(CAPSA_LIMIT_id_bytes);
-    Rec__Key **keys = capsa_alloc_array(request->n_resources, sizeof(Rec__Key *));
-    CAPSA_REQUIRE_MEMORY(keys);
-    capsa_result result = release_all(&asked, keys);
-    for (size_t i = 0; i < request->n_resources; i++) {
-        if (keys[i] != NULL) {
-            capsa_message_free(&keys[i]->base);
-        }
-    }
-    capsa_dealloc(keys);
-    return result;
+    CAPSA_TRY(released_room(request->n_resources, released));
+    return release_all(&asked, released);
+}
+
+CAPSA_RESULT capsa_km_get_data_keys(struct capsa_km_call *call)
+{
+    const Cm__GetDataKeysRequest *message = (const Cm__GetDataKeysRequest *)call->request;
+    CAPSA_AUTO(capsa_km_released) released = {.count = 0};
+    CAPSA_TRY(capsa_km_release(call, message->attestation_report, message->cert,
+                               message->resource_request, &released));
+    Cm__GetDataKeysResponse response = CM__GET_DATA_KEYS_RESPONSE__INIT;
+    response.data_keys = released.data_keys;
+    response.n_data_keys = released.count;
+    response.cert = released.cert;
+    return capsa_protojson_write(&response.base, CAPSA_PROTOJSON_ALL, call->answer);
 }

@@ -77,8 +77,8 @@ static capsa_result statement_check(const struct statement *statement, const cha
     CAPSA_TRY(capsa_buf_str(&input, statement->body));
     CAPSA_TRY(capsa_buf_str(&input, suffix));
     const struct capsa_public_key *key = capsa_cert_key(chain.certs[0]);
-    enum capsa_scheme scheme =
-        capsa_public_key_kind(key) == CAPSA_KEY_P256 ? CAPSA_ES256 : CAPSA_RS256;
+    enum capsa_scheme scheme = CAPSA_RS256;
+    CAPSA_TRY(capsa_scheme_for_kind(capsa_public_key_kind(key), &scheme));
     CAPSA_TRY(capsa_sign_check(key, scheme, capsa_buf_bytes(&input), capsa_buf_bytes(&signature)));
     return capsa_cert_party_id(chain.certs[chain.count - 1], ret_party);
 }
@@ -123,6 +123,48 @@ static capsa_result action_parse(const char *action, char **ret_uri)
     return CAPSA_OK;
 }
 
+struct terms {
+    const char *manager, *resource, *requester, *expires, *nonce;
+};
+
+#define TERM(field)                                                                                \
+    {                                                                                              \
+        #field, CAPSA_FIELD_STRING, offsetof(struct terms, field), CAPSA_FIELD_REQUIRED, 0, 0, NULL \
+    }
+static const struct capsa_json_field terms_fields[] = {
+    TERM(manager), TERM(resource), TERM(requester), TERM(expires), TERM(nonce),
+    {NULL, CAPSA_FIELD_VALUE, 0, 0, 0, 0, NULL}};
+
+/* `digits` of lower-case hex; `ret_copy` (or NULL) has room for them and a NUL. */
+static capsa_result hex_parse(const char *name, const char *text, size_t digits, char *ret_copy)
+{
+    CAPSA_REQUIRE(strlen(text) == digits && strspn(text, "0123456789abcdef") == digits, MALFORMED,
+                  "capsa.%s: %zu lower-case hex digits wanted", name, digits);
+    if (ret_copy != NULL) {
+        memcpy(ret_copy, text, digits + 1);
+    }
+    return CAPSA_OK;
+}
+
+/* A native request holds nothing else, so that no member is passed over that should bind. */
+static capsa_result terms_parse(const struct capsa_json *value, struct capsa_km_vote_terms *ret_terms)
+{
+    if (value == NULL) {
+        return CAPSA_OK;
+    }
+    struct terms terms = {.manager = NULL};
+    CAPSA_TRY_AT(capsa_json_decode(value, terms_fields, CAPSA_JSON_UNKNOWN_REFUSED, &terms),
+                 "capsa");
+    CAPSA_TRY(hex_parse("manager", terms.manager, CAPSA_KM_VOTE_HEX - 1, ret_terms->manager));
+    CAPSA_TRY(hex_parse("resource", terms.resource, CAPSA_KM_VOTE_HEX - 1, ret_terms->resource));
+    CAPSA_TRY(hex_parse("requester", terms.requester, CAPSA_KM_VOTE_HEX - 1, ret_terms->requester));
+    CAPSA_TRY(hex_parse("nonce", terms.nonce, 32, NULL));
+    CAPSA_TRY_AT(capsa_time_parse(capsa_bytes_str(terms.expires), &ret_terms->expires),
+                 "capsa.expires");
+    ret_terms->is_there = true;
+    return CAPSA_OK;
+}
+
 static capsa_result request_parse(const struct statement *request, capsa_time now,
                                   capsa_km_vote_result *result)
 {
@@ -134,6 +176,7 @@ static capsa_result request_parse(const struct statement *request, capsa_time no
                  "body");
     CAPSA_REQUIRE(capsa_streq(body.type, "TEE_DOWNLOAD"), UNSUPPORTED,
                   "type: TEE_DOWNLOAD wanted, nothing else exports a key");
+    CAPSA_TRY_AT(terms_parse(capsa_json_get(json, "capsa"), &result->terms), "body");
     capsa_sha256(capsa_bytes_str(request->signature), result->id);
     result->approved_threshold = body.approved_threshold;
     return action_parse(body.approved_action, &result->resource_uri);

@@ -13,8 +13,19 @@ struct capsa_km_vote {
     bool approves;
 };
 
+/* What a native vote request binds itself to (docs/explanation/PROTOCOL.md, section 8). */
+#define CAPSA_KM_VOTE_HEX 65
+struct capsa_km_vote_terms {
+    bool is_there;
+    char manager[CAPSA_KM_VOTE_HEX];
+    char resource[CAPSA_KM_VOTE_HEX];
+    char requester[CAPSA_KM_VOTE_HEX]; /* SHA-256 of the SubjectPublicKeyInfo */
+    capsa_time expires;
+};
+
 typedef struct capsa_km_vote_result {
     char requester[CAPSA_PARTY_ID];
+    struct capsa_km_vote_terms terms;
     uint8_t id[CAPSA_SHA256]; /* SHA-256 of the request's signature as text */
     char *resource_uri;
     int64_t approved_threshold;

@@ -83,7 +83,10 @@ struct capsa_net_peer {
 void capsa_net_conn_attach(struct capsa_net_conn *conn, const struct capsa_net_conn_events *events,
                            void *owner);
 const struct capsa_net_peer *capsa_net_conn_peer(const struct capsa_net_conn *conn);
+/* Gathers; _flush lets all go out that was gathered, as far as the system takes it now, and the
+ * rest as soon as it does. _finish flushes too. */
 CAPSA_RESULT capsa_net_conn_send(struct capsa_net_conn *conn, capsa_bytes bytes);
+CAPSA_RESULT capsa_net_conn_flush(struct capsa_net_conn *conn);
 /* Bytes handed to _send that the system has not taken yet. */
 size_t capsa_net_conn_unsent(const struct capsa_net_conn *conn);
 /* One timer for the owner; setting it again moves it. */

@@ -27,6 +27,9 @@
 #define BEV_OPTIONS (BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS)
 #define LINGER_MAX  (256 * 1024) /* last words longer than this are a flood */
 #define CLOSED_TEXT 160
+#define FIRST_READ  4096 /* what libevent reads at once; then there may be more */
+#define ONE_READ    (8 * 1024)
+#define READS_MAX   8 /* before it is another connection's turn */
 
 enum conn_state {
     CONN_HANDSHAKE,
@@ -40,7 +43,8 @@ enum conn_state {
 
 struct capsa_net_conn {
     struct bufferevent *stream;
-    struct event *timer; /* handshake, then the owner's, then the end's */
+    struct evbuffer *gathered; /* to be sent by the next flush */
+    struct event *timer;       /* handshake, then the owner's, then the end's */
     const struct capsa_net_conn_events *events;
     void *owner;
     capsa_net_callback on_timer;
@@ -87,6 +91,9 @@ void capsa_net_conn_free(struct capsa_net_conn *conn)
     list_remove(conn);
     if (conn->timer != NULL) {
         event_free(conn->timer);
+    }
+    if (conn->gathered != NULL) {
+        evbuffer_free(conn->gathered);
     }
     if (conn->stream != NULL) {
         bufferevent_free(conn->stream);
@@ -188,15 +195,33 @@ static void close_our_direction(struct capsa_net_conn *conn)
     (void)shutdown(bufferevent_getfd(conn->stream), SHUT_WR);
 }
 
+/* What libevent left in the system of a plain stream: it reads FIRST_READ bytes a turn. Errors and
+ * the end it will find itself. */
+static void read_more(struct capsa_net_conn *conn)
+{
+    uint8_t room[ONE_READ];
+    ssize_t len = ONE_READ;
+    for (int i = 0; i < READS_MAX && len == ONE_READ && conn->state == CONN_OPEN; i++) {
+        len = recv(bufferevent_getfd(conn->stream), room, sizeof(room), MSG_DONTWAIT);
+        if (len > 0) {
+            conn->events->bytes(conn->owner, capsa_bytes_of(room, (size_t)len));
+        }
+    }
+}
+
 /* The bytes may be the last thing the owner looks at: it can finish the connection in the call. */
 static void on_readable(struct bufferevent *stream, void *context)
 {
     struct capsa_net_conn *conn = context;
     struct evbuffer *input = bufferevent_get_input(stream);
+    bool more = evbuffer_get_length(input) >= FIRST_READ && !conn->peer.tls;
     struct evbuffer_iovec piece;
     while (conn->state == CONN_OPEN && evbuffer_peek(input, 1, NULL, &piece, 1) > 0) {
         conn->events->bytes(conn->owner, capsa_bytes_of(piece.iov_base, piece.iov_len));
         (void)evbuffer_drain(input, piece.iov_len);
+    }
+    if (more) {
+        read_more(conn);
     }
     if (conn->state != CONN_OPEN) {
         conn->thrown_away += evbuffer_get_length(input);
@@ -300,14 +325,18 @@ CAPSA_RESULT capsa_net_conn_new(struct capsa_net_loop *loop, int fd, const struc
     CAPSA_TRY(open_stream(capsa_net_loop_base(loop), fd, tls, &stream));
     struct capsa_net_conn *conn = CAPSA_NEW(struct capsa_net_conn);
     if (conn != NULL) {
+        conn->stream = stream;
         conn->timer = evtimer_new(capsa_net_loop_base(loop), on_timer, conn);
+        conn->gathered = evbuffer_new();
     }
-    if (conn == NULL || conn->timer == NULL) {
-        bufferevent_free(stream);
-        capsa_dealloc(conn);
+    if (conn == NULL || conn->timer == NULL || conn->gathered == NULL) {
+        if (conn != NULL) {
+            capsa_net_conn_free(conn);
+        } else {
+            bufferevent_free(stream);
+        }
         CAPSA_FAIL(NOMEM, "out of memory");
     }
-    conn->stream = stream;
     conn->state = CONN_HANDSHAKE;
     conn->peer.tls = tls != NULL;
     capsa_net_address_text(from, conn->peer.address);
@@ -350,14 +379,29 @@ const struct capsa_net_peer *capsa_net_conn_peer(const struct capsa_net_conn *co
 CAPSA_RESULT capsa_net_conn_send(struct capsa_net_conn *conn, capsa_bytes bytes)
 {
     CAPSA_REQUIRE(conn->state == CONN_OPEN, NETWORK, "the connection is closed");
-    CAPSA_REQUIRE(bufferevent_write(conn->stream, bytes.data, bytes.len) == 0, NOMEM,
-                  "out of memory");
+    CAPSA_REQUIRE(evbuffer_add(conn->gathered, bytes.data, bytes.len) == 0, NOMEM, "out of memory");
+    return CAPSA_OK;
+}
+
+/* A bufferevent asks the system whether it may write, and only then writes. Where nothing waits
+ * already it mostly may, so try at once; what is left, errors too, is the bufferevent's. */
+CAPSA_RESULT capsa_net_conn_flush(struct capsa_net_conn *conn)
+{
+    CAPSA_REQUIRE(conn->state == CONN_OPEN, NETWORK, "the connection is closed");
+    bool waits = evbuffer_get_length(bufferevent_get_output(conn->stream)) > 0;
+    if (evbuffer_get_length(conn->gathered) > 0 && !waits && !conn->peer.tls) {
+        (void)evbuffer_write(conn->gathered, bufferevent_getfd(conn->stream));
+    }
+    CAPSA_REQUIRE(evbuffer_get_length(conn->gathered) == 0 ||
+                      bufferevent_write_buffer(conn->stream, conn->gathered) == 0,
+                  NOMEM, "out of memory");
     return CAPSA_OK;
 }
 
 size_t capsa_net_conn_unsent(const struct capsa_net_conn *conn)
 {
-    return evbuffer_get_length(bufferevent_get_output(conn->stream));
+    return evbuffer_get_length(conn->gathered) +
+           evbuffer_get_length(bufferevent_get_output(conn->stream));
 }
 
 CAPSA_RESULT capsa_net_conn_set_timer(struct capsa_net_conn *conn, int64_t delay_us,
@@ -392,7 +436,7 @@ static bool keep_bare_socket(struct capsa_net_conn *conn)
 
 void capsa_net_conn_finish(struct capsa_net_conn *conn, int64_t linger_us)
 {
-    const bool usable = conn->state == CONN_OPEN;
+    const bool usable = conn->state == CONN_OPEN && !capsa_failed(capsa_net_conn_flush(conn));
     conn->events = NULL;
     conn->owner = NULL;
     if (conn->refused && linger_us > 0 && keep_bare_socket(conn)) {

@@ -47,6 +47,25 @@ CAPSA_RESULT capsa_constraint_check_request(const struct capsa_json *r);
 /* What makes a constraint true in any case, or false, or an error: it does not read `r`. */
 bool capsa_constraint_is_constant(const struct capsa_constraint *constraint);
 
+/* What can be said of its value without a request. It may still fail for some: constraints that are
+ * never false are true wherever they do not fail. Says OPEN where it does not see through. */
+enum capsa_truth {
+    CAPSA_TRUTH_OPEN, /* it depends on the request */
+    CAPSA_TRUTH_NEVER_FALSE,
+    CAPSA_TRUTH_NEVER_TRUE,
+    CAPSA_TRUTH_FAILS, /* for every request */
+};
+/* Line and column (from 1) of the part of it that makes it so. */
+enum capsa_truth capsa_constraint_truth(const struct capsa_constraint *constraint, size_t *ret_line,
+                                        size_t *ret_column);
+
+/* Called for each part of an `&&` or `||` whose truth is not OPEN, though that of what it stands in
+ * is. Stops at, and returns, the callback's failure. */
+typedef CAPSA_RESULT (*capsa_constraint_part_fn)(void *context, enum capsa_truth truth, size_t line,
+                                                 size_t column);
+CAPSA_RESULT capsa_constraint_parts(const struct capsa_constraint *constraint,
+                                    capsa_constraint_part_fn each, void *context);
+
 /* Facts about the requesting program that hold whenever the constraint is true: that a claim equals
  * one of the given literals. Facts of several constraints that must all hold are joined by `|`. */
 enum {
@@ -72,6 +91,7 @@ struct capsa_constraint_use {
     bool whole;          /* false: something not written as a name follows, as in columns[0] */
     const char *compare; /* "==", "!=", "<", "<=", ">", ">=", "in"; NULL: in none of these */
     const char *literal; /* the string literal it is compared with, NUL-free, or NULL */
+    bool negated;        /* it stands under a `!`, or an odd number of them */
     size_t line, column; /* from 1, in characters */
 };
 /* `in [..]` calls once for each string literal. Stops at, and returns, the callback's failure. */

@@ -50,7 +50,8 @@ CAPSA_RESULT capsa_constraint_eval_within(const struct capsa_constraint *constra
         *steps_left < CAPSA_LIMIT_expression_steps ? *steps_left : CAPSA_LIMIT_expression_steps;
     size_t before = steps;
     bool read;
-    capsa_result result = capsa_expression_run(constraint, r, &steps, &read, ret_truth);
+    capsa_result result =
+        capsa_expression_run(constraint, constraint->root, r, &steps, &read, ret_truth);
     *steps_left -= before - steps;
     return result;
 }
@@ -67,7 +68,8 @@ bool capsa_constraint_is_constant(const struct capsa_constraint *constraint)
 {
     size_t steps = CAPSA_LIMIT_expression_steps;
     bool read, truth;
-    capsa_result result = capsa_expression_run(constraint, NULL, &steps, &read, &truth);
+    capsa_result result =
+        capsa_expression_run(constraint, constraint->root, NULL, &steps, &read, &truth);
     return !read && capsa_code_of(result) != CAPSA_E_NOMEM;
 }
 

@@ -348,7 +348,7 @@ static CAPSA_RESULT evaluate(struct run *run, uint16_t id, struct value *ret_val
     CAPSA_FAIL(INTERNAL, "node %u of a constraint is no value", (unsigned)id);
 }
 
-CAPSA_RESULT capsa_expression_run(const struct capsa_constraint *constraint,
+CAPSA_RESULT capsa_expression_run(const struct capsa_constraint *constraint, uint16_t root,
                                   const struct capsa_json *r, size_t *steps_left, bool *ret_read,
                                   bool *ret_truth)
 {
@@ -359,7 +359,7 @@ CAPSA_RESULT capsa_expression_run(const struct capsa_constraint *constraint,
         .string_left = CAPSA_LIMIT_expression_string,
     };
     struct value value;
-    capsa_result result = evaluate(&run, constraint->root, &value);
+    capsa_result result = evaluate(&run, root, &value);
     capsa_run_drop(&run);
     *ret_read = run.read;
     CAPSA_TRY(result);

@@ -175,9 +175,22 @@ size_t capsa_measurement_digits(const char *path);
 /* Can a measurement there have this value? True also of what is no measurement. */
 bool capsa_measurement_is_possible(const char *path, const char *literal);
 
+/* ---- Paths -------------------------------------------------------------------------------- */
+
+#define CAPSA_PATH_TEXT 256
+
+struct capsa_path {
+    char text[CAPSA_PATH_TEXT]; /* "env.tee.sgx.mr_enclave" */
+    bool whole;                 /* false: something not written as a name follows */
+};
+
+/* Is the node a path on `r`, and which? */
+bool capsa_path_of(const struct capsa_constraint *constraint, const struct node *node,
+                   struct capsa_path *ret_path);
+
 /* ---- Values ------------------------------------------------------------------------------- */
 
-/* Evaluates; `r` NULL: fails at the first use of `r`, and says so in *ret_read. */
-CAPSA_RESULT capsa_expression_run(const struct capsa_constraint *constraint,
+/* Evaluates the node `root`; `r` NULL: fails at the first use of `r`, and says so in *ret_read. */
+CAPSA_RESULT capsa_expression_run(const struct capsa_constraint *constraint, uint16_t root,
                                   const struct capsa_json *r, size_t *steps_left, bool *ret_read,
                                   bool *ret_truth);

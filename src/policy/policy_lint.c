@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "policy/policy_expression.h"
 #include "policy/policy_match.h"
 
@@ -17,6 +18,7 @@ struct linter {
     capsa_lint_fn each;
     void *context;
     struct capsa_lint_finding place; /* of what is looked at now */
+    size_t dead; /* the first constraint of the list that never holds, from 1; 0: there is none */
 };
 
 static const Cm__Rule *rule_of(const struct linter *linter)
@@ -136,13 +138,13 @@ static CAPSA_RESULT lint_measurement(struct linter *linter, const struct capsa_c
     if (use->compare == NULL || use->literal == NULL) {
         return CAPSA_OK;
     }
-    if (capsa_streq(use->compare, "!=")) {
+    bool equates = capsa_streq(use->compare, "==") || capsa_streq(use->compare, "in");
+    if (use->negated ? equates : capsa_streq(use->compare, "!=")) {
         return found(linter, CAPSA_LINT_WARNING, "measurement-not-equal",
                      "line %zu, column %zu: r.%s != lets in every program but one; list those that "
                      "may ask",
                      use->line, use->column, use->path);
     }
-    bool equates = capsa_streq(use->compare, "==") || capsa_streq(use->compare, "in");
     if (equates && !capsa_measurement_is_possible(use->path, use->literal)) {
         return found(linter, CAPSA_LINT_ERROR, "measurement-form",
                      "line %zu, column %zu: r.%s never equals this; it is %zu lower-case hex "
@@ -164,6 +166,11 @@ static CAPSA_RESULT lint_use(void *context, const struct capsa_constraint_use *u
 
 /* ---- Constraints -------------------------------------------------------------------------- */
 
+static void note_dead(struct linter *linter)
+{
+    linter->dead = linter->dead == 0 ? linter->place.constraint + 1 : linter->dead;
+}
+
 /* It does not read the request, so an empty one will do. */
 static CAPSA_RESULT lint_constant(struct linter *linter, const struct capsa_constraint *constraint)
 {
@@ -182,15 +189,56 @@ static CAPSA_RESULT lint_constant(struct linter *linter, const struct capsa_cons
                  : found(linter, CAPSA_LINT_ERROR, "always-false", "it is false for every request");
 }
 
+static CAPSA_RESULT lint_part(void *context, enum capsa_truth truth, size_t line, size_t column)
+{
+    struct linter *linter = context;
+    return truth == CAPSA_TRUTH_NEVER_FALSE
+               ? found(
+                     linter, CAPSA_LINT_WARNING, "always-true",
+                     "line %zu, column %zu: this part is true for every request, and says nothing",
+                     line, column)
+               : found(linter, CAPSA_LINT_WARNING, "always-false",
+                       "line %zu, column %zu: this part is true for no request", line, column);
+}
+
+static CAPSA_RESULT lint_truth(struct linter *linter, const struct capsa_constraint *constraint)
+{
+    size_t line, column;
+    enum capsa_truth truth = capsa_constraint_truth(constraint, &line, &column);
+    if (truth == CAPSA_TRUTH_NEVER_TRUE || truth == CAPSA_TRUTH_FAILS) {
+        note_dead(linter);
+    }
+    if (capsa_constraint_is_constant(constraint)) {
+        return lint_constant(linter, constraint);
+    }
+    if (truth == CAPSA_TRUTH_OPEN) {
+        return capsa_constraint_parts(constraint, lint_part, linter);
+    }
+    return truth == CAPSA_TRUTH_NEVER_FALSE
+               ? found(linter, CAPSA_LINT_WARNING, "always-true",
+                       "line %zu, column %zu: it is true for every request, whatever else it asks",
+                       line, column)
+               : found(linter, CAPSA_LINT_ERROR, "always-false",
+                       "line %zu, column %zu: this is true for no request, so that the constraint "
+                       "never holds and what stands behind is never asked",
+                       line, column);
+}
+
 static CAPSA_RESULT lint_blank(struct linter *linter)
 {
-    return linter->place.clause == CAPSA_CLAUSE_OP_CONSTRAINT
-               ? found(linter, CAPSA_LINT_WARNING, "blank", "it is blank and skipped")
-               : found(linter, CAPSA_LINT_ERROR, "blank", "it is blank, which never holds");
+    if (linter->place.clause == CAPSA_CLAUSE_OP_CONSTRAINT) {
+        return found(linter, CAPSA_LINT_WARNING, "blank", "it is blank and skipped");
+    }
+    note_dead(linter);
+    return found(linter, CAPSA_LINT_ERROR, "blank", "it is blank, which never holds");
 }
 
 static CAPSA_RESULT lint_constraint(struct linter *linter, const char *text)
 {
+    if (linter->dead > 0) {
+        CAPSA_TRY(found(linter, CAPSA_LINT_WARNING, "unreachable",
+                        "it is never asked, because constraint %zu never holds", linter->dead));
+    }
     if (capsa_is_blank(capsa_rule_text(text))) {
         return lint_blank(linter);
     }
@@ -200,33 +248,110 @@ static CAPSA_RESULT lint_constraint(struct linter *linter, const char *text)
         return result;
     }
     if (capsa_failed(result)) {
+        note_dead(linter);
         return found(linter, CAPSA_LINT_ERROR, "does-not-compile", "%s", capsa_text_of(result));
     }
-    if (capsa_constraint_is_constant(constraint)) {
-        return lint_constant(linter, constraint);
-    }
-    return capsa_constraint_uses(constraint, lint_use, linter);
+    CAPSA_TRY(lint_truth(linter, constraint));
+    return capsa_constraint_is_constant(constraint)
+               ? CAPSA_OK
+               : capsa_constraint_uses(constraint, lint_use, linter);
 }
 
-static CAPSA_RESULT lint_constraints(struct linter *linter)
+static CAPSA_RESULT lint_list(struct linter *linter, char *const *constraints, size_t count)
+{
+    linter->dead = 0;
+    for (size_t i = 0; i < count; i++) {
+        linter->place.constraint = i;
+        CAPSA_TRY(lint_constraint(linter, constraints[i]));
+    }
+    return CAPSA_OK;
+}
+
+/* Each by itself. *ret_dead: some of them never holds. */
+static CAPSA_RESULT lint_constraints(struct linter *linter, bool *ret_dead)
 {
     const Cm__Rule *rule = rule_of(linter);
+    bool dead = false;
     linter->place.clause = CAPSA_CLAUSE_OP_CONSTRAINT;
     for (size_t i = 0; i < rule->n_op_constraints; i++) {
+        const Cm__Rule__OpConstraint *entry = rule->op_constraints[i];
         linter->place.entry = i;
-        for (size_t j = 0; j < rule->op_constraints[i]->n_constraints; j++) {
-            linter->place.constraint = j;
-            CAPSA_TRY(lint_constraint(linter, rule->op_constraints[i]->constraints[j]));
-        }
+        CAPSA_TRY(lint_list(linter, entry->constraints, entry->n_constraints));
+        dead = dead || linter->dead > 0;
     }
     linter->place.clause = CAPSA_CLAUSE_GLOBAL_CONSTRAINT;
     linter->place.entry = 0;
-    for (size_t i = 0; i < rule->n_global_constraints; i++) {
-        linter->place.constraint = i;
-        CAPSA_TRY(lint_constraint(linter, rule->global_constraints[i]));
-    }
+    CAPSA_TRY(lint_list(linter, rule->global_constraints, rule->n_global_constraints));
+    *ret_dead = dead || linter->dead > 0;
     linter->place.clause = CAPSA_CLAUSE_NONE;
     linter->place.constraint = 0;
+    return CAPSA_OK;
+}
+
+/* ---- Constraints that have to hold together ----------------------------------------------- */
+
+/* As one constraint, each in brackets on lines of its own, because it may end in a comment. */
+static CAPSA_RESULT join(capsa_buf *text, char *const *constraints, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *constraint = capsa_rule_text(constraints[i]);
+        if (!capsa_is_blank(constraint)) {
+            CAPSA_TRY(capsa_buf_format(text, "%s(%s\n)", text->len == 0 ? "" : "&&", constraint));
+        }
+    }
+    return CAPSA_OK;
+}
+
+static CAPSA_RESULT join_all(const Cm__Rule *rule, const char *op_name, capsa_buf *text)
+{
+    if (!capsa_streq(op_name, "*") && strpbrk(op_name, "\"\\\n\r") == NULL) {
+        CAPSA_TRY(capsa_buf_format(text, "(r.op_name==\"%s\")", op_name));
+    }
+    for (size_t i = 0; i < rule->n_op_constraints; i++) {
+        const Cm__Rule__OpConstraint *entry = rule->op_constraints[i];
+        if (capsa_entry_covers(entry, op_name)) {
+            CAPSA_TRY(join(text, entry->constraints, entry->n_constraints));
+        }
+    }
+    return join(text, rule->global_constraints, rule->n_global_constraints);
+}
+
+/* What is too long to be one constraint is not looked at. */
+static CAPSA_RESULT is_contradiction(const Cm__Rule *rule, const char *op_name, bool *ret_is)
+{
+    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_LIMIT_expression_bytes);
+    CAPSA_AUTO_FREE(capsa_constraint) constraint = NULL;
+    const char *joined;
+    *ret_is = false;
+    capsa_result result = join_all(rule, op_name, &text);
+    if (!capsa_failed(result)) {
+        result = capsa_buf_cstr(&text, &joined);
+    }
+    if (!capsa_failed(result)) {
+        result = capsa_constraint_compile(joined, &constraint);
+    }
+    if (capsa_failed(result)) {
+        return capsa_code_of(result) == CAPSA_E_NOMEM ? result : CAPSA_OK;
+    }
+    size_t line, column;
+    *ret_is = capsa_constraint_truth(constraint, &line, &column) == CAPSA_TRUTH_NEVER_TRUE;
+    return CAPSA_OK;
+}
+
+static CAPSA_RESULT lint_together(struct linter *linter)
+{
+    const Cm__Rule *rule = rule_of(linter);
+    for (size_t i = 0; i < rule->n_op_constraints; i++) {
+        const char *op_name = capsa_rule_text(rule->op_constraints[i]->op_name);
+        bool contradiction;
+        CAPSA_TRY(is_contradiction(rule, op_name, &contradiction));
+        if (contradiction) {
+            CAPSA_TRY(found(linter, CAPSA_LINT_ERROR, "always-false",
+                            "op_constraints %zu: no request for operation %s meets all of its "
+                            "constraints and the rule's; they contradict each other",
+                            i + 1, capsa_show(op_name).text));
+        }
+    }
     return CAPSA_OK;
 }
 
@@ -320,37 +445,6 @@ static const struct {
 
 /* ---- Rules beside each other -------------------------------------------------------------- */
 
-static bool lists_equal(char *const *a, size_t count_a, char *const *b, size_t count_b)
-{
-    bool equal = count_a == count_b;
-    for (size_t i = 0; equal && i < count_a; i++) {
-        equal = capsa_streq(capsa_rule_text(a[i]), capsa_rule_text(b[i]));
-    }
-    return equal;
-}
-
-static bool entries_equal(const Cm__Rule *a, const Cm__Rule *b)
-{
-    bool equal = a->n_op_constraints == b->n_op_constraints;
-    for (size_t i = 0; equal && i < a->n_op_constraints; i++) {
-        const Cm__Rule__OpConstraint *of_a = a->op_constraints[i], *of_b = b->op_constraints[i];
-        equal = capsa_streq(capsa_rule_text(of_a->op_name), capsa_rule_text(of_b->op_name)) &&
-                lists_equal(of_a->constraints, of_a->n_constraints, of_b->constraints,
-                            of_b->n_constraints);
-    }
-    return equal;
-}
-
-static bool rules_equal(const Cm__Rule *a, const Cm__Rule *b)
-{
-    return lists_equal(a->grantee_party_ids, a->n_grantee_party_ids, b->grantee_party_ids,
-                       b->n_grantee_party_ids) &&
-           lists_equal(a->columns, a->n_columns, b->columns, b->n_columns) &&
-           lists_equal(a->global_constraints, a->n_global_constraints, b->global_constraints,
-                       b->n_global_constraints) &&
-           entries_equal(a, b);
-}
-
 static CAPSA_RESULT lint_earlier(struct linter *linter)
 {
     const Cm__Rule *rule = rule_of(linter);
@@ -361,9 +455,26 @@ static CAPSA_RESULT lint_earlier(struct linter *linter)
             CAPSA_TRY(found(linter, CAPSA_LINT_WARNING, "same-id",
                             "rule %zu has the same id; deleting it deletes both", i + 1));
         }
-        if (rules_equal(earlier, rule)) {
+        bool unsigned_too;
+        if (capsa_rule_covers(earlier, rule, &unsigned_too)) {
             return found(linter, CAPSA_LINT_WARNING, "unreachable",
-                         "it grants what rule %zu grants already", i + 1);
+                         "it grants what rule %zu grants already%s", i + 1,
+                         unsigned_too ? "" : " to all but programs for which only evidence speaks");
+        }
+    }
+    return CAPSA_OK;
+}
+
+static CAPSA_RESULT lint_entries(struct linter *linter)
+{
+    const Cm__Rule *rule = rule_of(linter);
+    for (size_t i = 0; i < rule->n_op_constraints; i++) {
+        size_t other;
+        if (capsa_entry_is_spare(rule, i, &other)) {
+            CAPSA_TRY(found(linter, CAPSA_LINT_WARNING, "unreachable",
+                            "op_constraints %zu grants nothing that op_constraints %zu does not; "
+                            "the constraints of both have to hold",
+                            i + 1, other + 1));
         }
     }
     return CAPSA_OK;
@@ -377,8 +488,11 @@ static CAPSA_RESULT lint_rule(struct linter *linter)
                             rule_lints[i].message));
         }
     }
+    bool dead;
     CAPSA_TRY(lint_earlier(linter));
-    return lint_constraints(linter);
+    CAPSA_TRY(lint_entries(linter));
+    CAPSA_TRY(lint_constraints(linter, &dead));
+    return dead ? CAPSA_OK : lint_together(linter);
 }
 
 CAPSA_RESULT capsa_policy_lint(const Cm__Policy *policy, capsa_lint_fn each, void *context)

@@ -25,6 +25,14 @@ bool capsa_list_has(char *const *list, size_t count, const char *wanted);
 /* What all constraints that hold for the operation (NULL: for every operation) pin together. */
 unsigned capsa_rule_pins(const Cm__Rule *rule, const char *op_name);
 
+/* Does the rule grant all that `other` grants, to requests that their initiator signs? Compares
+ * constraints as texts; false where that does not settle it. *ret_unsigned: and also to those that
+ * only evidence speaks for. */
+bool capsa_rule_covers(const Cm__Rule *rule, const Cm__Rule *other, bool *ret_unsigned);
+/* Does the entry grant anything that the others of the rule do not? *ret_other: which one does it
+ * instead. */
+bool capsa_entry_is_spare(const Cm__Rule *rule, size_t entry, size_t *ret_other);
+
 #define CAPSA_SHOWN 64
 
 /* `"name"`, cut between characters with "..." where longer than CAPSA_SHOWN bytes. */

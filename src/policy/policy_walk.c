@@ -8,13 +8,6 @@
 
 #include "policy/policy_expression.h"
 
-#define PATH_TEXT 256
-
-struct path {
-    char text[PATH_TEXT]; /* "env.tee.sgx.mr_enclave" */
-    bool whole;
-};
-
 /* What there is not is node 0, of kind NONE, which has neither. */
 static const struct node *next_of(const struct capsa_constraint *constraint,
                                   const struct node *node)
@@ -29,7 +22,7 @@ static const struct node *first_of(const struct capsa_constraint *constraint,
 }
 
 /* Names may stand behind a dot or, as text, in brackets; a text with '.' in it ends the path. */
-static bool append_name(struct path *path, capsa_bytes name)
+static bool append_name(struct capsa_path *path, capsa_bytes name)
 {
     size_t len = strlen(path->text);
     if (capsa_bytes_find(name, '.') < name.len || capsa_bytes_find(name, '\0') < name.len ||
@@ -41,11 +34,10 @@ static bool append_name(struct path *path, capsa_bytes name)
     return true;
 }
 
-/* Is the node a path on `r`, and which? */
-static bool path_of(const struct capsa_constraint *constraint, const struct node *node,
-                    struct path *ret_path)
+bool capsa_path_of(const struct capsa_constraint *constraint, const struct node *node,
+                   struct capsa_path *ret_path)
 {
-    *ret_path = (struct path){.whole = true};
+    *ret_path = (struct capsa_path){.whole = true};
     if (node->kind == NODE_REQUEST) {
         return true;
     }
@@ -114,8 +106,8 @@ static const struct claim *claim_by_path(const char *path)
 static const struct claim *claim_of(const struct capsa_constraint *constraint,
                                     const struct node *node)
 {
-    struct path path;
-    return path_of(constraint, node, &path) && path.whole ? claim_by_path(path.text) : NULL;
+    struct capsa_path path;
+    return capsa_path_of(constraint, node, &path) && path.whole ? claim_by_path(path.text) : NULL;
 }
 
 size_t capsa_measurement_digits(const char *path)
@@ -258,15 +250,18 @@ struct walk {
     const struct capsa_constraint *constraint;
     capsa_constraint_use_fn each;
     void *context;
+    bool negated; /* under an odd number of `!` */
 };
 
 static CAPSA_RESULT report(const struct walk *walk, const struct node *node,
-                           const struct path *path, const char *compare, const struct node *literal)
+                           const struct capsa_path *path, const char *compare,
+                           const struct node *literal)
 {
     struct capsa_constraint_use use = {
         .path = path->text,
         .whole = path->whole,
         .compare = compare,
+        .negated = walk->negated,
     };
     if (literal != NULL && literal->kind == NODE_STRING) {
         capsa_bytes text = capsa_node_text(walk->constraint, literal); /* a NUL follows it */
@@ -277,7 +272,7 @@ static CAPSA_RESULT report(const struct walk *walk, const struct node *node,
 }
 
 static CAPSA_RESULT report_list(const struct walk *walk, const struct node *node,
-                                const struct path *path, const struct node *list)
+                                const struct capsa_path *path, const struct node *list)
 {
     const struct node *element = first_of(walk->constraint, list);
     if (element->kind == NODE_NONE) {
@@ -293,8 +288,8 @@ static CAPSA_RESULT report_list(const struct walk *walk, const struct node *node
 static CAPSA_RESULT report_path(const struct walk *walk, const struct node *node, enum token op,
                                 const struct node *other)
 {
-    struct path path;
-    if (!path_of(walk->constraint, node, &path)) {
+    struct capsa_path path;
+    if (!capsa_path_of(walk->constraint, node, &path)) {
         return CAPSA_OK;
     }
     if (other != NULL && other->kind == NODE_LIST) {
@@ -339,7 +334,9 @@ static CAPSA_RESULT walk_operand(const struct walk *walk, const struct node *nod
     CAPSA_TRY(report_path(walk, node, op, other));
     const struct node *child = first_of(walk->constraint, node);
     bool on_request = node->kind == NODE_PATH && child->kind == NODE_REQUEST;
-    return walk_each(walk, on_request ? next_of(walk->constraint, child) : child);
+    struct walk within = *walk;
+    within.negated = walk->negated != (node->kind == NODE_NOT);
+    return walk_each(&within, on_request ? next_of(walk->constraint, child) : child);
 }
 
 CAPSA_RESULT capsa_constraint_uses(const struct capsa_constraint *constraint,

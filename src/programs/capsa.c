@@ -3,7 +3,9 @@
  * The command. The environment is read and signals are caught here and nowhere else; everything is
  * in cli/.
  */
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/secret.h"
@@ -39,13 +41,29 @@ static void watch(bool on)
     }
 }
 
+/* $XDG_CONFIG_HOME/capsa or $HOME/.config/capsa; NULL: there is no such place, or it is too deep.
+ */
+static const char *memory_folder(char path[PATH_MAX])
+{
+    const char *config = place("XDG_CONFIG_HOME");
+    const char *home = place("HOME");
+    if (config == NULL && home == NULL) {
+        return NULL;
+    }
+    int len = config != NULL ? snprintf(path, PATH_MAX, "%s/capsa", config)
+                             : snprintf(path, PATH_MAX, "%s/.config/capsa", home);
+    return len > 0 && len < PATH_MAX ? path : NULL;
+}
+
 int main(int argc, char **argv)
 {
+    char folder[PATH_MAX];
     const struct capsa_cli_places places = {
         .host = place("CAPSA_HOST"),
         .cert = place("CAPSA_CERT"),
         .key = place("CAPSA_KEY"),
         .config_file = place("CAPSA_CONFIG_FILE"),
+        .memory = memory_folder(folder),
     };
     const struct capsa_cli_signals signals = {&caught, watch};
     capsa_ignore(capsa_secret_forbid_dumps(), "a sandbox may forbid asking; the command goes on");

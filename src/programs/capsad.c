@@ -4,6 +4,7 @@
  * gRPC until it is told to stop. What it serves is in keymanager/; this file only puts parts
  * together.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,19 +17,19 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "keymanager/keymanager.h"
+#include "ledger/ledger.h"
 #include "net/net.h"
 #include "net/net_http.h"
 #include "net/net_tls.h"
 #include "programs/capsad_admin.h"
 #include "programs/capsad_config.h"
+#include "programs/capsad_keeper.h"
 #include "programs/capsad_version.h"
 #include "rpc/rpc_health.h"
 #include "rpc/rpc_server.h"
-#include "store/store_sealed.h"
-#include "store/store_writer.h"
 
 #define LOG_ROLL_AT      MIB(10)
-#define RENEW_EVERY_US   (INT64_C(3600) * 1000000)
+#define RENEW_EVERY_US   (INT64_C(30) * 1000000)
 #define TROUBLE_EVERY_US INT64_C(1000000)
 #define PROBE_EVERY_US   INT64_C(2000000)
 
@@ -37,17 +38,18 @@ struct capsad {
     capsad_config config;
     struct capsa_log *log;
     struct capsa_log *monitor;
-    struct capsa_store *store;
-    struct capsa_writer *writer;
+    struct capsa_net_tls *tls;
+    struct capsa_net_loop *loop;
+    struct capsad_admin *admin; /* answers while the ledger is being opened */
+    struct capsa_store_progress progress;
+    struct capsa_ledger *ledger;
     capsa_buf injected_key;
     capsa_buf injected_cert;
     struct capsa_keymanager *manager;
-    struct capsa_net_loop *loop;
-    struct capsa_net_tls *tls;
+    struct capsad_keeper *keeper;
     struct capsa_rpc_health *health;
     struct capsa_rpc_method *methods;
     struct capsa_rpc_server *server;
-    struct capsad_admin *admin;
     struct capsa_net_signal *signals[3];
     struct capsa_net_timer *renewal;
     struct capsa_net_timer *probe;
@@ -63,17 +65,17 @@ static void capsad_drop(capsad *daemon)
     }
     capsa_net_timer_free(daemon->probe);
     capsa_net_timer_free(daemon->renewal);
-    capsad_admin_free(daemon->admin);
     capsa_rpc_server_free(daemon->server);
     capsa_dealloc(daemon->methods);
     capsa_rpc_health_free(daemon->health);
-    capsa_net_tls_free(daemon->tls);
+    capsad_admin_free(daemon->admin);
     capsa_net_loop_free(daemon->loop);
+    capsa_net_tls_free(daemon->tls);
+    capsad_keeper_free(daemon->keeper);
     capsa_keymanager_free(daemon->manager);
     capsa_buf_drop(&daemon->injected_cert);
     capsa_buf_drop(&daemon->injected_key);
-    capsa_writer_free(daemon->writer);
-    capsa_store_free(daemon->store);
+    capsa_ledger_free(daemon->ledger);
     capsa_log_close(daemon->monitor);
     capsa_log_close(daemon->log);
     capsad_config_drop(&daemon->config);
@@ -174,22 +176,51 @@ static capsa_result open_logs(capsad *daemon)
     return capsa_log_open(&options, &daemon->monitor);
 }
 
-static capsa_result open_store(capsad *daemon)
+/* The insecure options that are on, sorted and NULL-ended, as the genesis has them. */
+#define INSECURE_MOST 16
+struct insecure {
+    const char *names[INSECURE_MOST + 1];
+    size_t count;
+};
+
+static void note_insecure(void *context, const char *name, const char *help)
 {
+    (void)help;
+    struct insecure *on = context;
+    size_t at = on->count < INSECURE_MOST ? on->count++ : INSECURE_MOST - 1;
+    while (at > 0 && strcmp(on->names[at - 1], name) > 0) {
+        on->names[at] = on->names[at - 1];
+        at--;
+    }
+    on->names[at] = name;
+}
+
+static capsa_result open_ledger(capsad *daemon)
+{
+    const struct capsad_config *config = &daemon->config;
     CAPSA_AUTO(capsa_buf) location_buf = capsa_buf_of(KIB(8));
     CAPSA_AUTO(capsa_buf) root_buf = capsa_buf_of(KIB(8));
     const char *location, *root_path;
-    CAPSA_TRY(store_location(&daemon->config, &location_buf));
+    CAPSA_TRY(store_location(config, &location_buf));
     CAPSA_TRY(capsa_buf_cstr(&location_buf, &location));
-    if (*daemon->config.root_key_file != '\0') {
-        CAPSA_TRY(capsa_buf_str(&root_buf, daemon->config.root_key_file));
+    if (*config->root_key_file != '\0') {
+        CAPSA_TRY(capsa_buf_str(&root_buf, config->root_key_file));
     } else {
-        CAPSA_TRY(capsa_buf_format(&root_buf, "%s/root.key", daemon->config.data_dir));
+        CAPSA_TRY(capsa_buf_format(&root_buf, "%s/root.key", config->data_dir));
     }
     CAPSA_TRY(capsa_buf_cstr(&root_buf, &root_path));
-    bool in_memory = capsa_streq(location, "memory:");
-    CAPSA_TRY(capsa_store_open_sealed(location, in_memory ? NULL : root_path, &daemon->store));
-    return capsa_writer_new(daemon->store, NULL, &daemon->writer);
+    struct insecure on = {.count = 0};
+    capsad_config_each_insecure(config, note_insecure, &on);
+    const struct capsa_ledger_options options = {
+        .location = location,
+        .root_key_path = capsa_streq(location, "memory:") ? NULL : root_path,
+        .anchor = config->anchor,
+        .mode = config->mode,
+        .insecure = on.names,
+        .clock = &capsa_clock_system,
+        .progress = &daemon->progress,
+    };
+    return capsa_ledger_open(&options, &daemon->ledger);
 }
 
 static capsa_result open_manager(capsad *daemon)
@@ -203,8 +234,7 @@ static capsa_result open_manager(capsad *daemon)
                       config->cm_private_key_path);
     }
     const struct capsa_keymanager_options options = {
-        .store = daemon->store,
-        .writer = daemon->writer,
+        .ledger = daemon->ledger,
         .clock = &capsa_clock_system,
         .log = daemon->log,
         .monitor = daemon->monitor,
@@ -262,8 +292,8 @@ static unsigned worker_count(const struct capsad_config *config)
 
 static capsa_result open_server(capsad *daemon)
 {
-    static const char *const names[] = {CAPSA_KEYMANAGER_SERVICE};
-    CAPSA_TRY(capsa_rpc_health_new(names, 1, &daemon->health));
+    static const char *const names[] = {CAPSA_KEYMANAGER_SERVICE, CAPSA_KEYMANAGER_NATIVE_SERVICE};
+    CAPSA_TRY(capsa_rpc_health_new(names, 2, &daemon->health));
     size_t own = capsa_keymanager_method_count();
     daemon->methods = capsa_alloc_array(own + CAPSA_RPC_HEALTH_METHODS, sizeof(*daemon->methods));
     CAPSA_REQUIRE_MEMORY(daemon->methods);
@@ -290,10 +320,47 @@ static capsa_result open_admin(capsad *daemon)
     if (*daemon->config.admin_listen == '\0') {
         return CAPSA_OK;
     }
-    const struct capsad_admin_parts parts = {daemon->loop, daemon->server, daemon->writer,
-                                             daemon->manager, daemon->config.mode};
-    CAPSA_TRY_AT(capsad_admin_new(&parts, daemon->config.admin_listen, &daemon->admin),
+    CAPSA_TRY_AT(capsad_admin_new(daemon->loop, daemon->config.admin_listen, daemon->config.mode,
+                                  &daemon->progress, &daemon->admin),
                  "admin_listen");
+    return CAPSA_OK;
+}
+
+/* ---- opening what takes long, while the admin listener answers -------------------------------- */
+
+struct opening {
+    capsad *daemon;
+    struct capsa_error error;
+};
+
+static capsa_result open_long(capsad *daemon)
+{
+    CAPSA_TRY(open_ledger(daemon));
+    CAPSA_TRY(open_manager(daemon));
+    return capsad_keeper_new(daemon->manager, daemon->log, &daemon->keeper);
+}
+
+static void *open_and_stop(void *context)
+{
+    struct opening *opening = context;
+    capsa_error_keep(open_long(opening->daemon), &opening->error);
+    capsa_net_loop_stop(opening->daemon->loop);
+    return NULL;
+}
+
+static capsa_result open_meanwhile(capsad *daemon)
+{
+    struct opening opening = {.daemon = daemon};
+    pthread_t thread;
+    CAPSA_REQUIRE(pthread_create(&thread, NULL, open_and_stop, &opening) == 0, NOMEM,
+                  "cannot start the thread that opens the store");
+    capsa_result ran = capsa_net_loop_run(daemon->loop);
+    (void)pthread_join(thread, NULL);
+    CAPSA_TRY(ran);
+    if (opening.error.code != CAPSA_E_OK) {
+        return capsa_error_make(opening.error.code, opening.error.file, opening.error.line, "%s",
+                                opening.error.text);
+    }
     return CAPSA_OK;
 }
 
@@ -325,10 +392,7 @@ static void on_reload(void *context)
 static void on_renewal(void *context)
 {
     capsad *daemon = context;
-    capsa_result result = capsa_keymanager_renew(daemon->manager);
-    if (capsa_failed(result)) {
-        capsa_log_event(daemon->log, CAPSA_LOG_ERROR, "renewal", CAPSA_LOG_CODE("why", result));
-    }
+    capsad_keeper_wake(daemon->keeper);
     capsa_ignore(capsa_net_timer_set(daemon->renewal, RENEW_EVERY_US), "tried again at a restart");
 }
 
@@ -338,7 +402,7 @@ static void on_probe(void *context)
 {
     capsad *daemon = context;
     struct capsa_writer_state state;
-    capsa_writer_state(daemon->writer, &state);
+    capsa_writer_state(capsa_ledger_writer(daemon->ledger), &state);
     if (state.last.code != CAPSA_E_OK && !capsa_failed(capsa_keymanager_probe(daemon->manager))) {
         capsa_log_event(daemon->log, CAPSA_LOG_INFO, "store", CAPSA_LOG_STR("why", "writes again"));
     }
@@ -380,34 +444,37 @@ static const char *tls_word(const capsad *daemon)
 
 static void banner(capsad *daemon)
 {
-    char party[CAPSA_PARTY_ID] = "?";
-    capsa_ignore(capsa_keymanager_fingerprint(daemon->manager, party), "only shown");
+    const char *id = capsa_ledger_manager_id(daemon->ledger);
+    const char *scheme = capsa_store_scheme(capsa_ledger_store(daemon->ledger));
+    const char *anchor = capsa_ledger_anchor_name(daemon->ledger);
+    bool is_new = capsa_ledger_is_new(daemon->ledger);
     const char *listen = daemon->config.listen;
     unsigned port = capsa_rpc_server_port(daemon->server);
-    bool in_memory = capsa_streq(capsa_store_scheme(daemon->store), "memory");
+    bool in_memory = capsa_streq(scheme, "memory");
     const char *where =
         *daemon->config.db_url == '\0' ? daemon->config.data_dir : daemon->config.db_url;
     (void)fprintf(stderr, "capsad %s\n  mode      %s%s\n  store     %s%s%s\n", CAPSA_VERSION,
                   daemon->config.mode, ": nothing is attested; do not trust it with real data",
-                  capsa_store_scheme(daemon->store), in_memory ? " (gone when it stops)" : " in ",
+                  scheme, in_memory ? " (gone when it stops)" : " in ",
                   in_memory ? "" : where);
-    (void)fprintf(stderr, "  grpc      %s:%u, TLS %s\n  admin     %s\n  manager   %s%s\n", listen,
-                  port, tls_word(daemon),
-                  daemon->admin == NULL ? "off" : capsad_admin_address(daemon->admin), party,
-                  capsa_keymanager_is_new(daemon->manager) ? " (new: the store was empty)" : "");
+    (void)fprintf(stderr,
+                  "  grpc      %s:%u, TLS %s\n  admin     %s\n  anchor    %s%s\n  manager   %s%s\n",
+                  listen, port, tls_word(daemon),
+                  daemon->admin == NULL ? "off" : capsad_admin_address(daemon->admin), anchor,
+                  capsa_streq(anchor, "none") ? ": a store put back as a whole is not noticed" : "",
+                  id, is_new ? " (new: the store was empty)" : "");
     capsad_config_each_insecure(&daemon->config, announce_insecure, daemon);
     if (capsa_secret_lock_failed()) {
         (void)fprintf(stderr, "  WARNING   secrets could not be locked in memory (ulimit -l)\n");
     }
-    if (capsa_keymanager_is_new(daemon->manager)) {
-        capsa_log_event(daemon->log, CAPSA_LOG_WARN, "new_manager",
-                        CAPSA_LOG_STR("manager", party));
+    if (is_new) {
+        capsa_log_event(daemon->log, CAPSA_LOG_WARN, "new_manager", CAPSA_LOG_STR("manager", id));
     }
     capsa_log_event(daemon->log, CAPSA_LOG_INFO, "started", CAPSA_LOG_STR("version", CAPSA_VERSION),
                     CAPSA_LOG_STR("mode", daemon->config.mode),
-                    CAPSA_LOG_STR("store", capsa_store_scheme(daemon->store)),
+                    CAPSA_LOG_STR("store", scheme), CAPSA_LOG_STR("anchor", anchor),
                     CAPSA_LOG_STR("listen", listen), CAPSA_LOG_INT("port", port),
-                    CAPSA_LOG_STR("tls", tls_word(daemon)), CAPSA_LOG_STR("manager", party));
+                    CAPSA_LOG_STR("tls", tls_word(daemon)), CAPSA_LOG_STR("manager", id));
     (void)printf("capsad: ready: grpc %s:%u tls=%s admin %s\n",
                  capsa_streq(listen, "0.0.0.0") ? "127.0.0.1" : listen, port, tls_word(daemon),
                  daemon->admin == NULL ? "off" : capsad_admin_address(daemon->admin));
@@ -421,11 +488,11 @@ static capsa_result start(capsad *daemon)
     CAPSA_TRY(check_config(&daemon->config));
     CAPSA_TRY(open_logs(daemon));
     CAPSA_TRY(open_tls(daemon));
-    CAPSA_TRY(open_store(daemon));
-    CAPSA_TRY(open_manager(daemon));
     CAPSA_TRY(capsa_net_loop_new(&daemon->loop));
-    CAPSA_TRY(open_server(daemon));
     CAPSA_TRY(open_admin(daemon));
+    CAPSA_TRY(open_meanwhile(daemon));
+    CAPSA_TRY(open_server(daemon));
+    capsad_admin_opened(daemon->admin, daemon->server, daemon->ledger, daemon->manager);
     return watch_events(daemon);
 }
 

@@ -13,7 +13,11 @@
 #define PAGES 3
 
 struct capsad_admin {
-    struct capsad_admin_parts parts;
+    const char *mode;
+    const struct capsa_store_progress *progress;
+    struct capsa_rpc_server *server; /* NULL, as are the next two: still opening */
+    struct capsa_ledger *ledger;
+    struct capsa_keymanager *manager;
     struct capsa_net_http_page pages[PAGES];
     struct capsa_net_http *http;
     char address[CAPSA_NET_HOST_TEXT + 16];
@@ -27,32 +31,55 @@ static capsa_result healthz(void *context, int *ret_status, capsa_buf *ret_body)
     return capsa_buf_str(ret_body, "ok\n");
 }
 
+/* NULL: ready. The details may name paths; they are in the log. */
+static const char *trouble_of(const struct capsad_admin *admin)
+{
+    if (admin->is_stopping) {
+        return "stopping";
+    }
+    if (admin->ledger == NULL) {
+        return capsa_store_phase_name(atomic_load(&admin->progress->phase));
+    }
+    struct capsa_writer_state state;
+    capsa_time now;
+    capsa_writer_state(capsa_ledger_writer(admin->ledger), &state);
+    if (state.last.code != CAPSA_E_OK) {
+        return "store";
+    }
+    return capsa_failed(capsa_ledger_now(admin->ledger, &now)) ? "clock" : NULL;
+}
+
 static capsa_result readyz(void *context, int *ret_status, capsa_buf *ret_body)
 {
     const struct capsad_admin *admin = context;
-    struct capsa_writer_state state;
-    capsa_writer_state(admin->parts.writer, &state);
-    const char *why = NULL;
-    if (admin->is_stopping) {
-        why = "stopping";
-    } else if (state.last.code != CAPSA_E_OK) {
-        why = "store"; /* the details may name paths; they are in the log */
-    }
+    const char *why = trouble_of(admin);
     *ret_status = why == NULL ? 200 : 503;
-    return capsa_buf_format(ret_body, "{\"ready\":%s,\"mode\":\"%s\",\"state\":\"%s\"}\n",
-                            why == NULL ? "true" : "false", admin->parts.mode,
-                            why == NULL ? "open" : why);
+    CAPSA_TRY(capsa_buf_format(ret_body, "{\"ready\":%s,\"mode\":\"%s\",\"state\":\"%s\"",
+                               why == NULL ? "true" : "false", admin->mode,
+                               why == NULL ? "open" : why));
+    if (admin->ledger == NULL) {
+        CAPSA_TRY(capsa_buf_format(ret_body, ",\"records_checked\":%llu",
+                                   (unsigned long long)atomic_load(&admin->progress->checked)));
+    } else {
+        CAPSA_TRY(capsa_buf_format(ret_body, ",\"manager\":\"%s\",\"anchor\":\"%s\"",
+                                   capsa_ledger_manager_id(admin->ledger),
+                                   capsa_ledger_anchor_name(admin->ledger)));
+    }
+    return capsa_buf_str(ret_body, "}\n");
 }
 
 static capsa_result metrics(void *context, int *ret_status, capsa_buf *ret_body)
 {
     (void)ret_status;
     const struct capsad_admin *admin = context;
-    CAPSA_TRY(capsa_keymanager_metrics(admin->parts.manager, ret_body));
+    if (admin->ledger == NULL) {
+        return capsa_buf_str(ret_body, "# the store is being opened\n");
+    }
+    CAPSA_TRY(capsa_keymanager_metrics(admin->manager, ret_body));
     struct capsa_rpc_stats rpc;
-    capsa_rpc_server_stats(admin->parts.server, &rpc);
+    capsa_rpc_server_stats(admin->server, &rpc);
     struct capsa_writer_state writer;
-    capsa_writer_state(admin->parts.writer, &writer);
+    capsa_writer_state(capsa_ledger_writer(admin->ledger), &writer);
     const struct {
         const char *name;
         const char *kind;
@@ -94,7 +121,8 @@ static capsa_result parse_listen(const char *text, char *ret_host, size_t size, 
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsad_admin_new(const struct capsad_admin_parts *parts, const char *listen,
+CAPSA_RESULT capsad_admin_new(struct capsa_net_loop *loop, const char *listen, const char *mode,
+                              const struct capsa_store_progress *progress,
                               struct capsad_admin **ret_admin)
 {
     char host[CAPSA_NET_HOST_TEXT];
@@ -102,14 +130,15 @@ CAPSA_RESULT capsad_admin_new(const struct capsad_admin_parts *parts, const char
     CAPSA_TRY(parse_listen(listen, host, sizeof(host), &port));
     struct capsad_admin *admin = CAPSA_NEW(struct capsad_admin);
     CAPSA_REQUIRE_MEMORY(admin);
-    admin->parts = *parts;
+    admin->mode = mode;
+    admin->progress = progress;
     static const char text[] = "text/plain; charset=utf-8";
     admin->pages[0] = (struct capsa_net_http_page){"/healthz", text, healthz, admin};
     admin->pages[1] = (struct capsa_net_http_page){"/readyz", "application/json", readyz, admin};
     admin->pages[2] =
         (struct capsa_net_http_page){"/metrics", "text/plain; version=0.0.4", metrics, admin};
     capsa_result result =
-        capsa_net_http_new(parts->loop, host, port, admin->pages, PAGES, &admin->http);
+        capsa_net_http_new(loop, host, port, admin->pages, PAGES, &admin->http);
     if (capsa_failed(result)) {
         capsad_admin_free(admin);
         return result;
@@ -119,6 +148,16 @@ CAPSA_RESULT capsad_admin_new(const struct capsad_admin_parts *parts, const char
                    capsa_net_http_port(admin->http));
     *ret_admin = admin;
     return CAPSA_OK;
+}
+
+void capsad_admin_opened(struct capsad_admin *admin, struct capsa_rpc_server *server,
+                         struct capsa_ledger *ledger, struct capsa_keymanager *manager)
+{
+    if (admin != NULL) {
+        admin->server = server;
+        admin->ledger = ledger;
+        admin->manager = manager;
+    }
 }
 
 void capsad_admin_free(struct capsad_admin *admin)

@@ -8,23 +8,20 @@
 
 #include "base/result.h"
 #include "keymanager/keymanager.h"
+#include "ledger/ledger.h"
 #include "net/net.h"
 #include "rpc/rpc_server.h"
-#include "store/store_writer.h"
 
 struct capsad_admin;
 
-struct capsad_admin_parts { /* all outlive it */
-    struct capsa_net_loop *loop;
-    struct capsa_rpc_server *server;
-    struct capsa_writer *writer;
-    struct capsa_keymanager *manager;
-    const char *mode;
-};
-
-/* `listen`: "ADDRESS:PORT"; port 0 takes any free one. */
-CAPSA_RESULT capsad_admin_new(const struct capsad_admin_parts *parts, const char *listen,
+/* `listen`: "ADDRESS:PORT"; port 0 takes any free one. Until _opened, /readyz says which phase of opening
+ * the store is in. The rest is borrowed. */
+CAPSA_RESULT capsad_admin_new(struct capsa_net_loop *loop, const char *listen, const char *mode,
+                              const struct capsa_store_progress *progress,
                               struct capsad_admin **ret_admin);
+/* On the loop's thread. NULL is fine. */
+void capsad_admin_opened(struct capsad_admin *admin, struct capsa_rpc_server *server,
+                         struct capsa_ledger *ledger, struct capsa_keymanager *manager);
 void capsad_admin_free(struct capsad_admin *admin); /* NULL is fine */
 const char *capsad_admin_address(const struct capsad_admin *admin);
 /* From now on /readyz is 503. NULL is fine. */

@@ -2,10 +2,14 @@
  *
  * Threads, one lock, two lists: what waits, and what is done. What waits is also counted by the
  * peer's address, in a table of fixed size: addresses that share a slot share its limit.
+ *
+ * Threads wait at a semaphore, not at a condition: who is woken from a condition takes the lock as
+ * one that others wait for, and tells the kernel so when it gives it back.
  */
 #include "rpc/rpc_pool.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <string.h>
 
@@ -22,7 +26,7 @@ struct work_list {
 
 struct capsa_rpc_pool {
     pthread_mutex_t lock;
-    pthread_cond_t more;
+    sem_t more; /* one for each piece that came, even when it was withdrawn since */
     struct work_list waiting;
     struct work_list done;
     size_t slots[SLOTS]; /* waiting, by address */
@@ -96,19 +100,42 @@ static CAPSA_RESULT run_handler(struct capsa_rpc_work *work)
     return work->method->handler(work->method->context, &work->call, &work->answer);
 }
 
-/* The next piece of work, or NULL when the pool stops. */
-static struct capsa_rpc_work *wait_for_work(struct capsa_rpc_pool *pool)
+/* The next piece of work, or NULL when there is none or the pool stops. */
+static struct capsa_rpc_work *take_work(struct capsa_rpc_pool *pool, bool *ret_stopping)
 {
     (void)pthread_mutex_lock(&pool->lock);
-    while (pool->waiting.first == NULL && !pool->stopping) {
-        (void)pthread_cond_wait(&pool->more, &pool->lock);
-    }
     struct capsa_rpc_work *work = pool->stopping ? NULL : pool->waiting.first;
     if (work != NULL) {
         dequeue(pool, work);
     }
+    *ret_stopping = pool->stopping;
     (void)pthread_mutex_unlock(&pool->lock);
     return work;
+}
+
+/* The next piece of work, or NULL when the pool stops. */
+static struct capsa_rpc_work *wait_for_work(struct capsa_rpc_pool *pool)
+{
+    struct capsa_rpc_work *work = NULL;
+    bool stopping = false;
+    while (work == NULL && !stopping) {
+        if (sem_wait(&pool->more) == 0) { /* else a signal came */
+            work = take_work(pool, &stopping);
+        }
+    }
+    return work;
+}
+
+/* The loop takes all that is done at once: who finds something there need not wake it again. */
+static void hand_back(struct capsa_rpc_pool *pool, struct capsa_rpc_work *work)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    const bool first = pool->done.first == NULL;
+    list_append(&pool->done, work);
+    (void)pthread_mutex_unlock(&pool->lock);
+    if (first) {
+        capsa_net_wake_up(pool->wake);
+    }
 }
 
 static void *work_on(void *context)
@@ -117,10 +144,7 @@ static void *work_on(void *context)
     for (struct capsa_rpc_work *work = wait_for_work(pool); work != NULL;
          work = wait_for_work(pool)) {
         capsa_rpc_work_keep(work, run_handler(work));
-        (void)pthread_mutex_lock(&pool->lock);
-        list_append(&pool->done, work);
-        (void)pthread_mutex_unlock(&pool->lock);
-        capsa_net_wake_up(pool->wake);
+        hand_back(pool, work);
     }
     return NULL;
 }
@@ -149,8 +173,7 @@ CAPSA_RESULT capsa_rpc_pool_new(unsigned threads, size_t queue_max, size_t addre
     pool->queue_max = queue_max;
     pool->address_max = address_max;
     pool->wake = done;
-    CAPSA_REQUIRE(pthread_mutex_init(&pool->lock, NULL) == 0 &&
-                      pthread_cond_init(&pool->more, NULL) == 0,
+    CAPSA_REQUIRE(pthread_mutex_init(&pool->lock, NULL) == 0 && sem_init(&pool->more, 0, 0) == 0,
                   NOMEM, "out of memory");
     CAPSA_REQUIRE(start_threads(pool, threads), IO, "cannot start %u worker threads", threads);
     *ret_pool = pool;
@@ -162,8 +185,10 @@ void capsa_rpc_pool_stop(struct capsa_rpc_pool *pool)
 {
     (void)pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
-    (void)pthread_cond_broadcast(&pool->more);
     (void)pthread_mutex_unlock(&pool->lock);
+    for (unsigned i = 0; i < pool->running; i++) {
+        (void)sem_post(&pool->more);
+    }
     for (; pool->running > 0; pool->running--) {
         (void)pthread_join(pool->threads[pool->running - 1], NULL);
     }
@@ -181,7 +206,7 @@ void capsa_rpc_pool_free(struct capsa_rpc_pool *pool)
         return;
     }
     capsa_rpc_pool_stop(pool);
-    (void)pthread_cond_destroy(&pool->more);
+    (void)sem_destroy(&pool->more);
     (void)pthread_mutex_destroy(&pool->lock);
     capsa_dealloc(pool);
 }
@@ -194,9 +219,11 @@ CAPSA_RESULT capsa_rpc_pool_submit(struct capsa_rpc_pool *pool, struct capsa_rpc
     const bool room = pool->waiting.count < pool->queue_max && !pool->stopping;
     if (room && fair) {
         enqueue(pool, work);
-        (void)pthread_cond_signal(&pool->more);
     }
     (void)pthread_mutex_unlock(&pool->lock);
+    if (room && fair) {
+        (void)sem_post(&pool->more);
+    }
     CAPSA_REQUIRE(room, BUSY, "the server has too many waiting requests");
     CAPSA_REQUIRE(fair, BUSY, "too many requests from this address are waiting");
     return CAPSA_OK;

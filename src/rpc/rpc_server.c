@@ -111,16 +111,27 @@ static void close_conn(struct rpc_conn *conn, int64_t linger_us)
     capsa_dealloc(conn);
 }
 
-/* Out with what the session has, as far as the peer takes it. */
-static CAPSA_RESULT send_output(struct rpc_conn *conn, int64_t now_us)
+/* Frames of the session up to the high mark; *ret_all: there are no more. */
+static CAPSA_RESULT gather_output(struct rpc_conn *conn, int64_t now_us, bool *ret_all)
 {
-    while (capsa_net_conn_unsent(conn->net) < HIGH_MARK) {
+    bool all = false;
+    while (!all && capsa_net_conn_unsent(conn->net) < HIGH_MARK) {
         capsa_bytes bytes;
         CAPSA_TRY(capsa_rpc_session_take(conn->session, now_us, &bytes));
-        if (bytes.len == 0) {
-            break;
-        }
         CAPSA_TRY(capsa_net_conn_send(conn->net, bytes));
+        all = bytes.len == 0;
+    }
+    *ret_all = all;
+    return CAPSA_OK;
+}
+
+/* Out with what the session has, as far as the peer takes it: a few frames, one write. */
+static CAPSA_RESULT send_output(struct rpc_conn *conn, int64_t now_us)
+{
+    bool all = false;
+    while (!all && capsa_net_conn_unsent(conn->net) < HIGH_MARK) {
+        CAPSA_TRY(gather_output(conn, now_us, &all));
+        CAPSA_TRY(capsa_net_conn_flush(conn->net));
     }
     return CAPSA_OK;
 }

@@ -101,15 +101,19 @@ CAPSA_RESULT capsa_batch_remove(struct capsa_batch *batch, const struct capsa_re
 /* Nothing changes; the batch fails unless the version is (still) the expected one. */
 CAPSA_RESULT capsa_batch_check(struct capsa_batch *batch, const struct capsa_record_key *key,
                                uint64_t expected);
-/* An audit leaf, opaque here. Whoever commits turns the leaves of the batches that went in into
- * records of the same transaction (capsa_group.finish in store_backend.h). Committing a batch with
- * leaves where nobody does that is CAPSA_E_UNSUPPORTED: no leaf is dropped unnoticed. */
-CAPSA_RESULT capsa_batch_leaf(struct capsa_batch *batch, capsa_bytes leaf);
+/* An audit leaf, opaque here, of at most CAPSA_LIMIT_record_value bytes; `context` is handed
+ * through. Whoever commits turns the leaves of the batches that went in into records of the same
+ * transaction (capsa_group.finish in store_backend.h). Committing a batch with leaves where nobody
+ * does that is CAPSA_E_UNSUPPORTED: no leaf is dropped unnoticed. */
+CAPSA_RESULT capsa_batch_leaf(struct capsa_batch *batch, capsa_bytes leaf, void *context);
 bool capsa_batch_is_empty(const struct capsa_batch *batch);
 
 /* ---- Stores ---------------------------------------------------------------------------------- */
 
 struct capsa_store;
+
+/* Of a sealed store: which records it holds, in so many bytes (store_sealed.h). */
+#define CAPSA_STORE_STATE 32
 
 /* "sqlite:/var/lib/capsa/keys.db", "memory:". An unknown scheme is CAPSA_E_UNSUPPORTED and names
  * the schemes there are. A store that another process has open is CAPSA_E_BUSY. What this opens

@@ -25,10 +25,15 @@ struct capsa_step {
     capsa_buf value;
 };
 
+struct capsa_leaf {
+    capsa_buf bytes;
+    void *context; /* of whoever added it: for finish and settle */
+};
+
 struct capsa_batch {
     struct capsa_step *steps;
     size_t count, capacity;
-    capsa_buf *leaves;
+    struct capsa_leaf *leaves;
     size_t leaf_count, leaf_capacity;
     size_t bytes; /* of keys, owners, values and leaves together: what a group is cut by */
 };
@@ -51,6 +56,10 @@ struct capsa_group {
     CAPSA_RESULT(*finish)
     (void *context, const struct capsa_group *group, struct capsa_batch *last);
     void *context;
+    /* NULL, or CAPSA_STORE_STATE bytes: of a sealed store, the state that the taken batches make,
+     * set before finish is called. What finish adds must lie in CAPSA_STORE_LOG_NAMESPACE there,
+     * and does not change it. */
+    uint8_t *state;
 };
 
 /* First member of every back-end's own struct. */
@@ -62,6 +71,11 @@ struct capsa_store {
 /* What a visit of a back-end gets: borrowed for the call. The same rules as capsa_store_visit. */
 typedef capsa_result (*capsa_store_row_visit)(void *context, capsa_bytes key,
                                               const capsa_record *record, bool *ret_stop);
+
+/* What a row's value shall be instead, appended to `ret_value`; *ret_keep = true leaves the row. */
+typedef capsa_result (*capsa_store_row_change)(void *context, capsa_bytes key,
+                                               const capsa_record *record, capsa_buf *ret_value,
+                                               bool *ret_keep);
 
 struct capsa_store_ops {
     const char *scheme; /* of a decorator: NULL; "sqlite" in sqlite:/var/lib/capsa/keys.db */
@@ -84,6 +98,12 @@ struct capsa_store_ops {
      * (capsa_step_conflict), and harms no other. Success: what was taken is on disk. Failure: none
      * of it is in the store, and it can be used on. */
     CAPSA_RESULT (*apply)(struct capsa_store *store, const struct capsa_group *group);
+
+    /* Optional: as apply, after each row was given to `change` (in byte order) and got the value
+     * that it says, under the same key, version and owners; all in the one transaction. */
+    CAPSA_RESULT(*rewrite)
+    (struct capsa_store *store, capsa_store_row_change change, void *context,
+     const struct capsa_group *group);
 
     /* Optional, both or none: the store as a file (capsa_store_backup, capsa_store_restore). Not on
      * an open store: they are for whoever runs the machine, beside the daemon. */

@@ -33,7 +33,7 @@ void capsa_batch_free(struct capsa_batch *batch)
         step_drop(&batch->steps[i]);
     }
     for (size_t i = 0; i < batch->leaf_count; i++) {
-        capsa_buf_drop(&batch->leaves[i]);
+        capsa_buf_drop(&batch->leaves[i].bytes);
     }
     capsa_dealloc(batch->steps);
     capsa_dealloc(batch->leaves);
@@ -135,16 +135,16 @@ CAPSA_RESULT capsa_batch_check(struct capsa_batch *batch, const struct capsa_rec
     return add(batch, CAPSA_STEP_CHECK, key, expected, none, none);
 }
 
-CAPSA_RESULT capsa_batch_leaf(struct capsa_batch *batch, capsa_bytes leaf)
+CAPSA_RESULT capsa_batch_leaf(struct capsa_batch *batch, capsa_bytes leaf, void *context)
 {
     CAPSA_REQUIRE(leaf.len <= CAPSA_LIMIT_record_value, TOO_LARGE,
                   "an audit leaf of %zu bytes, at most %d", leaf.len, CAPSA_LIMIT_record_value);
     void *leaves = batch->leaves;
-    CAPSA_TRY(grow(&leaves, batch->leaf_count, &batch->leaf_capacity, sizeof(capsa_buf)));
+    CAPSA_TRY(grow(&leaves, batch->leaf_count, &batch->leaf_capacity, sizeof(struct capsa_leaf)));
     batch->leaves = leaves;
-    capsa_buf copy;
-    CAPSA_TRY(copy_bytes(leaf, &copy));
-    batch->leaves[batch->leaf_count++] = copy;
+    struct capsa_leaf added = {.context = context};
+    CAPSA_TRY(copy_bytes(leaf, &added.bytes));
+    batch->leaves[batch->leaf_count++] = added;
     batch->bytes += leaf.len;
     return CAPSA_OK;
 }

@@ -409,6 +409,57 @@ static capsa_result memory_apply(struct capsa_store *base, const struct capsa_gr
     return result;
 }
 
+static capsa_result rewrite_node(struct node *node, capsa_store_row_change change, void *context,
+                                 struct undo **top)
+{
+    const capsa_record record = {node->version, node->owners, node->value};
+    bool keep = false;
+    CAPSA_AUTO(capsa_buf) owners = {0};
+    CAPSA_AUTO(capsa_buf) value = capsa_buf_of(CAPSA_LIMIT_record_value + KIB(4));
+    CAPSA_TRY(change(context, capsa_buf_bytes(&node->key), &record, &value, &keep));
+    if (keep) {
+        return CAPSA_OK;
+    }
+    CAPSA_TRY(copy(&node->owners, &owners));
+    struct undo *undo = CAPSA_NEW(struct undo);
+    CAPSA_REQUIRE_MEMORY(undo);
+    undo->change = CHANGE_REPLACED;
+    undo->node = node;
+    undo->before = *top;
+    *top = undo;
+    swap_content(node, undo, owners, value, node->version);
+    owners = (capsa_buf){0}; /* handed over */
+    value = (capsa_buf){0};
+    return CAPSA_OK;
+}
+
+static capsa_result rewrite_all(struct memory_store *store, capsa_store_row_change change,
+                                void *context, struct undo **top)
+{
+    for (struct node *node = store->first[0]; node != NULL; node = node->next[0]) {
+        CAPSA_TRY(rewrite_node(node, change, context, top));
+    }
+    return CAPSA_OK;
+}
+
+static capsa_result memory_rewrite(struct capsa_store *base, capsa_store_row_change change,
+                                   void *context, const struct capsa_group *group)
+{
+    struct memory_store *store = (struct memory_store *)base;
+    struct undo *top = NULL;
+    (void)pthread_rwlock_wrlock(&store->lock);
+    capsa_result result = rewrite_all(store, change, context, &top);
+    if (!capsa_failed(result)) {
+        result = take_group(store, group, &top);
+    }
+    if (capsa_failed(result)) {
+        undo_back_to(store, &top, NULL);
+    }
+    undo_forget(&top);
+    (void)pthread_rwlock_unlock(&store->lock);
+    return result;
+}
+
 const struct capsa_store_ops capsa_store_memory = {
     .scheme = "memory",
     .open = memory_open,
@@ -416,4 +467,5 @@ const struct capsa_store_ops capsa_store_memory = {
     .get = memory_get,
     .each = memory_each,
     .apply = memory_apply,
+    .rewrite = memory_rewrite,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The root key and its file (store_root.h).
+ * Root keys and their file (store_root.h).
  */
 #include "store/store_root.h"
 
@@ -17,7 +17,6 @@
 #include "crypto/crypto.h"
 #include "store/store_backend.h"
 
-#define ROOT_KEY   32
 #define CHECK_LEN  8
 #define TEXT_MAX   KIB(1)
 #define FIRST_LINE "capsa-root 1\n"
@@ -45,7 +44,7 @@ static capsa_result root_blank(uint32_t epoch, struct capsa_root **ret_root)
 {
     CAPSA_AUTO_FREE(capsa_root) root = CAPSA_NEW(struct capsa_root);
     CAPSA_REQUIRE_MEMORY(root);
-    CAPSA_TRY(capsa_secret_new(ROOT_KEY, &root->key));
+    CAPSA_TRY(capsa_secret_new(CAPSA_ROOT_KEY, &root->key));
     root->epoch = epoch;
     *ret_root = root;
     root = NULL; /* handed over */
@@ -62,7 +61,20 @@ CAPSA_RESULT capsa_root_new(struct capsa_root **ret_root)
 {
     CAPSA_AUTO_FREE(capsa_root) root = NULL;
     CAPSA_TRY(root_blank(1, &root));
-    CAPSA_TRY(capsa_random(capsa_secret_room(root->key), ROOT_KEY));
+    CAPSA_TRY(capsa_random(capsa_secret_room(root->key), CAPSA_ROOT_KEY));
+    CAPSA_TRY(name_root(root));
+    *ret_root = root;
+    root = NULL; /* handed over */
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_root_of(capsa_secret_bytes key, uint32_t epoch, struct capsa_root **ret_root)
+{
+    CAPSA_REQUIRE(key.len == CAPSA_ROOT_KEY, MALFORMED, "a root key of %zu bytes, not %d", key.len,
+                  CAPSA_ROOT_KEY);
+    CAPSA_AUTO_FREE(capsa_root) root = NULL;
+    CAPSA_TRY(root_blank(epoch, &root));
+    memcpy(capsa_secret_room(root->key), key.data, CAPSA_ROOT_KEY);
     CAPSA_TRY(name_root(root));
     *ret_root = root;
     root = NULL; /* handed over */
@@ -130,8 +142,8 @@ static capsa_result parse_lines(capsa_bytes text, uint32_t *ret_epoch, capsa_buf
     CAPSA_TRY(parse_epoch(value, ret_epoch));
     CAPSA_TRY(read_line(&reader, "key", &value));
     CAPSA_TRY_AT(capsa_hex_parse(value, ret_key), "the root key");
-    CAPSA_REQUIRE(ret_key->len == ROOT_KEY, MALFORMED, "a root key of %zu bytes, not %d",
-                  ret_key->len, ROOT_KEY);
+    CAPSA_REQUIRE(ret_key->len == CAPSA_ROOT_KEY, MALFORMED, "a root key of %zu bytes, not %d",
+                  ret_key->len, CAPSA_ROOT_KEY);
     return CAPSA_OK;
 }
 
@@ -141,9 +153,7 @@ CAPSA_RESULT capsa_root_parse(capsa_bytes text, struct capsa_root **ret_root)
     CAPSA_AUTO_FREE(capsa_root) root = NULL;
     uint32_t epoch = 0;
     CAPSA_TRY(parse_lines(text, &epoch, &key));
-    CAPSA_TRY(root_blank(epoch, &root));
-    memcpy(capsa_secret_room(root->key), key.data, ROOT_KEY);
-    CAPSA_TRY(name_root(root));
+    CAPSA_TRY(capsa_root_of(capsa_secret_of_buf(&key), epoch, &root));
     /* One form only: what we would write ourselves. That covers id, check and every byte between.
      */
     CAPSA_AUTO(capsa_buf) again = capsa_buf_of(TEXT_MAX);

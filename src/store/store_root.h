@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The root key of a sealed store: 256 random bits, never derived from anything, and the file that
- * holds them for the time being (in trust.md's words the slot of provider "file"). Every record's
- * key is derived from it. Lost, the store is lost; read by somebody else, the store is read: the
- * file is for simulation and for tests of the rest.
+ * A root key: 256 random bits, never derived from anything. A store has one, from which every
+ * record's key is derived; it rests wrapped in slots (store_slots.h). Slots of provider "file" have
+ * another, which wraps it and lies in a file, root.key. Lost, the store is lost; read by somebody
+ * else, the store is read: the file is for simulation and for tests of the rest.
  *
  * The file is text, mode 0600, owned by who runs the program:
  *   capsa-root 1
@@ -17,17 +17,20 @@
 #include "base/result.h"
 #include "base/secret.h"
 
+#define CAPSA_ROOT_KEY     32
 #define CAPSA_ROOT_ID      8
 #define CAPSA_ROOT_ID_TEXT 17
 
 struct capsa_root {
     uint8_t id[CAPSA_ROOT_ID]; /* says which key, tells nothing of it */
-    uint32_t epoch;            /* 1; one more with each rekey */
+    uint32_t epoch;            /* of a store: 1; one more with each rekey */
     struct capsa_secret *key;
 };
 
-/* A fresh one, in memory only. */
+/* A fresh one of epoch 1, in memory only. */
 CAPSA_RESULT capsa_root_new(struct capsa_root **ret_root);
+/* Of CAPSA_ROOT_KEY bytes. */
+CAPSA_RESULT capsa_root_of(capsa_secret_bytes key, uint32_t epoch, struct capsa_root **ret_root);
 void capsa_root_free(struct capsa_root *root); /* NULL is fine; wipes */
 CAPSA_DEFINE_AUTO_FREE(capsa_root)
 

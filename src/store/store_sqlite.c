@@ -25,6 +25,8 @@ enum write_statement {
     WRITE_VERSION,
     WRITE_PUT,
     WRITE_REMOVE,
+    WRITE_NEXT,
+    WRITE_VALUE,
     WRITE_COUNT,
 };
 
@@ -40,6 +42,9 @@ static const char *const write_sql[WRITE_COUNT] = {
                   "ON CONFLICT(key) DO UPDATE SET version = excluded.version, "
                   "owners = excluded.owners, value = excluded.value",
     [WRITE_REMOVE] = "DELETE FROM record WHERE key = ?1",
+    [WRITE_NEXT] = ("SELECT key, version, owners, value FROM record WHERE key > ?1 "
+                    "ORDER BY key LIMIT 1"),
+    [WRITE_VALUE] = "UPDATE record SET value = ?2 WHERE key = ?1",
 };
 
 struct reader {
@@ -53,6 +58,7 @@ struct sqlite_store {
     struct capsa_store base;
     char *path;
     int lock;
+    capsa_sqlite_place place;
     capsa_sqlite writer;
     sqlite3_stmt *write[WRITE_COUNT];
     pthread_mutex_t mutex; /* guards is_taken of the readers */
@@ -328,11 +334,9 @@ static capsa_result take_group(struct sqlite_store *store, const struct capsa_gr
     return run(store, WRITE_COMMIT, "commit to");
 }
 
-static capsa_result sqlite_apply(struct capsa_store *base, const struct capsa_group *group)
+/* The end of a transaction that `result` is the outcome of. */
+static capsa_result end_transaction(struct sqlite_store *store, capsa_result result)
 {
-    struct sqlite_store *store = (struct sqlite_store *)base;
-    CAPSA_TRY(run(store, WRITE_BEGIN, "begin a commit to"));
-    capsa_result result = take_group(store, group);
     if (capsa_failed(result) && sqlite3_get_autocommit(store->writer.db) == 0) {
         struct capsa_error why;
         capsa_error_keep(result, &why);
@@ -341,6 +345,83 @@ static capsa_result sqlite_apply(struct capsa_store *base, const struct capsa_gr
         result = capsa_error_make(why.code, why.file, why.line, "%s", why.text);
     }
     return result;
+}
+
+static capsa_result sqlite_apply(struct capsa_store *base, const struct capsa_group *group)
+{
+    struct sqlite_store *store = (struct sqlite_store *)base;
+    CAPSA_TRY(capsa_sqlite_place_check(&store->place));
+    CAPSA_TRY(run(store, WRITE_BEGIN, "begin a commit to"));
+    CAPSA_TRY(end_transaction(store, take_group(store, group)));
+    return capsa_sqlite_place_check(&store->place);
+}
+
+/* The row behind `key`, which becomes that of the row; false: there is none. */
+static capsa_result next_row(struct sqlite_store *store, capsa_buf *key, capsa_record *ret_record,
+                             bool *ret_is)
+{
+    sqlite3_stmt *statement = store->write[WRITE_NEXT];
+    int rc = bind(statement, 1, capsa_buf_bytes(key));
+    rc = rc == SQLITE_OK ? sqlite3_step(statement) : rc;
+    CAPSA_AUTO(capsa_buf) next = {0};
+    capsa_result result = rc == SQLITE_ROW || rc == SQLITE_DONE
+                              ? CAPSA_OK
+                              : capsa_sqlite_error(&store->writer, "read");
+    if (rc == SQLITE_ROW) {
+        result = read_blob(statement, 0, &next);
+    }
+    if (rc == SQLITE_ROW && !capsa_failed(result)) {
+        result = read_record(statement, 1, ret_record);
+    }
+    rest(statement);
+    CAPSA_TRY(result);
+    *ret_is = rc == SQLITE_ROW;
+    capsa_buf_drop(key);
+    *key = next;
+    next = (capsa_buf){0}; /* handed over */
+    return CAPSA_OK;
+}
+
+static capsa_result put_value(struct sqlite_store *store, capsa_bytes key, capsa_bytes value)
+{
+    sqlite3_stmt *statement = store->write[WRITE_VALUE];
+    if (bind(statement, 1, key) != SQLITE_OK || bind(statement, 2, value) != SQLITE_OK) {
+        return capsa_sqlite_error(&store->writer, "write");
+    }
+    return run(store, WRITE_VALUE, "write");
+}
+
+static capsa_result rewrite_rows(struct sqlite_store *store, capsa_store_row_change change,
+                                 void *context)
+{
+    CAPSA_AUTO(capsa_buf) key = {0};
+    for (bool is = true; is;) {
+        CAPSA_AUTO(capsa_record) record = {0};
+        CAPSA_AUTO(capsa_buf) value = capsa_buf_of(CAPSA_LIMIT_record_value + KIB(4));
+        bool keep = false;
+        CAPSA_TRY(next_row(store, &key, &record, &is));
+        if (is) {
+            CAPSA_TRY(change(context, capsa_buf_bytes(&key), &record, &value, &keep));
+        }
+        if (is && !keep) {
+            CAPSA_TRY(put_value(store, capsa_buf_bytes(&key), capsa_buf_bytes(&value)));
+        }
+    }
+    return CAPSA_OK;
+}
+
+static capsa_result sqlite_rewrite(struct capsa_store *base, capsa_store_row_change change,
+                                   void *context, const struct capsa_group *group)
+{
+    struct sqlite_store *store = (struct sqlite_store *)base;
+    CAPSA_TRY(capsa_sqlite_place_check(&store->place));
+    CAPSA_TRY(run(store, WRITE_BEGIN, "begin a commit to"));
+    capsa_result result = rewrite_rows(store, change, context);
+    if (!capsa_failed(result)) {
+        result = take_group(store, group);
+    }
+    CAPSA_TRY(end_transaction(store, result));
+    return capsa_sqlite_place_check(&store->place);
 }
 
 /* ---- Opening and closing --------------------------------------------------------------------- */
@@ -362,6 +443,7 @@ static void sqlite_close(struct capsa_store *base)
     }
     (void)pthread_cond_destroy(&store->returned);
     (void)pthread_mutex_destroy(&store->mutex);
+    capsa_sqlite_place_drop(&store->place);
     capsa_dealloc(store->path);
     capsa_dealloc(store);
 }
@@ -395,7 +477,7 @@ static capsa_result open_files(struct sqlite_store *store)
     for (size_t i = 0; i < READERS; i++) {
         CAPSA_TRY(open_reader(store, &store->readers[i]));
     }
-    return CAPSA_OK;
+    return capsa_sqlite_place_find(store->path, &store->place);
 }
 
 static capsa_result check_path(const char *path)
@@ -447,6 +529,7 @@ const struct capsa_store_ops capsa_store_sqlite = {
     .get = sqlite_get,
     .each = sqlite_each,
     .apply = sqlite_apply,
+    .rewrite = sqlite_rewrite,
     .backup = sqlite_backup,
     .restore = sqlite_restore,
 };

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/limits.h"
@@ -150,6 +151,56 @@ CAPSA_RESULT capsa_sqlite_touch(const char *path)
     CAPSA_REQUIRE(S_ISREG(status.st_mode), USAGE, "%s is not a file", path);
     CAPSA_REQUIRE((status.st_mode & 077) == 0 || chmod(path, 0600) == 0, IO,
                   "others may read %s, and its mode cannot be changed: %s", path, strerror(errno));
+    return CAPSA_OK;
+}
+
+/* ---- Place ----------------------------------------------------------------------------------- */
+
+void capsa_sqlite_place_drop(capsa_sqlite_place *place)
+{
+    for (size_t i = 0; i < 2; i++) {
+        capsa_dealloc(place->names[i]);
+        place->names[i] = NULL;
+    }
+}
+
+static capsa_result look_at(const char *name, struct stat *ret_status)
+{
+    CAPSA_REQUIRE(stat(name, ret_status) == 0, STORE, "the store lost its file %s: %s", name,
+                  strerror(errno));
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_sqlite_place_find(const char *path, capsa_sqlite_place *ret_place)
+{
+    static const char *const suffixes[2] = {"", "-wal"};
+    CAPSA_AUTO(capsa_sqlite_place) place = {.names = {NULL}};
+    for (size_t i = 0; i < 2; i++) {
+        CAPSA_AUTO(capsa_buf) name = capsa_buf_of(KIB(8));
+        struct stat status;
+        CAPSA_TRY(capsa_buf_format(&name, "%s%s", path, suffixes[i]));
+        CAPSA_TRY(capsa_buf_take_str(&name, &place.names[i]));
+        CAPSA_TRY(look_at(place.names[i], &status));
+        place.files[i].device = (uint64_t)status.st_dev;
+        place.files[i].inode = (uint64_t)status.st_ino;
+    }
+    *ret_place = place;
+    place = (capsa_sqlite_place){.names = {NULL}}; /* handed over */
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_sqlite_place_check(const capsa_sqlite_place *place)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct stat status;
+        CAPSA_TRY(look_at(place->names[i], &status));
+        CAPSA_REQUIRE((uint64_t)status.st_dev == place->files[i].device &&
+                          (uint64_t)status.st_ino == place->files[i].inode,
+                      STORE,
+                      "another file lies where the store's %s was: nothing is written any more; "
+                      "start again",
+                      place->names[i]);
+    }
     return CAPSA_OK;
 }
 

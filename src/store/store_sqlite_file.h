@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #include <sqlite3.h>
 
 #include "base/result.h"
@@ -37,6 +39,19 @@ CAPSA_RESULT capsa_sqlite_connect(const char *path, enum capsa_sqlite_use use,
 CAPSA_RESULT capsa_sqlite_check(const capsa_sqlite *file);
 /* The same for a file that may be empty or of an older format: it is brought to ours. */
 CAPSA_RESULT capsa_sqlite_migrate(const capsa_sqlite *file);
+
+/* Which files a path named when the store was opened: the database and its log. A commit into files
+ * that lie there no more, or that others took the place of, would be lost; _check is STORE then. It
+ * allocates nothing: it also stands behind a commit. */
+typedef struct capsa_sqlite_place {
+    char *names[2];
+    struct {
+        uint64_t device, inode;
+    } files[2];
+} capsa_sqlite_place;
+void capsa_sqlite_place_drop(capsa_sqlite_place *place);
+CAPSA_RESULT capsa_sqlite_place_find(const char *path, capsa_sqlite_place *ret_place);
+CAPSA_RESULT capsa_sqlite_place_check(const capsa_sqlite_place *place);
 
 /* From here on a commit on this connection is on disk when it returns, and what is deleted is
  * overwritten. Sees to it that SQLite agrees. */

@@ -92,20 +92,43 @@ static void tell(struct capsa_writer *writer, size_t count)
     }
 }
 
+CAPSA_RESULT capsa_writer_audit_settle(const struct capsa_writer_audit *audit,
+                                       const struct capsa_group *group, capsa_result outcome)
+{
+    if (audit->settle == NULL) {
+        return outcome;
+    }
+    struct capsa_error kept;
+    capsa_error_keep(outcome, &kept); /* settle may use up the ring */
+    capsa_result settled = audit->settle(audit->context, group, !capsa_failed(outcome));
+    if (kept.code != CAPSA_E_OK) {
+        return capsa_error_make(kept.code, kept.file, kept.line, "%s", kept.text);
+    }
+    for (size_t i = 0; capsa_failed(settled) && i < group->count; i++) {
+        if (group->results[i].code == CAPSA_E_OK) {
+            capsa_error_keep(settled, &group->results[i]);
+        }
+    }
+    return settled;
+}
+
 static void *write_groups(void *context)
 {
     struct capsa_writer *writer = context;
     (void)pthread_mutex_lock(&writer->mutex);
     for (size_t count = gather(writer); count > 0; count = gather(writer)) {
         (void)pthread_mutex_unlock(&writer->mutex);
+        uint8_t state[CAPSA_STORE_STATE] = {0};
         const struct capsa_group group = {
             .batches = writer->batches,
             .count = count,
             .results = writer->results,
             .finish = writer->audit.finish,
             .context = writer->audit.context,
+            .state = state,
         };
         capsa_result outcome = capsa_store_apply(writer->store, &group);
+        outcome = capsa_writer_audit_settle(&writer->audit, &group, outcome);
         (void)pthread_mutex_lock(&writer->mutex);
         note(writer, count, outcome);
         tell(writer, count);

@@ -11,12 +11,22 @@
 struct capsa_group;
 struct capsa_writer;
 
-/* Turns the audit leaves of a group into records of the same transaction: capsa_group.finish. */
+/* Turns the audit leaves of a group into records of the same transaction: capsa_group.finish; the
+ * group's state is set then. And `settle` (NULL: none), called after each group's end, whatever it
+ * was, before any caller is told; `committed` false: nothing of the group is in the store. A
+ * failure that it returns is told to the caller of each batch that was taken, though it is in the
+ * store. Both run on the writer's thread. */
 struct capsa_writer_audit {
     CAPSA_RESULT(*finish)
     (void *context, const struct capsa_group *group, struct capsa_batch *last);
+    CAPSA_RESULT (*settle)(void *context, const struct capsa_group *group, bool committed);
     void *context; /* outlives the writer */
 };
+
+/* The end of a group that was applied with this `outcome`: settle, and its failure, if any, in the
+ * results of what was taken. For those who commit without a writer. */
+CAPSA_RESULT capsa_writer_audit_settle(const struct capsa_writer_audit *audit,
+                                       const struct capsa_group *group, capsa_result outcome);
 
 /* Starts the thread. `store` is borrowed, and until _free nobody else commits to it. `audit` NULL:
  * batches with leaves are refused. */

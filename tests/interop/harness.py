@@ -234,6 +234,8 @@ class Server:
 
     def start(self):
         self.starts += 1
+        # The command remembers who answered at an address; ports come round again.
+        os.environ["XDG_CONFIG_HOME"] = temporary_folder("config")
         self.stderr_path = os.path.join(self.folder, "stderr.%d" % self.starts)
         with open(self.stderr_path, "wb") as errors:
             self.process = subprocess.Popen(

@@ -11,6 +11,7 @@ import base64
 import itertools
 import json
 import os
+import re
 import subprocess
 
 try:
@@ -44,7 +45,7 @@ PARTY_MEMBER = {
     "DeleteDataRule": "owner_party_id",
     "RegisterCert": "owner_party_id",
 }
-ENVELOPE_METHODS = list(PARTY_MEMBER) + ["GetDataKeys", "CreateResultDataKey"]
+ENVELOPE_METHODS = list(PARTY_MEMBER) + ["GetDataKeys", "CreateResultDataKey", "GetTlsAsset"]
 
 
 # ---- Messages ---------------------------------------------------------------------------------
@@ -270,6 +271,11 @@ def open_answer(jwe, private_key):
     return AESGCM(cek).decrypt(iv, un_b64u(jwe.ciphertext) + tag, un_b64u(jwe.aad)), header["alg"]
 
 
+def without_decision(message):
+    """A refusal's text without the decision id, which is another each time."""
+    return re.sub(r" \(decision [0-9a-f]{32}\)$", "", message)
+
+
 class Answer:
     """What a call answered: code, message (text for people), body (dictionary or None), alg."""
 
@@ -290,14 +296,15 @@ class Answer:
         return self
 
     def is_refused(self, codes, *words):
-        """Refused with one of the codes; returns the message, which has all of the words."""
+        """Refused with one of the codes; returns the message, which has all of the words, without
+        the decision id behind it."""
         codes = codes if isinstance(codes, tuple) else (codes,)
         holds(self.code in codes, "the answer is %r, not one of the codes %s" % (self, codes))
         holds(self.body is None, "a refusal has a body")
         holds(self.message and "\n" not in self.message, "the message is %r" % self.message)
         for word in words:
             holds(word in self.message, "the message %r does not say %r" % (self.message, word))
-        return self.message
+        return without_decision(self.message)
 
 
 # ---- The client -------------------------------------------------------------------------------
@@ -453,6 +460,7 @@ class Client:
         initiator=None,
         cert=None,
         env=None,
+        method="GetDataKeys",
         **knobs
     ):
         """resources: {uri: columns} or a list of uris (column "id" each)."""
@@ -474,7 +482,17 @@ class Client:
             for resource in request["resources"]:
                 resource["attrs"] = ""
         body = {"cert": party.pem if cert is None else cert, "resource_request": request}
-        return self.ask("GetDataKeys", body, party, **knobs)
+        return self.ask(method, body, party, **knobs)
+
+    def get_asset(self, party, resources, **more):
+        """The same request for a TLS asset."""
+        return self.get_keys(party, resources, method="GetTlsAsset", **more)
+
+    def got_asset(self, party, resources, **more):
+        """(certificate, private key) of an answer that must be a success."""
+        asset = self.get_asset(party, resources, **more).ok().body["tls_asset"]
+        equal(set(asset), {"cert", "private_key"}, "members of the asset")
+        return asset["cert"], asset["private_key"]
 
     def got_keys(self, party, resources, **more):
         """{uri: key} of an answer that must be a success."""

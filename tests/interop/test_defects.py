@@ -195,22 +195,21 @@ def D08_envelope_is_not_taken_by_another_method():
     # Unknown members were ignored, so one signed request could be played to another method.
     uuid, _ = owned(client(), alice(), [rule([bob()], rule_id="one")])
     base = {"owner_party_id": alice().id, "scope": "default", "data_uuid": uuid}
+    # Made anew each time: one that was tried is spent.
     captured = {
-        "AddDataRule": client().build({**base, "rule": rule([carol()], rule_id="two")}, alice()),
-        "DeleteDataRule": client().build({**base, "rule_id": "none"}, alice()),
-        "CreateDataPolicy": client().build(
-            {
-                "owner_party_id": alice().id,
-                "scope": "default",
-                "policy": {"data_uuid": uuid, "rules": []},
-            },
-            alice(),
-        ),
-        "CreateDataKeys": client().build({"owner_party_id": alice().id, "data_keys": []}, alice()),
+        "AddDataRule": {**base, "rule": rule([carol()], rule_id="two")},
+        "DeleteDataRule": {**base, "rule_id": "none"},
+        "CreateDataPolicy": {
+            "owner_party_id": alice().id,
+            "scope": "default",
+            "policy": {"data_uuid": uuid, "rules": []},
+        },
+        "CreateDataKeys": {"owner_party_id": alice().id, "data_keys": []},
     }
-    for sender, request in captured.items():
+    for sender, body in captured.items():
         for method in ENVELOPE_METHODS:
-            if method != sender and (sender, method) != ("DeleteDataRule", "DeleteDataRule"):
+            if method != sender:
+                request = client().build(body, alice())
                 answer = Answer(client().method(method)(request, timeout=60), alice().key)
                 holds(
                     answer.code in (MALFORMED, UNAUTHENTIC),
@@ -578,13 +577,6 @@ def D24_refusals_say_what_is_wrong_and_nothing_of_the_inside():
 
 @suite.test
 def D25_what_is_not_there_is_refused_clearly():
-    import grpc
-
-    try:
-        client().method("GetTlsAsset")(client().build({}, alice()), timeout=60)
-        raise AssertionError("GetTlsAsset answered")
-    except grpc.RpcError as error:
-        equal(error.code().name, "UNIMPLEMENTED", "status")
     body = {"owner_party_id": alice().id, "certs": alice().pems, "scheme": "SM2"}
     client().ask("RegisterCert", body, alice(), x5c=None).is_refused(
         (UNSUPPORTED, MALFORMED), "SM2"

@@ -20,8 +20,10 @@
 #include "envelope/envelope_jws.h"
 #include "keymanager/keymanager.h"
 #include "keymanager/keymanager_vote.h"
+#include "envelope/envelope_native.h"
+#include "ledger/ledger.h"
 #include "rpc/rpc_method.h"
-#include "store/store_sealed.h"
+#include "wire/capsa.pb-c.h"
 #include "wire/capsule_manager.pb-c.h"
 
 #pragma GCC diagnostic push
@@ -43,8 +45,7 @@ static struct party alice, bob, carol, mallory;
 static struct capsa_clock test_clock;
 
 struct house {
-    struct capsa_store *store;
-    struct capsa_writer *writer;
+    struct capsa_ledger *ledger;
     struct capsa_keymanager *manager;
     struct capsa_rpc_method *methods;
     struct capsa_cert *cert;
@@ -53,7 +54,7 @@ struct house {
 static void party_make(struct party *party)
 {
     assert_ok(capsa_private_key_new_rsa(2048, &party->key));
-    const struct capsa_cert_request request = {.not_before = NOW - 100, .not_after = NOW + 100000};
+    const struct capsa_cert_request request = {.not_before = NOW - 100, .not_after = NOW + 1000000};
     struct capsa_cert *cert;
     assert_ok(capsa_cert_self_sign(party->key, &request, &cert));
     party->chain.certs[0] = cert;
@@ -73,9 +74,7 @@ static void party_free(struct party *party)
 
 static void house_open_on(struct house *house, struct capsa_keymanager_options options)
 {
-    assert_ok(capsa_writer_new(house->store, NULL, &house->writer));
-    options.store = house->store;
-    options.writer = house->writer;
+    options.ledger = house->ledger;
     options.clock = &test_clock;
     options.rsa_bits = 2048;
     assert_ok(capsa_keymanager_new(&options, &house->manager));
@@ -84,25 +83,49 @@ static void house_open_on(struct house *house, struct capsa_keymanager_options o
     capsa_keymanager_methods(house->manager, house->methods);
 }
 
-static const struct capsa_rpc_method *method_find(const struct house *house, const char *name)
+/* The ledger that a house stands on. */
+static struct capsa_ledger_options ledger_options(const char *location, const char *root_key_path)
 {
+    static const char *const insecure[] = {"insecure_claimed_initiator", "insecure_client_env",
+                                           "insecure_empty_columns_pass", NULL};
+    return (struct capsa_ledger_options){.location = location,
+                                         .root_key_path = root_key_path,
+                                         .mode = "simulation",
+                                         .insecure = insecure,
+                                         .clock = &test_clock};
+}
+
+static const struct capsa_rpc_method *method_of(const struct house *house, const char *service,
+                                                const char *name)
+{
+    char path[256];
+    (void)snprintf(path, sizeof(path), "/%s/%s", service, name);
     for (size_t i = 0; i < capsa_keymanager_method_count(); i++) {
-        if (capsa_streq(house->methods[i].path + sizeof("/" CAPSA_KEYMANAGER_SERVICE), name)) {
+        if (capsa_streq(house->methods[i].path, path)) {
             return &house->methods[i];
         }
     }
-    fail_msg("no method %s", name);
+    fail_msg("no method %s", path);
     abort();
 }
 
-static void ask(const struct house *house, const char *name, capsa_bytes request, capsa_buf *answer)
+static const struct capsa_rpc_method *method_find(const struct house *house, const char *name)
 {
-    const struct capsa_rpc_method *method = method_find(house, name);
+    return method_of(house, CAPSA_KEYMANAGER_SERVICE, name);
+}
+
+static void ask_method(const struct capsa_rpc_method *method, capsa_bytes request, capsa_buf *answer)
+{
     const struct capsa_rpc_call call = {.method = method->path,
                                         .request = request,
                                         .peer = "test",
                                         .deadline_us = CAPSA_RPC_NO_DEADLINE};
     assert_ok(method->handler(method->context, &call, answer));
+}
+
+static void ask(const struct house *house, const char *name, capsa_bytes request, capsa_buf *answer)
+{
+    ask_method(method_find(house, name), request, answer);
 }
 
 static void house_learn_cert(struct house *house)
@@ -119,8 +142,9 @@ static void house_learn_cert(struct house *house)
 
 static void house_open(struct house *house, struct capsa_keymanager_options options)
 {
-    *house = (struct house){.store = NULL};
-    assert_ok(capsa_store_open_sealed("memory:", NULL, &house->store));
+    *house = (struct house){.ledger = NULL};
+    const struct capsa_ledger_options ledger = ledger_options("memory:", NULL);
+    assert_ok(capsa_ledger_open(&ledger, &house->ledger));
     house_open_on(house, options);
     house_learn_cert(house);
 }
@@ -128,7 +152,6 @@ static void house_open(struct house *house, struct capsa_keymanager_options opti
 static void house_stop(struct house *house)
 {
     capsa_keymanager_free(house->manager);
-    capsa_writer_free(house->writer);
     capsa_dealloc(house->methods);
     capsa_cert_free(house->cert);
     house->cert = NULL;
@@ -137,7 +160,7 @@ static void house_stop(struct house *house)
 static void house_close(struct house *house)
 {
     house_stop(house);
-    capsa_store_free(house->store);
+    capsa_ledger_free(house->ledger);
 }
 
 /* ---- a client -------------------------------------------------------------------------------- */
@@ -235,22 +258,29 @@ static int grant(const struct house *house, const struct party *owner, const cha
                      owner->id, uuid, grantee->id, columns, op));
 }
 
-static int get_keys(const struct house *house, const struct party *job, const char *op,
-                    const char *resources, struct capsa_json **ret_json)
+/* A request for keys, of GetDataKeys or GetTlsAsset, as JSON. */
+static void key_request(const struct party *job, const char *scope, const char *op,
+                        const char *resources, capsa_buf *ret_json)
 {
     CAPSA_AUTO_FREE(capsa_json) request = capsa_json_new_object();
     CAPSA_AUTO_FREE(capsa_json) list = NULL;
     assert_ok(capsa_json_parse(capsa_bytes_str(resources), &list));
     struct capsa_json *inner = capsa_json_new_object();
     assert_ok(capsa_json_set(inner, "initiator_party_id", capsa_json_new_string(job->id)));
-    assert_ok(capsa_json_set(inner, "scope", capsa_json_new_string("default")));
+    assert_ok(capsa_json_set(inner, "scope", capsa_json_new_string(scope)));
     assert_ok(capsa_json_set(inner, "op_name", capsa_json_new_string(op)));
     assert_ok(capsa_json_set(inner, "resources", capsa_json_copy(list)));
     assert_ok(capsa_json_set(request, "cert", capsa_json_new_string(job->pem)));
     assert_ok(capsa_json_set(request, "resource_request", inner));
+    assert_ok(capsa_json_write(request, CAPSA_JSON_COMPACT, ret_json));
+}
+
+static int get_keys(const struct house *house, const struct party *job, const char *op,
+                    const char *resources, struct capsa_json **ret_json)
+{
     CAPSA_AUTO(capsa_buf) json = capsa_buf_of(MIB(1));
     const char *json_text;
-    assert_ok(capsa_json_write(request, CAPSA_JSON_COMPACT, &json));
+    key_request(job, "default", op, resources, &json);
     assert_ok(capsa_buf_cstr(&json, &json_text));
     return call_signed(house, "GetDataKeys", job, true, json_text, ret_json);
 }

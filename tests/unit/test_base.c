@@ -156,6 +156,10 @@ static void reading_past_a_secret_faults(void **state)
     assert_true(child >= 0);
     if (child == 0) {
         struct capsa_secret *secret = NULL;
+        if (capsa_failed(capsa_secret_new(64, &secret))) {
+            _exit(3);
+        }
+        capsa_secret_free(secret); /* the next has its place, and another length */
         if (capsa_failed(capsa_secret_new(32, &secret))) {
             _exit(3);
         }
@@ -166,6 +170,39 @@ static void reading_past_a_secret_faults(void **state)
     int status;
     assert_true(waitpid(child, &status, 0) == child);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+}
+
+static void a_secret_begins_as_zeros_whatever_was_there(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {16, 4096, 32, 1, 100, 16, 8192, 4096};
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        struct capsa_secret *secret = NULL;
+        assert_ok(capsa_secret_new(lengths[i], &secret));
+        for (size_t at = 0; at < lengths[i]; at++) {
+            assert_int_equal(capsa_secret_borrow(secret).data[at], 0);
+        }
+        memset(capsa_secret_room(secret), 0xff, lengths[i]);
+        capsa_secret_free(secret);
+    }
+}
+
+static void secrets_that_are_there_at_once_share_nothing(void **state)
+{
+    (void)state;
+    enum { MANY = 200 }; /* more than are kept for the next */
+    struct capsa_secret *secrets[MANY];
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < MANY; i++) {
+            assert_ok(capsa_secret_new(32, &secrets[i]));
+            memset(capsa_secret_room(secrets[i]), (int)i, 32);
+        }
+        for (size_t i = 0; i < MANY; i++) {
+            assert_int_equal(capsa_secret_borrow(secrets[i]).data[0], i);
+            assert_int_equal(capsa_secret_borrow(secrets[i]).data[31], i);
+            capsa_secret_free(secrets[i]);
+        }
+    }
 }
 
 static void a_process_that_forbids_dumps_leaves_none(void **state)
@@ -410,6 +447,8 @@ int main(void)
         cmocka_unit_test(numbers_read_as_they_were_written),
         cmocka_unit_test(a_reader_says_where_the_input_ends),
         cmocka_unit_test(reading_past_a_secret_faults),
+        cmocka_unit_test(a_secret_begins_as_zeros_whatever_was_there),
+        cmocka_unit_test(secrets_that_are_there_at_once_share_nothing),
         cmocka_unit_test(a_process_that_forbids_dumps_leaves_none),
         cmocka_unit_test(secrets_compare_by_content_and_length),
         cmocka_unit_test(times_read_as_they_were_written),

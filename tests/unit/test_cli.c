@@ -134,7 +134,7 @@ static void what_is_said_is_formatted_and_shown(void **state)
 /* Parses into `cli`, which the caller drops. */
 static capsa_result parse(struct capsa_cli *cli, const char *const *words)
 {
-    static const struct capsa_cli_places nowhere = {NULL, NULL, NULL, NULL};
+    static const struct capsa_cli_places nowhere = {.host = NULL};
     char *argv[16] = {NULL};
     int argc = 0;
     union {

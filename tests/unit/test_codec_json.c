@@ -4,6 +4,8 @@
  */
 #include "unit.h"
 
+#include <jansson.h>
+
 #include "base/limits.h"
 #include "codec/json.h"
 #include "codec_failing.h"
@@ -96,6 +98,48 @@ static void every_prefix_of_a_document_is_refused(void **state)
         assert_fails(capsa_json_parse(capsa_bytes_of(text, len), &value), MALFORMED);
     }
     capsa_json_free(parsed(text));
+}
+
+/* Holds when both refuse the text, or read the same from it. */
+static void assert_read_as_by_jansson(capsa_bytes text)
+{
+    CAPSA_AUTO_FREE(capsa_json) value = NULL;
+    capsa_result result = capsa_json_parse(text, &value);
+    json_t *other = json_loadb((const char *)text.data, text.len,
+                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+    if (capsa_failed(result) != (other == NULL) ||
+        (other != NULL && !json_equal(other, (const json_t *)value))) {
+        fail_msg("%.*s: %s", (int)text.len, (const char *)text.data, capsa_text_of(result));
+    }
+    json_decref(other);
+}
+
+static void text_with_any_byte_changed_is_read_as_by_jansson(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"a\":[1,-20,\"x\\n\\\"y\\\\\",true,false,null, {} ,[]],\"bc\":{\"a\":\"\xc3\xa9\"}}",
+        " [ 999999999999999999 , -999999999999999999 , 9223372036854775807,0,-0, 10 ] ",
+        "{\"a\":\"1\",\"b\":\"2\",\"\\u0061\":3}",
+        "[\"\\b\\f\\n\\r\\t\\/\",1e5,2.5]",
+        "\"\\\\\"",
+        "-7",
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        CAPSA_AUTO(capsa_buf) text = capsa_buf_of(KIB(1));
+        assert_ok(capsa_buf_str(&text, texts[i]));
+        assert_read_as_by_jansson(capsa_buf_bytes(&text));
+        for (size_t at = 0; at < text.len; at++) {
+            uint8_t before = text.data[at];
+            for (unsigned byte = 0; byte < 256; byte++) {
+                text.data[at] = (uint8_t)byte;
+                assert_read_as_by_jansson(capsa_buf_bytes(&text));
+                assert_read_as_by_jansson(capsa_bytes_from(capsa_buf_bytes(&text), at));
+                assert_read_as_by_jansson(capsa_bytes_of(text.data, at + 1));
+            }
+            text.data[at] = before;
+        }
+    }
 }
 
 static void errors_do_not_quote_the_input(void **state)
@@ -490,6 +534,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_strict_json_is_refused),
         cmocka_unit_test(every_prefix_of_a_document_is_refused),
+        cmocka_unit_test(text_with_any_byte_changed_is_read_as_by_jansson),
         cmocka_unit_test(errors_do_not_quote_the_input),
         cmocka_unit_test(depth_is_limited),
         cmocka_unit_test(containers_side_by_side_are_not_depth),

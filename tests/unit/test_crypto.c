@@ -97,6 +97,14 @@ static void hmac_and_hkdf_give_the_answers_of_their_rfcs(void **state)
     capsa_hmac_sha256(secret_str("Jefe"), capsa_bytes_str("what do ya want for nothing?"), mac);
     assert_hex(capsa_bytes_of(mac, sizeof(mac)),
                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    /* and 6, a key longer than a block */
+    uint8_t long_key[131];
+    memset(long_key, 0xaa, sizeof(long_key));
+    capsa_hmac_sha256((capsa_secret_bytes){long_key, sizeof(long_key)},
+                      capsa_bytes_str("Test Using Larger Than Block-Size Key - Hash Key First"),
+                      mac);
+    assert_hex(capsa_bytes_of(mac, sizeof(mac)),
+               "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
     /* RFC 5869, A.1 and A.3 (no salt, no info) */
     CAPSA_AUTO(capsa_buf) input = capsa_buf_of(64);
     CAPSA_AUTO(capsa_buf) salt = capsa_buf_of(64);
@@ -588,7 +596,7 @@ static void keys_outside_the_limits_neither_check_nor_seal(void **state)
 static void a_key_of_another_type_is_good_for_a_party_id_only(void **state)
 {
     (void)state;
-    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "secp256k1");
     CAPSA_AUTO_FREE(capsa_cert) cert = cert_for(key);
     assert_int_equal(capsa_public_key_kind(capsa_cert_key(cert)), CAPSA_KEY_OTHER);
     char id[CAPSA_PARTY_ID];

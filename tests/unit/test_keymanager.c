@@ -62,9 +62,10 @@ static void absence_and_denial_look_the_same_to_a_stranger(void **state)
     int code =
         get_keys(&house, &mallory, "join", "[{\"resource_uri\":\"a\",\"columns\":[\"x\"]}]", NULL);
     (void)snprintf(denied, sizeof(denied), "%s", status_text);
+    *strstr(denied, " (decision ") = '\0';
     assert_int_equal(code, get_keys(&house, &mallory, "join",
                                     "[{\"resource_uri\":\"q\",\"columns\":[\"x\"]}]", NULL));
-    *strstr(status_text, "\"q\"") = '"';
+    *strstr(status_text, " (decision ") = '\0';
     status_text[strstr(status_text, "\"q\"") - status_text + 1] = 'a';
     assert_string_equal(denied, status_text);
     house_close(&house);
@@ -247,14 +248,13 @@ static void what_was_released_is_known_after_a_restart(void **state)
     house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
     furnish(&house);
     assert_int_equal(get_keys(&house, &carol, "join", BOTH, NULL), 0);
-    CAPSA_AUTO(capsa_buf) before = capsa_buf_of(KIB(16));
-    assert_ok(capsa_cert_write_pem(house.cert, &before));
+    char before[CAPSA_KID], after[CAPSA_KID];
+    capsa_public_key_kid(capsa_cert_key(house.cert), before);
     house_stop(&house);
     house_open_on(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
     house_learn_cert(&house);
-    CAPSA_AUTO(capsa_buf) after = capsa_buf_of(KIB(16));
-    assert_ok(capsa_cert_write_pem(house.cert, &after));
-    assert_true(capsa_bytes_equal(capsa_buf_bytes(&before), capsa_buf_bytes(&after)));
+    capsa_public_key_kid(capsa_cert_key(house.cert), after);
+    assert_string_equal(before, after);
     assert_int_equal(register_result(&house, &carol, "r", "[\"a\",\"b\"]"), 0);
     house_close(&house);
 }
@@ -340,30 +340,6 @@ static void a_request_for_one_method_is_none_for_another(void **state)
     house_close(&house);
 }
 
-static void the_certificate_renews_under_the_same_key(void **state)
-{
-    (void)state;
-    struct house house;
-    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
-    struct capsa_cert *first = house.cert;
-    test_clock.fixed = NOW + 330 * 86400;
-    assert_ok(capsa_keymanager_renew(house.manager));
-    house_learn_cert(&house); /* not yet due */
-    capsa_time before, after;
-    capsa_cert_validity(house.cert, &before, &after);
-    assert_true(after < NOW + 366 * INT64_C(86400));
-    capsa_cert_free(house.cert);
-    test_clock.fixed = NOW + 340 * 86400;
-    assert_ok(capsa_keymanager_renew(house.manager));
-    house_learn_cert(&house);
-    capsa_cert_validity(house.cert, &before, &after);
-    assert_true(after > NOW + 700 * INT64_C(86400));
-    assert_true(capsa_cert_same_key(first, house.cert));
-    capsa_cert_free(first);
-    test_clock.fixed = NOW;
-    house_close(&house);
-}
-
 static void malformed_requests_are_told_and_change_nothing(void **state)
 {
     (void)state;
@@ -380,18 +356,20 @@ static void malformed_requests_are_told_and_change_nothing(void **state)
         "{\"ownerPartyId\":\"x\"}",
     };
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
-        for (size_t m = 1; m < capsa_keymanager_method_count(); m++) {
+        for (size_t m = 0; m < capsa_keymanager_method_count(); m++) {
             const char *name = strrchr(house.methods[m].path, '/') + 1;
-            assert_true(call(&house, name, &alice, bodies[i]) != 0);
-            assert_true(strlen(status_text) > 3);
+            if (strstr(house.methods[m].path, CAPSA_KEYMANAGER_SERVICE) != NULL &&
+                !capsa_streq(name, "GetRaCert")) {
+                assert_true(call(&house, name, &alice, bodies[i]) != 0);
+                assert_true(strlen(status_text) > 3);
+            }
         }
     }
     static const char garbage[] = "\x12\xff\xff\xff\xff\x7f";
     CAPSA_AUTO(capsa_buf) answer = capsa_buf_of(MIB(1));
-    for (size_t m = 1; m < capsa_keymanager_method_count(); m++) {
-        ask(&house, strrchr(house.methods[m].path, '/') + 1,
-            capsa_bytes_of(garbage, sizeof(garbage) - 1), &answer);
-        ask(&house, strrchr(house.methods[m].path, '/') + 1, CAPSA_BYTES_LITERAL(""), &answer);
+    for (size_t m = 0; m < capsa_keymanager_method_count(); m++) {
+        ask_method(&house.methods[m], capsa_bytes_of(garbage, sizeof(garbage) - 1), &answer);
+        ask_method(&house.methods[m], CAPSA_BYTES_LITERAL(""), &answer);
     }
     house_close(&house);
 }
@@ -461,7 +439,6 @@ int main(void)
         cmocka_unit_test(an_export_takes_every_owner_once),
         cmocka_unit_test(signatures_are_needed_and_belong_to_the_party),
         cmocka_unit_test(a_request_for_one_method_is_none_for_another),
-        cmocka_unit_test(the_certificate_renews_under_the_same_key),
         cmocka_unit_test(malformed_requests_are_told_and_change_nothing),
         cmocka_unit_test(of_two_who_claim_a_uuid_one_gets_it),
     };

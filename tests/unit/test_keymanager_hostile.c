@@ -58,12 +58,12 @@ static const struct capsa_store_ops slow_ops = {.scheme = "memory",
 
 static void slow_house_open(struct house *house)
 {
-    *house = (struct house){.store = NULL};
+    *house = (struct house){.ledger = NULL};
     slow = (struct slow_store){.base.ops = &slow_ops, .house = house};
-    struct capsa_root *root;
     assert_ok(capsa_store_open("memory:", &slow.inner));
-    assert_ok(capsa_root_new(&root));
-    assert_ok(capsa_store_seal(&slow.base, root, &house->store));
+    struct capsa_ledger_options options = ledger_options(NULL, NULL);
+    options.inner = &slow.base;
+    assert_ok(capsa_ledger_open(&options, &house->ledger));
     house_open_on(house, (struct capsa_keymanager_options){.rsa_bits = 0});
     house_learn_cert(house);
 }
@@ -180,7 +180,7 @@ static void a_resource_taken_out_leaves_no_key_for_the_next(void **state)
     CAPSA_AUTO_FREE(capsa_batch) batch = NULL;
     assert_ok(capsa_batch_new(&batch));
     assert_ok(capsa_batch_remove(batch, &key, CAPSA_VERSION_ANY));
-    assert_ok(capsa_writer_commit(house.writer, batch));
+    assert_ok(capsa_writer_commit(capsa_ledger_writer(house.ledger), batch));
     assert_int_equal(register_key(&house, &mallory, "a/x", KEY2_B64), 15);
     assert_int_equal(grant(&house, &mallory, "a", &mallory, "join", "[\"x\"]"), 0);
     assert_int_equal(get_keys(&house, &mallory, "join", A, NULL), 7);
@@ -196,7 +196,7 @@ static void a_key_put_under_another_resource_is_not_given_out(void **state)
     /* Resource "a" as if it had been registered anew: the key beside it is an older one's. */
     const struct capsa_record_key key = CAPSA_RECORD_KEY("default", "resource", "a");
     CAPSA_AUTO(capsa_record) record = {0};
-    assert_ok(capsa_store_get(house.store, &key, &record));
+    assert_ok(capsa_store_get(capsa_ledger_store(house.ledger), &key, &record));
     CAPSA_AUTO(capsa_buf) value = capsa_buf_of(KIB(1));
     assert_ok(capsa_buf_append(&value, capsa_buf_bytes(&record.value)));
     static const uint8_t incarnation_2[] = {0x20, 0x02}; /* field 4, and the last one counts */
@@ -207,7 +207,7 @@ static void a_key_put_under_another_resource_is_not_given_out(void **state)
     assert_ok(capsa_batch_new(&batch));
     assert_ok(capsa_batch_put_owned(batch, &key, record.version, capsa_buf_bytes(&record.owners),
                                     capsa_buf_bytes(&value)));
-    assert_ok(capsa_writer_commit(house.writer, batch));
+    assert_ok(capsa_writer_commit(capsa_ledger_writer(house.ledger), batch));
     assert_int_equal(get_keys(&house, &carol, "join", A, NULL), 15);
     house_close(&house);
 }

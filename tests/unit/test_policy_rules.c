@@ -640,6 +640,179 @@ static void lint_finds_what_was_hardly_meant(void **state)
     }
 }
 
+/* A constraint beside one that pins code. */
+#define ASK(text) WHO ALL PSI ",\"global_constraints\":[" ENC ",\"" text "\"]"
+#define OP(name)  "r.op_name" name
+#define A         "\\\"a\\\""
+#define B         "\\\"b\\\""
+
+static void lint_finds_what_is_always_or_never_true(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule, *findings;
+    } cases[] = {
+        {ASK("r.scope==" A), ""},
+        {ASK("r.scope==" A " || true"), "W always-true"},
+        {ASK("true || r.scope==" A), "W always-true"},
+        {ASK("r.scope==" A " && true"), "W always-true"},
+        {ASK("r.scope==" A " && false"), "E always-false"},
+        {ASK("false || r.scope==" A), "W always-false"},
+        {ASK("!(r.scope==" A " && 1==2)"), "W always-true"},
+        {ASK("r.scope==" A " && !(r.attrs==" A " || true)"), "E always-false"},
+        {ASK("r.scope==" A " ^ true"), ""},
+        {ASK("r.scope==" A " & false"), ""},
+        /* one claim against itself */
+        {ASK("r.scope!=" A " || r.scope!=" B), "W always-true"},
+        {ASK("r.scope!=" A " && r.scope!=" B), ""},
+        {ASK("r.scope!=" A " || r.scope!=" A), ""},
+        {ASK("r.scope==" A " || r.scope!=" A), "W always-true"},
+        {ASK("r.scope==" A " || r.scope!=" B), ""},
+        {ASK("r.scope==" A " && r.scope==" B), "E always-false"},
+        {ASK("r.scope==" A " && r.scope==" A), ""},
+        {ASK("r.scope==" A " && r.scope!=" A), "E always-false"},
+        {ASK("r.scope==" A " && r.scope!=" B), ""},
+        {ASK("r.scope==" A " || r.scope==" B), ""},
+        {ASK("r.scope==" A " && r.attrs==" B), ""},
+        {ASK("r.scope in [" A "," B "] && r.scope==" B), ""},
+        {ASK("r.scope in [" A "," B "] && " B "==r.scope"), ""},
+        {ASK("r.scope in [" A "," B "] && r.scope!=" A), ""},
+        {ASK("r.scope in [" A "] && r.scope!=" A), "E always-false"},
+        {ASK("r.scope in [" A "," B "] || r.scope!=" B), "W always-true"},
+        {ASK("r.scope in [" A "] && r.scope in [" B ",\\\"c\\\"]"), "E always-false"},
+        {ASK(A "==r.scope && (r.attrs==" A " && r.scope==" B ")"), "E always-false"},
+        {ASK("r.scope==" A " && (r.attrs==" A " || r.scope==" B ")"), ""},
+        {ASK("r.columns[0]==" A " && r.columns[1]==" B), ""},
+        {ASK(A " in r.columns && " B " in r.columns"), ""},
+        {ASK("r.scope==r.scope"), "W always-true"},
+        {ASK("r.scope!=r.scope"), "E always-false"},
+        {ASK("r.scope<=r.scope"), ""},
+        {ASK("r.scope==r.attrs"), ""},
+        {ASK("r.columns==r.columns"), ""},
+        /* what a claim never is */
+        {ASK("r.scope==1"), "E always-false"},
+        {ASK("r.scope!=1"), "W always-true"},
+        {ASK("r.scope>1"), "E always-false"},
+        {ASK("r.scope==()"), "E always-false"},
+        {ASK("r.columns==" A), "E always-false"},
+        {ASK("r.env.tee.sgx.isv_svn>=\\\"3\\\""), "E always-false"},
+        {ASK("r.env.tee.sgx.isv_svn>=3"), ""},
+        {ASK("r.env.tee.csv==()"), ""},
+        {ASK("r.env.request_time!=()"), ""},
+        {ASK("r.env.request_time<" A " && r.env.request_time>" B), ""},
+        {ASK("r.scope in []"), "E always-false"},
+        {ASK("r.scope in [1," A "]"), ""},
+        /* together */
+        {ASK(OP("==" A)), "E always-false"},
+        {ASK(OP("==\\\"psi\\\" // the only one")), ""},
+        {ASK(OP("!=\\\"psi\\\"")), "E always-false"},
+        {WHO ALL "\"op_constraints\":[{\"op_name\":\"*\",\"constraints\":[" ENC ",\"r.scope==" A
+                 "\"]}],\"global_constraints\":[\"r.scope==" B "\"]",
+         "W grants-everythingE always-false"},
+        {ASK("r.scope==" A " // a comment\",\"r.scope==" B), "E always-false"},
+        {WHO ALL "\"op_constraints\":[{\"op_name\":\"psi\"},{\"op_name\":\"lr\"}],"
+                 "\"global_constraints\":[" ENC ",\"" OP("==\\\"lr\\\"") "\"]",
+         "E always-false"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        AUTO_POLICY policy = policy_of(cases[i].rule);
+        assert_lint(policy, note_finding, cases[i].findings);
+    }
+}
+
+static void lint_finds_what_is_never_asked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule, *findings;
+    } cases[] = {
+        {WHO ALL PSI ",\"global_constraints\":[\"1==2\"," ENC "]", "E always-falseW unreachable"},
+        {WHO ALL PSI ",\"global_constraints\":[" ENC ",\"r.scope==1\",\"r.scope==" A "\"]",
+         "E always-falseW unreachable"},
+        {WHO ALL "\"op_constraints\":[{\"op_name\":\"psi\",\"constraints\":[" ENC "]},"
+                 "{\"op_name\":\"psi\",\"constraints\":[" ENC ",\"r.scope==" A "\"]}]",
+         "W unreachable"},
+        {WHO ALL "\"op_constraints\":[{\"op_name\":\"*\",\"constraints\":[" ENC "]},"
+                 "{\"op_name\":\"psi\"}]",
+         "W grants-everythingW unreachable"},
+        {WHO ALL "\"op_constraints\":[{\"op_name\":\"psi\",\"constraints\":[" ENC ",\"1==2\"]},"
+                 "{\"op_name\":\"lr\",\"constraints\":[" ENC "]}]",
+         "E always-false"},
+        {WHO ALL "\"op_constraints\":[{\"op_name\":\"psi\"},"
+                 "{\"op_name\":\"*\",\"constraints\":[" ENC "]}]",
+         "W grants-everythingW unreachable"},
+        {WHO ALL "\"op_constraints\":[{\"op_name\":\"psi\",\"constraints\":[\"r.scope==" A
+                 "\"]},{\"op_name\":\"*\",\"constraints\":[" ENC "]}]",
+         "W grants-everything"},
+        {WHO ALL PSI ",\"global_constraints\":[" ENC ",\"!(r.env.tee.sgx.mr_enclave==\\\"" HEX64
+                     "\\\")\"]",
+         "W measurement-not-equal"},
+        {WHO ALL PSI ",\"global_constraints\":[" ENC ",\"!(!(r.env.tee.sgx.mr_enclave==\\\"" HEX64
+                     "\\\"))\"]",
+         ""},
+        {WHO ALL PSI ",\"global_constraints\":[" ENC ",\"!(r.env.tee.sgx.mr_enclave!=\\\"" HEX64
+                     "\\\")\"]",
+         ""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        AUTO_POLICY policy = policy_of(cases[i].rule);
+        assert_lint(policy, note_finding, cases[i].findings);
+    }
+}
+
+/* Is the second rule for nothing beside the first? */
+static void lint_finds_rules_that_grant_what_an_earlier_one_does(void **state)
+{
+    (void)state;
+#define COLUMN_A "\"columns\":[\"a\"],"
+#define BY_ENC   ",\"global_constraints\":[" ENC "]"
+#define OPS(...) "\"op_constraints\":[" #__VA_ARGS__ "]"
+    static const struct {
+        const char *first, *second, *findings;
+    } cases[] = {
+        {WHO COLUMN_A PSI BY_ENC, WHO COLUMN_A PSI BY_ENC, "W unreachable"},
+        {WHO ALL PSI BY_ENC, WHO COLUMN_A PSI BY_ENC, "W unreachable"},
+        {WHO COLUMN_A PSI BY_ENC, WHO ALL PSI BY_ENC, ""},
+        {WHO COLUMN_A PSI BY_ENC, "\"grantee_party_ids\":[\"carol\"]," COLUMN_A PSI BY_ENC,
+         "W unreachable"},
+        {"\"grantee_party_ids\":[\"carol\"]," COLUMN_A PSI BY_ENC, WHO COLUMN_A PSI BY_ENC, ""},
+        {WHO COLUMN_A OPS({"op_name" : "lr"}, {"op_name" : "psi"}) BY_ENC, WHO COLUMN_A PSI BY_ENC,
+         "W unreachable"},
+        {WHO COLUMN_A PSI BY_ENC, WHO COLUMN_A OPS({"op_name" : "lr"}, {"op_name" : "psi"}) BY_ENC,
+         ""},
+        {WHO COLUMN_A OPS({"op_name" : "*"}) BY_ENC, WHO COLUMN_A PSI BY_ENC, "W unreachable"},
+        {WHO COLUMN_A PSI BY_ENC, WHO COLUMN_A OPS({"op_name" : "*"}) BY_ENC, ""},
+        {WHO COLUMN_A PSI BY_ENC,
+         WHO COLUMN_A PSI ",\"global_constraints\":[\"r.scope==" A "\"," ENC "]", "W unreachable"},
+        {WHO COLUMN_A PSI ",\"global_constraints\":[\"r.scope==" A "\"," ENC "]",
+         WHO COLUMN_A PSI BY_ENC, ""},
+        {WHO COLUMN_A PSI BY_ENC,
+         WHO COLUMN_A "\"op_constraints\":[{\"op_name\":\"psi\",\"constraints\":[\"\"," ENC "]}]",
+         "W unreachableW blank"},
+        {WHO COLUMN_A "\"op_constraints\":[{\"op_name\":\"*\"},{\"op_name\":\"lr\","
+                      "\"constraints\":[\"r.scope==" A "\"]}]" BY_ENC,
+         WHO COLUMN_A OPS({"op_name" : "*"}) BY_ENC, ""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[8192];
+        (void)snprintf(text, sizeof(text), "{\"data_uuid\":\"d1\",\"rules\":[{%s},{%s}]}",
+                       cases[i].first, cases[i].second);
+        AUTO_POLICY policy = parse_policy(text);
+        assert_lint(policy, note_finding, cases[i].findings);
+    }
+    AUTO_POLICY policy = parse_policy("{\"data_uuid\":\"d1\",\"rules\":[{" WHO COLUMN_A PSI
+                                      "},{" WHO COLUMN_A PSI BY_ENC "}]}");
+    assert_lint(
+        policy, tell_finding,
+        "W pins-nothing: rule 1: no constraint says which code may ask, so any program of a "
+        "grantee may; compare r.env.tee.sgx.mr_enclave (or its like) with ==\n"
+        "W unreachable: rule 2: it grants what rule 1 grants already to all but programs for "
+        "which only evidence speaks\n");
+    struct capsa_request request = request_for(columns_ab, 1);
+    request.only_pinned_code = true; /* it is for something here, and lint says so */
+    assert_int_equal(decide(policy, &request).rule, 1);
+}
+
 static void lint_says_where_and_what_instead(void **state)
 {
     (void)state;
@@ -667,6 +840,18 @@ static void lint_says_where_and_what_instead(void **state)
         "r.wat.x\n"
         "W same-id: rule 2 \"a\": rule 1 has the same id; deleting it deletes both\n"
         "W unreachable: rule 3: it grants what rule 2 grants already\n");
+    AUTO_POLICY never = policy_of(WHO ALL PSI ",\"global_constraints\":[" ENC ",\"r.scope==" A
+                                              "\\n  && r.op_name==1\","
+                                              "\"r.scope==" A " && (r.attrs==" A " || 1==2)\"]");
+    assert_lint(
+        never, tell_finding,
+        "E always-false: rule 1, global constraint 2: line 2, column 6: this is true for no "
+        "request, so that the constraint never holds and what stands behind is never "
+        "asked\n"
+        "W unreachable: rule 1, global constraint 3: it is never asked, because constraint "
+        "2 never holds\n"
+        "W always-false: rule 1, global constraint 3: line 1, column 34: this part is true "
+        "for no request\n");
 }
 
 int main(void)
@@ -689,6 +874,9 @@ int main(void)
         cmocka_unit_test(a_bad_constraint_is_refused_when_it_is_added),
         cmocka_unit_test(sizes_over_the_limits_are_refused),
         cmocka_unit_test(lint_finds_what_was_hardly_meant),
+        cmocka_unit_test(lint_finds_what_is_always_or_never_true),
+        cmocka_unit_test(lint_finds_what_is_never_asked),
+        cmocka_unit_test(lint_finds_rules_that_grant_what_an_earlier_one_does),
         cmocka_unit_test(lint_says_where_and_what_instead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

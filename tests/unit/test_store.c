@@ -19,6 +19,7 @@
 #include "store/store_backend.h"
 #include "store/store_sealed.h"
 #include "store/store_writer.h"
+#include "store_fixture.h"
 
 /* ---- One store of each kind ------------------------------------------------------------------ */
 
@@ -38,7 +39,7 @@ struct place {
 static void place_open(struct place *place)
 {
     if (place->kind.sealed) {
-        assert_ok(capsa_store_open_sealed(place->location, place->root, &place->store));
+        assert_ok(test_store_open(place->location, place->root, &place->store));
     } else {
         assert_ok(capsa_store_open(place->location, &place->store));
     }
@@ -81,8 +82,9 @@ static struct capsa_store *store_of(void **state)
 
 /* ---- Short words ----------------------------------------------------------------------------- */
 
-#define KEY(...)    CAPSA_RECORD_KEY("default", "thing", __VA_ARGS__)
-#define VALUE(text) capsa_bytes_str(text)
+#define KEY(...)     CAPSA_RECORD_KEY("default", "thing", __VA_ARGS__)
+#define LOG_KEY(...) CAPSA_RECORD_KEY(CAPSA_STORE_LOG_NAMESPACE, "leaf", __VA_ARGS__)
+#define VALUE(text)  capsa_bytes_str(text)
 
 static struct capsa_batch *new_batch(void)
 {
@@ -117,15 +119,27 @@ static void put(struct capsa_store *store, const char *name, uint64_t expected, 
     assert_ok(capsa_store_commit(store, batch));
 }
 
+static void assert_has_key(struct capsa_store *store, const struct capsa_record_key *key,
+                           uint64_t version, const char *value)
+{
+    CAPSA_AUTO(capsa_record) record = {0};
+    assert_ok(capsa_store_find(store, key, &record));
+    assert_int_equal(record.version, version);
+    assert_true(version == 0 || capsa_bytes_is(capsa_buf_bytes(&record.value), value));
+}
+
 /* Version 0: it must not be there. */
 static void assert_has(struct capsa_store *store, const char *name, uint64_t version,
                        const char *value)
 {
     const struct capsa_record_key key = KEY(name);
-    CAPSA_AUTO(capsa_record) record = {0};
-    assert_ok(capsa_store_find(store, &key, &record));
-    assert_int_equal(record.version, version);
-    assert_true(version == 0 || capsa_bytes_is(capsa_buf_bytes(&record.value), value));
+    assert_has_key(store, &key, version, value);
+}
+
+static void assert_has_leaf(struct capsa_store *store, const char *name, uint64_t version)
+{
+    const struct capsa_record_key key = LOG_KEY(name);
+    assert_has_key(store, &key, version, "leaf");
 }
 
 /* ---- Records --------------------------------------------------------------------------------- */
@@ -362,9 +376,10 @@ static capsa_result audit_finish(void *context, const struct capsa_group *group,
         }
         auditor->taken++;
         char name[64];
-        (void)snprintf(name, sizeof(name), "audit-%.*s", (int)group->batches[i]->leaves[0].len,
-                       (const char *)group->batches[i]->leaves[0].data);
-        const struct capsa_record_key key = KEY(name);
+        (void)snprintf(name, sizeof(name), "audit-%.*s",
+                       (int)group->batches[i]->leaves[0].bytes.len,
+                       (const char *)group->batches[i]->leaves[0].bytes.data);
+        const struct capsa_record_key key = LOG_KEY(name);
         CAPSA_TRY(capsa_batch_put(last, &key, auditor->mode == AUDIT_CONFLICTS ? 5 : 0, NULL,
                                   VALUE("leaf")));
     }
@@ -377,7 +392,7 @@ static capsa_result apply_audited(struct capsa_store *store, struct auditor *aud
 {
     CAPSA_AUTO_FREE(capsa_batch) batch = new_batch();
     add_put(batch, name, expected, "x");
-    assert_ok(capsa_batch_leaf(batch, VALUE(name)));
+    assert_ok(capsa_batch_leaf(batch, VALUE(name), NULL));
     const struct capsa_batch *batches[] = {batch};
     const struct capsa_group group = {.batches = batches,
                                       .count = 1,
@@ -395,7 +410,7 @@ static void leaves_are_committed_with_their_batch_or_neither_is(void **state)
     assert_ok(apply_audited(store, &auditor, "a", 0, &result));
     assert_int_equal(auditor.calls, 1);
     assert_has(store, "a", 1, "x");
-    assert_has(store, "audit-a", 1, "leaf");
+    assert_has_leaf(store, "audit-a", 1);
 
     /* Nothing taken, nothing recorded. */
     assert_ok(apply_audited(store, &auditor, "b", 3, &result));
@@ -409,11 +424,11 @@ static void leaves_are_committed_with_their_batch_or_neither_is(void **state)
     assert_fails(apply_audited(store, &auditor, "b", 0, &result), INTERNAL);
     assert_int_equal(result.code, CAPSA_E_INTERNAL);
     assert_has(store, "b", 0, NULL);
-    assert_has(store, "audit-b", 0, NULL);
+    assert_has_leaf(store, "audit-b", 0);
 
     auditor.mode = AUDIT_WELL;
     assert_ok(apply_audited(store, &auditor, "b", 0, &result));
-    assert_has(store, "audit-b", 1, "leaf");
+    assert_has_leaf(store, "audit-b", 1);
 }
 
 static void a_leaf_that_nobody_takes_is_refused(void **state)
@@ -421,7 +436,7 @@ static void a_leaf_that_nobody_takes_is_refused(void **state)
     struct capsa_store *store = store_of(state);
     CAPSA_AUTO_FREE(capsa_batch) batch = new_batch();
     add_put(batch, "a", 0, "x");
-    assert_ok(capsa_batch_leaf(batch, VALUE("leaf")));
+    assert_ok(capsa_batch_leaf(batch, VALUE("leaf"), NULL));
     assert_fails(capsa_store_commit(store, batch), UNSUPPORTED);
     assert_has(store, "a", 0, NULL);
 }
@@ -497,7 +512,7 @@ static void a_walk_visits_what_is_under_the_prefix_and_nothing_else(void **state
     struct seen all = {.count = 0};
     const struct capsa_record_key everything = {.ns = NULL};
     assert_ok(capsa_store_each(store, &everything, see, &all));
-    assert_true(all.count == 9 || all.count == 10); /* a sealed store has its first record */
+    assert_true(all.count == 9 || all.count == 11); /* a sealed store has two of its own */
 }
 
 static void a_walk_stops_when_told_and_fails_when_the_visit_fails(void **state)
@@ -921,7 +936,7 @@ static void the_writer_hands_leaves_to_the_audit_and_refuses_them_without(void *
     struct capsa_store *store = store_of(state);
     CAPSA_AUTO_FREE(capsa_batch) batch = new_batch();
     add_put(batch, "a", 0, "x");
-    assert_ok(capsa_batch_leaf(batch, VALUE("a")));
+    assert_ok(capsa_batch_leaf(batch, VALUE("a"), NULL));
     CAPSA_AUTO_FREE(capsa_batch) empty = new_batch();
     struct capsa_writer *writer = NULL;
     assert_ok(capsa_writer_new(store, NULL, &writer));
@@ -931,12 +946,85 @@ static void the_writer_hands_leaves_to_the_audit_and_refuses_them_without(void *
     assert_has(store, "a", 0, NULL);
 
     struct auditor auditor = {0};
-    const struct capsa_writer_audit audit = {audit_finish, &auditor};
+    const struct capsa_writer_audit audit = {.finish = audit_finish, .context = &auditor};
     assert_ok(capsa_writer_new(store, &audit, &writer));
     assert_ok(capsa_writer_commit(writer, batch));
     capsa_writer_free(writer);
     assert_int_equal(auditor.taken, 1);
-    assert_has(store, "audit-a", 1, "leaf");
+    assert_has_leaf(store, "audit-a", 1);
+}
+
+struct settler {
+    struct gated gated;
+    unsigned calls, committed;
+    enum capsa_code fails;
+    void *context_seen;
+    unsigned told; /* how many callers had been told when it was called */
+    atomic_uint callers_told;
+};
+
+static capsa_result settler_finish(void *context, const struct capsa_group *group,
+                                   struct capsa_batch *last)
+{
+    (void)last;
+    struct settler *settler = context;
+    settler->context_seen = group->batches[0]->leaves[0].context;
+    return CAPSA_OK;
+}
+
+static capsa_result settler_settle(void *context, const struct capsa_group *group, bool committed)
+{
+    struct settler *settler = context;
+    settler->calls++;
+    settler->committed += committed;
+    settler->told = atomic_load(&settler->callers_told);
+    for (size_t i = 0; !committed && i < group->count; i++) {
+        CAPSA_REQUIRE(group->results[i].code == CAPSA_E_STORE, INTERNAL, "another outcome");
+    }
+    CAPSA_REQUIRE(settler->fails == CAPSA_E_OK, STORE, "committed, but the anchor is away");
+    return CAPSA_OK;
+}
+
+static enum capsa_code commit_with_leaf(struct capsa_writer *writer, struct settler *settler,
+                                        const char *name, uint64_t expected)
+{
+    CAPSA_AUTO_FREE(capsa_batch) batch = new_batch();
+    add_put(batch, name, expected, "x");
+    assert_ok(capsa_batch_leaf(batch, VALUE(name), batch));
+    capsa_result result = capsa_writer_commit(writer, batch);
+    atomic_fetch_add(&settler->callers_told, 1);
+    assert_true(capsa_failed(result) || settler->context_seen == batch);
+    return capsa_code_of(result);
+}
+
+static void a_group_is_settled_before_anybody_is_told_and_that_may_fail_it(void **state)
+{
+    struct capsa_store *store = store_of(state);
+    struct settler settler = {.calls = 0};
+    struct capsa_writer_state told;
+    gated_init(&settler.gated, store);
+    const struct capsa_writer_audit audit = {settler_finish, settler_settle, &settler};
+    CAPSA_AUTO_FREE(capsa_writer) writer = NULL;
+    assert_ok(capsa_writer_new(&settler.gated.base, &audit, &writer));
+    assert_int_equal(commit_with_leaf(writer, &settler, "a", 0), CAPSA_E_OK);
+    assert_int_equal(settler.told, 0);
+    assert_int_equal(settler.committed, 1);
+
+    settler.fails = CAPSA_E_STORE; /* what is committed stays so */
+    assert_int_equal(commit_with_leaf(writer, &settler, "b", 0), CAPSA_E_STORE);
+    assert_has(store, "b", 1, "x");
+    capsa_writer_state(writer, &told);
+    assert_int_equal(told.failures, 1);
+    assert_string_equal(told.last.text, "committed, but the anchor is away");
+    assert_int_equal(commit_with_leaf(writer, &settler, "b", 5), CAPSA_E_CONFLICT);
+
+    settler.fails = CAPSA_E_OK;
+    assert_int_equal(commit_with_leaf(writer, &settler, "b", 1), CAPSA_E_OK);
+    gated_set(&settler.gated, false, true);
+    assert_int_equal(commit_with_leaf(writer, &settler, "c", 0), CAPSA_E_STORE);
+    assert_int_equal(settler.calls, 5);
+    assert_int_equal(settler.committed, 4);
+    assert_has(store, "c", 0, NULL);
 }
 
 /* ---- Out of memory --------------------------------------------------------------------------- */
@@ -1120,6 +1208,7 @@ static const struct {
     TEST(a_failed_commit_fails_its_batches_and_the_next_is_tried),
     TEST(a_stopping_writer_finishes_what_it_has_and_takes_no_more),
     TEST(the_writer_hands_leaves_to_the_audit_and_refuses_them_without),
+    TEST(a_group_is_settled_before_anybody_is_told_and_that_may_fail_it),
     TEST(running_out_of_memory_at_any_point_changes_nothing),
 };
 

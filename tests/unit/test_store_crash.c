@@ -22,6 +22,7 @@
 #include "store/store.h"
 #include "store/store_sealed.h"
 #include "store/store_writer.h"
+#include "store_fixture.h"
 
 #define THREADS 4
 #define KEPT    5 /* a batch removes the records of the one that lies so far back */
@@ -105,7 +106,7 @@ static capsa_result child(const char *location, const char *root, int out)
 {
     struct capsa_store *store = NULL;
     struct capsa_writer *writer = NULL;
-    CAPSA_TRY(capsa_store_open_sealed(location, root, &store));
+    CAPSA_TRY(test_store_open(location, root, &store));
     CAPSA_TRY(capsa_writer_new(store, NULL, &writer));
     struct worker workers[THREADS];
     pthread_t threads[THREADS];
@@ -236,7 +237,7 @@ static void kill_9_at_any_moment_loses_nothing_told_and_leaves_no_half_batch(voi
         unsigned wanted = round < 8 ? 1 : (unsigned)(rand_r(&seed) % 300);
         run_and_kill(location, root, wanted, ms, &sums);
         struct capsa_store *store = NULL;
-        assert_ok(capsa_store_open_sealed(location, root, &store));
+        assert_ok(test_store_open(location, root, &store));
         check(store, &sums);
         capsa_store_free(store);
     }

@@ -4,152 +4,20 @@
  * SQLite does (modes, lock, format, full disk, backup). The attacker here is a plain SQLite
  * connection to the same file, to a stopped and to a live store.
  */
-#include "unit.h"
+#include "store_place.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <sqlite3.h>
 
 #include "base/file.h"
 #include "base/limits.h"
 #include "codec/text.h"
 #include "crypto/crypto.h"
-#include "store/store.h"
-#include "store/store_sealed.h"
 #include "store/store_writer.h"
-
-#define KEY(...)    CAPSA_RECORD_KEY("default", "key", __VA_ARGS__)
-#define VALUE(text) capsa_bytes_str(text)
-
-struct place {
-    char dir[64];
-    char path[128];
-    char location[160];
-    char root[128];
-    struct capsa_store *store;
-};
-
-static struct capsa_store *open_store(const struct place *place)
-{
-    struct capsa_store *store = NULL;
-    assert_ok(capsa_store_open_sealed(place->location, place->root, &store));
-    return store;
-}
-
-static void put(struct capsa_store *store, const char *name, uint64_t expected, const char *value)
-{
-    const struct capsa_record_key key = KEY(name);
-    const char *const owners[] = {"alice", "bob", NULL};
-    CAPSA_AUTO_FREE(capsa_batch) batch = NULL;
-    assert_ok(capsa_batch_new(&batch));
-    assert_ok(capsa_batch_put(batch, &key, expected, owners, VALUE(value)));
-    assert_ok(capsa_store_commit(store, batch));
-}
-
-static capsa_result get(struct capsa_store *store, const char *name, capsa_record *record)
-{
-    const struct capsa_record_key key = KEY(name);
-    return capsa_store_get(store, &key, record);
-}
-
-static void assert_has(struct capsa_store *store, const char *name, const char *value)
-{
-    CAPSA_AUTO(capsa_record) record = {0};
-    assert_ok(get(store, name, &record));
-    assert_true(capsa_bytes_is(capsa_buf_bytes(&record.value), value));
-}
-
-static int place_up(void **state)
-{
-    struct place *place = calloc(1, sizeof(*place));
-    assert_non_null(place);
-    (void)snprintf(place->dir, sizeof(place->dir), "/tmp/capsa-sealed-XXXXXX");
-    assert_non_null(mkdtemp(place->dir));
-    (void)snprintf(place->path, sizeof(place->path), "%s/data/test.db", place->dir);
-    (void)snprintf(place->location, sizeof(place->location), "sqlite:%s", place->path);
-    (void)snprintf(place->root, sizeof(place->root), "%s/data/root.key", place->dir);
-    place->store = open_store(place);
-    put(place->store, "one", 0, "the first secret");
-    put(place->store, "two", 0, "the other secret");
-    *state = place;
-    return 0;
-}
-
-static int place_down(void **state)
-{
-    struct place *place = *state;
-    capsa_store_free(place->store);
-    test_remove_tree(place->dir);
-    free(place);
-    return 0;
-}
-
-static void place_close(struct place *place)
-{
-    capsa_store_free(place->store);
-    place->store = NULL;
-}
-
-/* ---- The attacker ---------------------------------------------------------------------------- */
-
-static sqlite3 *attach(const char *path)
-{
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_busy_timeout(db, 10000), SQLITE_OK);
-    return db;
-}
-
-static void attack(const char *path, const char *sql)
-{
-    sqlite3 *db = attach(path);
-    char *why = NULL;
-    if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK) {
-        fail_msg("%s: %s", sql, why);
-    }
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
-/* Rows of kind "key" end in their names, "one" and "two". */
-#define ROW(name) "substr(key, -3) = CAST('" name "' AS BLOB)"
-
-#define RENAMED(name) "CAST(substr(key, 1, length(key) - 3) || CAST('" name "' AS BLOB) AS BLOB)"
-
-static void assert_tampered(struct capsa_store *store, const char *name)
-{
-    CAPSA_AUTO(capsa_record) record = {0};
-    capsa_result result = get(store, name, &record);
-    char named[64];
-    (void)snprintf(named, sizeof(named), "default/key/%s", name);
-    if (capsa_code_of(result) != CAPSA_E_TAMPERED || strstr(capsa_text_of(result), named) == NULL) {
-        fail_msg("wanted TAMPERED naming %s, got %s", named, capsa_text_of(result));
-    }
-    assert_int_equal(record.version, 0);
-    assert_int_equal(record.value.len, 0);
-}
-
-static capsa_result see_nothing(void *context, const struct capsa_record_key *key,
-                                const capsa_record *record, bool *ret_stop)
-{
-    (void)context;
-    (void)key;
-    (void)record;
-    (void)ret_stop;
-    return CAPSA_OK;
-}
-
-static capsa_result walk(struct capsa_store *store)
-{
-    const struct capsa_record_key prefix = {.ns = "default", .kind = "key"};
-    return capsa_store_each(store, &prefix, see_nothing, NULL);
-}
 
 static const struct {
     const char *sql;
@@ -373,7 +241,7 @@ static void a_wrong_root_key_is_told_from_a_damaged_store(void **state)
     CAPSA_AUTO_FREE(capsa_root) root = NULL;
     assert_ok(capsa_root_new(&root));
     assert_ok(capsa_root_save(root, other));
-    capsa_result result = capsa_store_open_sealed(place->location, other, &place->store);
+    capsa_result result = test_store_open(place->location, other, &place->store);
     assert_int_equal(capsa_code_of(result), CAPSA_E_DENIED);
     char id[CAPSA_ROOT_ID_TEXT];
     capsa_root_id_text(root->id, id);
@@ -390,7 +258,7 @@ static void a_store_without_its_root_key_is_an_error_and_never_a_new_key(void **
     char away[160];
     (void)snprintf(away, sizeof(away), "%s/away.key", place->dir);
     assert_int_equal(rename(place->root, away), 0);
-    capsa_result result = capsa_store_open_sealed(place->location, place->root, &place->store);
+    capsa_result result = test_store_open(place->location, place->root, &place->store);
     assert_int_equal(capsa_code_of(result), CAPSA_E_STORE);
     assert_non_null(strstr(capsa_text_of(result), "root.key"));
     assert_int_equal(access(place->root, F_OK), -1);
@@ -400,15 +268,27 @@ static void a_store_without_its_root_key_is_an_error_and_never_a_new_key(void **
     char unkept[200];
     (void)snprintf(unkept, sizeof(unkept), "sqlite:%s/unkept.db", place->dir);
     struct capsa_store *store = NULL;
-    assert_fails(capsa_store_open_sealed(unkept, NULL, &store), USAGE);
+    assert_fails(test_store_open(unkept, NULL, &store), USAGE);
 }
 
-static void a_store_that_lost_its_first_record_is_refused(void **state)
+static void a_store_that_lost_what_it_began_with_is_refused(void **state)
 {
-    struct place *place = *state;
-    place_close(place);
-    attack(place->path, "DELETE FROM record WHERE key = x'0000000563617073610000000573746f7265'");
-    assert_fails(capsa_store_open_sealed(place->location, place->root, &place->store), TAMPERED);
+    (void)state;
+    static const char *const kinds[] = {"slot", "genesis", "begun"};
+    for (size_t i = 0; i < 3; i++) {
+        void *own = NULL;
+        char sql[160];
+        assert_int_equal(place_up(&own), 0);
+        struct place *place = own;
+        place_close(place);
+        (void)snprintf(sql, sizeof(sql),
+                       "DELETE FROM record WHERE instr(key, CAST('capsa' AS BLOB)) AND "
+                       "instr(key, CAST('%s' AS BLOB))",
+                       kinds[i]);
+        attack(place->path, sql);
+        assert_fails(test_store_open(place->location, place->root, &place->store), TAMPERED);
+        assert_int_equal(place_down(&own), 0);
+    }
 }
 
 static void a_first_start_that_ended_between_key_and_store_goes_on(void **state)
@@ -417,7 +297,7 @@ static void a_first_start_that_ended_between_key_and_store_goes_on(void **state)
     place_close(place);
     char fresh[160];
     (void)snprintf(fresh, sizeof(fresh), "sqlite:%s/fresh.db", place->dir);
-    assert_ok(capsa_store_open_sealed(fresh, place->root, &place->store));
+    assert_ok(test_store_open(fresh, place->root, &place->store));
     put(place->store, "x", 0, "y");
 }
 
@@ -431,7 +311,7 @@ static void a_root_key_that_others_may_read_is_refused_with_what_to_type(void **
     static const mode_t loose[] = {0640, 0604, 0620, 0601, 0666};
     for (size_t i = 0; i < sizeof(loose) / sizeof(loose[0]); i++) {
         assert_int_equal(chmod(place->root, loose[i]), 0);
-        capsa_result result = capsa_store_open_sealed(place->location, place->root, &place->store);
+        capsa_result result = test_store_open(place->location, place->root, &place->store);
         assert_int_equal(capsa_code_of(result), CAPSA_E_DENIED);
         assert_non_null(strstr(capsa_text_of(result), "chmod 600"));
     }
@@ -440,7 +320,7 @@ static void a_root_key_that_others_may_read_is_refused_with_what_to_type(void **
     if (geteuid() == 0) { /* only root can give a file away */
         place_close(place);
         assert_int_equal(chown(place->root, 65534, 65534), 0);
-        assert_fails(capsa_store_open_sealed(place->location, place->root, &place->store), DENIED);
+        assert_fails(test_store_open(place->location, place->root, &place->store), DENIED);
     }
 }
 
@@ -512,7 +392,7 @@ static void a_second_opener_is_refused_and_told_who_has_it(void **state)
 {
     struct place *place = *state;
     struct capsa_store *second = NULL;
-    capsa_result result = capsa_store_open_sealed(place->location, place->root, &second);
+    capsa_result result = test_store_open(place->location, place->root, &second);
     assert_int_equal(capsa_code_of(result), CAPSA_E_BUSY);
     char pid[32];
     (void)snprintf(pid, sizeof(pid), "(pid %ld)", (long)getpid());
@@ -528,7 +408,7 @@ static void a_newer_format_is_refused_and_both_are_named(void **state)
     struct place *place = *state;
     place_close(place);
     attack(place->path, "PRAGMA user_version=7");
-    capsa_result result = capsa_store_open_sealed(place->location, place->root, &place->store);
+    capsa_result result = test_store_open(place->location, place->root, &place->store);
     assert_int_equal(capsa_code_of(result), CAPSA_E_UNSUPPORTED);
     assert_non_null(strstr(capsa_text_of(result), "format 7"));
     assert_non_null(strstr(capsa_text_of(result), "up to 1"));
@@ -557,14 +437,14 @@ static void a_file_that_is_no_store_of_ours_is_refused_and_left_alone(void **sta
         assert_ok(capsa_store_backup(place->location, copy));
         attack(copy, files[i].sql);
         struct capsa_store *store = NULL;
-        capsa_result result = capsa_store_open_sealed(location, place->root, &store);
+        capsa_result result = test_store_open(location, place->root, &store);
         assert_int_equal(capsa_code_of(result), files[i].code);
         assert_int_equal(unlink(copy), 0);
     }
     assert_ok(capsa_file_write(copy, VALUE("this is not a database, whatever it is called ....."),
                                0600, false));
     struct capsa_store *store = NULL;
-    assert_fails(capsa_store_open_sealed(location, place->root, &store), TAMPERED);
+    assert_fails(test_store_open(location, place->root, &store), TAMPERED);
     CAPSA_AUTO(capsa_buf) content = capsa_buf_of(KIB(1));
     assert_ok(capsa_file_read(copy, &content));
     assert_int_equal(content.len, 51);
@@ -593,7 +473,7 @@ static void damaged_pages_are_errors_and_never_a_crash(void **state)
         }
         assert_ok(capsa_file_write(place->path, capsa_buf_bytes(&bad), 0600, true));
         struct capsa_store *store = NULL;
-        capsa_result result = capsa_store_open_sealed(place->location, place->root, &store);
+        capsa_result result = test_store_open(place->location, place->root, &store);
         if (!capsa_failed(result)) {
             result = walk(store); /* may well succeed: the damage hit free space */
         }
@@ -704,7 +584,7 @@ static void backups_taken_during_writes_are_each_of_one_moment(void **state)
         assert_mode(copy, 0600);
         assert_ok(capsa_store_restore(restored, copy));
         struct capsa_store *store = NULL;
-        assert_ok(capsa_store_open_sealed(restored, place->root, &store));
+        assert_ok(test_store_open(restored, place->root, &store));
         uint64_t version = version_of_pair(store);
         assert_true(version > last);
         last = version;
@@ -799,7 +679,7 @@ int main(void)
         TEST(nothing_is_sealed_without_randomness),
         TEST(a_wrong_root_key_is_told_from_a_damaged_store),
         TEST(a_store_without_its_root_key_is_an_error_and_never_a_new_key),
-        TEST(a_store_that_lost_its_first_record_is_refused),
+        cmocka_unit_test(a_store_that_lost_what_it_began_with_is_refused),
         TEST(a_first_start_that_ended_between_key_and_store_goes_on),
         TEST(a_root_key_that_others_may_read_is_refused_with_what_to_type),
         cmocka_unit_test(a_root_key_file_is_read_back_and_any_damage_is_noticed),
