@@ -12,7 +12,7 @@
 
 #include "store/store.h"
 #include "store/store_backend.h"
-#include "store/store_sealed.h"
+#include "../unit/store_fixture.h"
 #include "store/store_writer.h"
 
 #define VALUE KIB(24) /* so that the log of the database is folded into it now and then */
@@ -55,11 +55,11 @@ static void folder_empty(void)
 static capsa_result open_store(const char *scheme, struct capsa_store **ret_store)
 {
     if (capsa_streq(scheme, "memory")) {
-        return capsa_store_open_sealed("memory:", NULL, ret_store);
+        return test_store_open("memory:", NULL, ret_store);
     }
     char location[160];
     (void)snprintf(location, sizeof(location), "sqlite:%s", at("data/x.db"));
-    return capsa_store_open_sealed(location, at("data/root.key"), ret_store);
+    return test_store_open(location, at("data/root.key"), ret_store);
 }
 
 static const char *const schemes[] = {"memory", "sqlite"};
@@ -87,7 +87,7 @@ static uint64_t version_of(struct capsa_store *store)
     return versions[0];
 }
 
-static const struct capsa_record_key behind = {.ns = "default", .kind = "behind"};
+static const struct capsa_record_key behind = {.ns = CAPSA_STORE_LOG_NAMESPACE, .kind = "behind"};
 
 static void batch_put_half(struct capsa_batch *batch, size_t half, uint64_t version)
 {
