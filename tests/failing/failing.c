@@ -25,6 +25,8 @@ static struct {
     atomic_size_t nth;
     atomic_size_t calls;
     atomic_size_t failed;
+    atomic_size_t lost;
+    atomic_size_t syncs;
 } armed;
 
 void failing_arm(enum failing_what what, enum failing_how how, size_t nth)
@@ -33,13 +35,26 @@ void failing_arm(enum failing_what what, enum failing_how how, size_t nth)
     atomic_store(&armed.nth, nth);
     atomic_store(&armed.calls, 0);
     atomic_store(&armed.failed, 0);
+    atomic_store(&armed.lost, 0);
+    atomic_store(&armed.syncs, 0);
     atomic_store(&armed.what, (int)what);
 }
 
 struct failing_count failing_disarm(void)
 {
     atomic_store(&armed.what, FAILING_NOTHING);
-    return (struct failing_count){atomic_load(&armed.calls), atomic_load(&armed.failed)};
+    return (struct failing_count){atomic_load(&armed.calls), atomic_load(&armed.failed),
+                                  atomic_load(&armed.lost), atomic_load(&armed.syncs)};
+}
+
+void failing_synced(void)
+{
+    (void)atomic_fetch_add(&armed.syncs, 1);
+}
+
+void failing_lost(void)
+{
+    (void)atomic_fetch_add(&armed.lost, 1);
 }
 
 enum failing_fate failing_fate_of(enum failing_what what)

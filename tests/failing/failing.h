@@ -40,9 +40,11 @@ void failing_install(void);
 
 /* The call that is to fail: the `nth` of this kind from now on, counted from 0, on any thread. */
 void failing_arm(enum failing_what what, enum failing_how how, size_t nth);
-/* Nothing fails any more. How many calls of the kind there were, and how many failed. */
+/* Nothing fails any more. How many calls of the kind there were. */
 struct failing_count {
     size_t calls, failed;
+    size_t lost;  /* writes and syncs among those that failed: something may not be on disk */
+    size_t syncs; /* of files, that were done */
 };
 struct failing_count failing_disarm(void);
 
