@@ -4,6 +4,8 @@
  * transaction. All that the callers shall get is made before the commit, on a copy of the head; so
  * what comes after it, when there is no way back, cannot fail.
  */
+#include <inttypes.h>
+
 #include "audit/audit_log_internal.h"
 #include "base/alloc.h"
 #include "codec/protobuf.h"
@@ -81,8 +83,11 @@ static capsa_result gather_entry(struct capsa_audit_log *log, capsa_bytes bytes,
 static capsa_result gather_own(struct capsa_audit_log *log, enum capsa_audit_type type,
                                capsa_bytes details)
 {
+    capsa_time now = capsa_now(log->options.clock);
     const struct capsa_audit_entry entry = {
-        .type = type, .time = capsa_now(log->options.clock), .details = details};
+        .type = type,
+        .time = now > log->now.time ? now : log->now.time, /* no clock turns the log back */
+        .details = details};
     uint8_t decision_id[CAPSA_AUDIT_ID];
     CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(KIB(4));
     CAPSA_TRY(audit_entry_make(&entry, decision_id, &bytes));
@@ -167,6 +172,9 @@ static capsa_result append(struct appending *appending, Rec__Entry *entry, const
     struct capsa_audit_leaf leaf;
     uint8_t hash[CAPSA_TREE_HASH];
     CAPSA_TRY(capsa_audit_leaf_parse(audit_bytes(entry->leaf), &leaf));
+    CAPSA_REQUIRE(leaf.time >= next->time - CAPSA_AUDIT_DISORDER, BUSY,
+                  "an entry of %" PRId64 " s ago, at most %d: it took too long; ask again",
+                  next->time - leaf.time, CAPSA_AUDIT_DISORDER);
     memcpy(leaf.state, state, sizeof(leaf.state));
     capsa_audit_leaf_write(&leaf, entry->leaf.data);
     capsa_tree_leaf_hash(audit_bytes(entry->leaf), hash);

@@ -40,8 +40,6 @@ static capsa_result entries_make(struct capsa_keymanager *manager)
     return CAPSA_OK;
 }
 
-#define DISORDER 60 /* entries of one commit need not be in the order of their times */
-
 /* Requests that the log has recorded since the keys that are still good were made are spent. Back from the
  * newest entry to the first one that is older. */
 static capsa_result spent_load(struct capsa_keymanager *manager)
@@ -55,7 +53,7 @@ static capsa_result spent_load(struct capsa_keymanager *manager)
         struct capsa_audit_leaf leaf;
         CAPSA_TRY(capsa_audit_log_read(manager->log, at - 1, &kept));
         CAPSA_TRY(capsa_audit_leaf_parse(capsa_buf_bytes(&kept.leaf), &leaf));
-        if (leaf.time < previous - DISORDER) {
+        if (leaf.time < previous - CAPSA_AUDIT_DISORDER) {
             break;
         }
         if (kept.spent.len == CAPSA_SHA256) {
