@@ -6,13 +6,12 @@
 
 #include "base/time.h"
 #include "client/client.h"
+#include "client/client_manager.h"
 #include "codec/protobuf.h"
 #include "envelope/envelope_jws.h"
-#include "ledger/ledger.h"
 
-#define ORIGINAL  "/secretflowapis.v2.sdc.capsule_manager.CapsuleManager/"
-#define NATIVE    "/capsa.v1.Manager/"
-#define EXTENSION "1.2.840.113556.1.8000.2554.35527.355.40132.19456.35205.9612017.2054100"
+#define ORIGINAL "/secretflowapis.v2.sdc.capsule_manager.CapsuleManager/"
+#define NATIVE   "/capsa.v1.Manager/"
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
@@ -168,19 +167,10 @@ static capsa_result take_key(const struct bench_kind *kind, const Native__Manage
 static capsa_result read_info(const struct bench_kind *kind, const struct capsa_cert *cert,
                               bench_scene *scene)
 {
-    CAPSA_AUTO(capsa_buf) extension = capsa_buf_of(KIB(64));
-    CAPSA_AUTO_MESSAGE outer = NULL;
-    CAPSA_AUTO_MESSAGE message = NULL;
-    CAPSA_TRY(capsa_cert_extension(cert, EXTENSION, &extension));
-    CAPSA_TRY(capsa_protobuf_parse(&native__signed_manager_info__descriptor,
-                                   capsa_buf_bytes(&extension), CAPSA_UNKNOWN_REFUSED, &outer));
-    const ProtobufCBinaryData bytes = ((const Native__SignedManagerInfo *)outer)->info;
-    CAPSA_TRY(capsa_protobuf_parse(&native__manager_info__descriptor,
-                                   capsa_bytes_of(bytes.data, bytes.len), CAPSA_UNKNOWN_REFUSED,
-                                   &message));
-    const Native__ManagerInfo *info = (const Native__ManagerInfo *)message;
-    capsa_genesis_id(capsa_bytes_of(info->genesis.data, info->genesis.len), scene->manager_id);
-    return take_key(kind, info, scene);
+    CAPSA_AUTO(capsa_manager) manager = {.info = NULL};
+    CAPSA_TRY(capsa_manager_of_cert(cert, &manager));
+    memcpy(scene->manager_id, manager.id, sizeof(scene->manager_id));
+    return take_key(kind, manager.info, scene);
 }
 
 CAPSA_RESULT bench_scene_open(const struct bench_kind *kind, const char *target, bench_scene *scene)

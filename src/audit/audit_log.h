@@ -63,11 +63,6 @@ typedef struct capsa_audit_receipt {
 } capsa_audit_receipt;
 void capsa_audit_receipt_drop(capsa_audit_receipt *receipt); /* callable twice, and on zeros */
 
-/* Entries stand in the order of their times, but for so many seconds: work takes time, and many
- * work at once. One that is further behind fails its group (BUSY), so that whoever reads back from
- * the newest entry may stop at one that is older than that. */
-#define CAPSA_AUDIT_DISORDER 60
-
 /* Add an entry to a batch. `receipt` (NULL: not wanted) must live until the commit has returned. */
 CAPSA_RESULT capsa_audit_add(struct capsa_batch *batch, const struct capsa_audit_entry *entry,
                              capsa_audit_receipt *receipt);
@@ -93,6 +88,7 @@ CAPSA_RESULT capsa_audit_log_inclusion(struct capsa_audit_log *log, uint64_t ind
 /* An entry as it was kept. */
 typedef struct capsa_audit_kept {
     uint64_t index;
+    size_t bytes; /* of the whole entry in the store, with what is not given here */
     capsa_buf leaf, salt, owner, details, spent,
         note; /* note: of the checkpoint that it ends, or empty */
 } capsa_audit_kept;

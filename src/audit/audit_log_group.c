@@ -4,8 +4,6 @@
  * transaction. All that the callers shall get is made before the commit, on a copy of the head; so
  * what comes after it, when there is no way back, cannot fail.
  */
-#include <inttypes.h>
-
 #include "audit/audit_log_internal.h"
 #include "base/alloc.h"
 #include "codec/protobuf.h"
@@ -172,9 +170,6 @@ static capsa_result append(struct appending *appending, Rec__Entry *entry, const
     struct capsa_audit_leaf leaf;
     uint8_t hash[CAPSA_TREE_HASH];
     CAPSA_TRY(capsa_audit_leaf_parse(audit_bytes(entry->leaf), &leaf));
-    CAPSA_REQUIRE(leaf.time >= next->time - CAPSA_AUDIT_DISORDER, BUSY,
-                  "an entry of %" PRId64 " s ago, at most %d: it took too long; ask again",
-                  next->time - leaf.time, CAPSA_AUDIT_DISORDER);
     memcpy(leaf.state, state, sizeof(leaf.state));
     capsa_audit_leaf_write(&leaf, entry->leaf.data);
     capsa_tree_leaf_hash(audit_bytes(entry->leaf), hash);

@@ -301,7 +301,8 @@ CAPSA_RESULT capsa_audit_log_read(struct capsa_audit_log *log, uint64_t index,
     CAPSA_TRY(audit_read_entry(log->options.store, index, &message));
     const Rec__Entry *entry = audit_entry_of(message);
     CAPSA_TRY(audit_require_own(log, index, audit_bytes(entry->leaf)));
-    CAPSA_AUTO(capsa_audit_kept) kept = {.index = index};
+    CAPSA_AUTO(capsa_audit_kept)
+    kept = {.index = index, .bytes = protobuf_c_message_get_packed_size(message)};
     CAPSA_TRY(copy_entry(entry, &kept));
     capsa_audit_kept_drop(ret_kept);
     *ret_kept = kept;
