@@ -81,8 +81,11 @@ static capsa_result gather_entry(struct capsa_audit_log *log, capsa_bytes bytes,
 static capsa_result gather_own(struct capsa_audit_log *log, enum capsa_audit_type type,
                                capsa_bytes details)
 {
+    capsa_time now = capsa_now(log->options.clock);
     const struct capsa_audit_entry entry = {
-        .type = type, .time = capsa_now(log->options.clock), .details = details};
+        .type = type,
+        .time = now > log->now.time ? now : log->now.time, /* no clock turns the log back */
+        .details = details};
     uint8_t decision_id[CAPSA_AUDIT_ID];
     CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(KIB(4));
     CAPSA_TRY(audit_entry_make(&entry, decision_id, &bytes));

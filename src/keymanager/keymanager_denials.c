@@ -3,7 +3,7 @@
  * Which denials are recorded (keymanager_denials.h). Two small tables by a keyed digest, in which a newer
  * kind takes the place of an older one: of kinds, and of pairs (signer, resource), so that somebody who
  * varies his request gets a few entries and not thousands. Above both a bucket for all of them: it fills
- * at REFILL a second and holds BURST.
+ * at REFILL a second and holds BURST; an entry takes one and more if it is large.
  */
 #include "keymanager/keymanager_denials.h"
 
@@ -17,6 +17,7 @@
 #define BURST       2000
 #define REFILL      50
 #define DIGEST_KEPT 16
+#define PIECE       KIB(4) /* of an explanation: each takes one from the bucket */
 
 struct place {
     uint8_t digest[DIGEST_KEPT];
@@ -94,6 +95,12 @@ static void refill(struct capsa_km_denials *denials, capsa_time now)
     denials->filled_at = now; /* also backwards: a clock that was put back earns nothing */
 }
 
+/* Who is refused decides how long the explanation is. */
+static int64_t price_of(const struct capsa_km_denial *denial)
+{
+    return 1 + (int64_t)(denial->explanation.len / PIECE);
+}
+
 /* ---- asking ---------------------------------------------------------------------------------- */
 
 static void repeat(struct capsa_km_denials *denials, const struct place *place,
@@ -125,7 +132,7 @@ static void judge(struct capsa_km_denials *denials, capsa_time now,
         return;
     }
     answer->verdict = denials->tokens > 0 ? CAPSA_KM_DENIAL_RECORD : CAPSA_KM_DENIAL_TOO_MANY;
-    denials->tokens -= denials->tokens > 0;
+    denials->tokens -= denials->tokens > 0 ? price_of(denial) : 0;
 }
 
 void capsa_km_denials_ask(struct capsa_km_denials *denials, capsa_time now,

@@ -141,6 +141,24 @@ static void changes_without_an_entry_get_one(void **state)
     assert_ok(scene_open(scene)); /* the states agree */
 }
 
+/* Whoever reads back from the newest entry to some time would stop there. */
+static void the_logs_own_entries_do_not_go_back_with_the_clock(void **state)
+{
+    struct scene *scene = *state;
+    CAPSA_AUTO(capsa_audit_kept) kept = {.index = 0};
+    struct capsa_audit_leaf leaf;
+    struct capsa_batch *batch;
+    scene_grow(scene, 100, 50); /* a second each */
+    scene->clock = capsa_clock_at(SCENE_START - 86400);
+    batch = scene_batch();
+    scene_put(batch, "one", 0, "x"); /* without an entry: the log makes one */
+    scene_commit(scene, batch);
+    assert_ok(capsa_audit_log_read(scene->log, scene_size(scene) - 1, &kept));
+    assert_ok(capsa_audit_leaf_parse(capsa_buf_bytes(&kept.leaf), &leaf));
+    assert_int_equal(leaf.type, CAPSA_AUDIT_UPKEEP);
+    assert_int_equal(leaf.time, SCENE_START + 100);
+}
+
 static void checks_alone_get_no_entry(void **state)
 {
     struct scene *scene = *state;
@@ -453,7 +471,8 @@ static void a_log_goes_on_after_a_rekey(void **state)
     scene_grow(scene, 300, 50);
     struct capsa_checkpoint before = scene_checkpoint(scene);
     struct capsa_batch *rekey = scene_batch();
-    const struct capsa_audit_entry entry = {.type = CAPSA_AUDIT_REKEY, .time = SCENE_START};
+    const struct capsa_audit_entry entry = {.type = CAPSA_AUDIT_REKEY,
+                                            .time = SCENE_START + scene->entries};
     assert_ok(capsa_audit_add(rekey, &entry, NULL));
     assert_ok(capsa_store_rekey(scene->store, scene->root, rekey, &scene->audit));
     capsa_batch_free(rekey);
@@ -518,6 +537,7 @@ int main(void)
         SQLITE(what_did_not_go_in_leaves_no_entry),
         MEMORY(a_group_all_in_conflict_leaves_the_log_as_it_was),
         SQLITE(changes_without_an_entry_get_one),
+        SQLITE(the_logs_own_entries_do_not_go_back_with_the_clock),
         MEMORY(checks_alone_get_no_entry),
         SQLITE(the_latest_time_of_any_entry_is_told),
         MEMORY(an_entry_over_its_limit_is_refused_before_it_can_harm_others),

@@ -358,6 +358,25 @@ static void P28_a_captured_policy_does_not_come_back(void **state)
     scene_close(&scene);
 }
 
+/* The host turns the clock back for a moment, and starts the manager again. */
+static void an_hour_that_came_twice_forgets_no_spent_request(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene);
+    CAPSA_AUTO(capsa_buf) captured = capsa_buf_of(MIB(1));
+    wrap(&scene.house, &alice, true, create_json(&alice, "a"), &captured);
+    assert_int_equal(send_original(&scene.house, "CreateDataKeys", capsa_buf_bytes(&captured)), 0);
+    test_clock.fixed = NOW - 3 * 86400;
+    assert_ok(capsa_keymanager_probe(scene.house.manager)); /* a change that nobody asked for */
+    test_clock.fixed = NOW;
+    house_stop(&scene.house);
+    house_open_on(&scene.house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    house_learn_cert(&scene.house);
+    assert_int_equal(send_original(&scene.house, "CreateDataKeys", capsa_buf_bytes(&captured)), 6);
+    scene_close(&scene);
+}
+
 /* ---- an anchor that fails -------------------------------------------------------------------- */
 
 struct anchored {
@@ -608,6 +627,7 @@ int main(void)
         cmocka_unit_test(a_change_may_name_the_version_that_it_changes),
         cmocka_unit_test(an_original_request_is_spent_across_methods),
         cmocka_unit_test(P28_a_captured_policy_does_not_come_back),
+        cmocka_unit_test(an_hour_that_came_twice_forgets_no_spent_request),
         cmocka_unit_test(a_request_that_the_anchor_did_not_follow_is_spent_all_the_same),
         cmocka_unit_test(requests_to_an_injected_key_are_spent_however_old_they_are),
         cmocka_unit_test(envelope_keys_live_a_day_and_ten_minutes),

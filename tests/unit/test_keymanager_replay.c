@@ -6,6 +6,8 @@
  */
 #include "keymanager_native.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -153,6 +155,69 @@ static void keys_that_were_held_too_long_are_no_keys(void **state)
     test_clock = capsa_clock_at(NOW);
 }
 
+/* ---- several at once, while keys change -------------------------------------------------------
+ */
+
+static atomic_llong shared_time;
+
+static capsa_time shared_now(const struct capsa_clock *clock)
+{
+    (void)clock;
+    return atomic_load(&shared_time);
+}
+
+struct sender {
+    const struct house *house;
+    const capsa_buf *request;
+    pthread_t thread;
+    int code;
+};
+
+static void *send_it(void *context)
+{
+    struct sender *sender = context;
+    sender->code = send_original(sender->house, "CreateDataKeys", sender->request);
+    return NULL;
+}
+
+#define SENDERS 3
+#define ROUNDS  6
+
+/* Of the same request on several threads one is the first, whatever generation it finds. */
+static void one_of_many_is_the_first_while_keys_change(void **state)
+{
+    (void)state;
+    struct house house;
+    atomic_store(&shared_time, NOW);
+    test_clock = (struct capsa_clock){.now = shared_now};
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    for (int round = 0; round < ROUNDS; round++) {
+        CAPSA_AUTO(capsa_buf) request = capsa_buf_of(MIB(1));
+        wrap(&house, &alice, true, create_json(&alice, text("a/%d", round)), &request);
+        struct sender senders[SENDERS];
+        for (size_t i = 0; i < SENDERS; i++) {
+            senders[i] = (struct sender){.house = &house, .request = &request};
+            assert_int_equal(pthread_create(&senders[i].thread, NULL, send_it, &senders[i]), 0);
+        }
+        bool renewed;
+        atomic_fetch_add(&shared_time, CAPSA_KM_GENERATION_SECONDS);
+        assert_ok(capsa_keymanager_renew(house.manager, &renewed));
+        assert_true(renewed);
+        int first = 0, later = 0;
+        for (size_t i = 0; i < SENDERS; i++) {
+            assert_int_equal(pthread_join(senders[i].thread, NULL), 0);
+            first += senders[i].code == 0;
+            later += senders[i].code == 6;
+        }
+        assert_int_equal(first, 1);
+        assert_int_equal(later, SENDERS - 1);
+        capsa_cert_free(house.cert);
+        house_learn_cert(&house);
+    }
+    house_close(&house);
+    test_clock = capsa_clock_at(NOW);
+}
+
 /* ---- a commit that is told as a failure ------------------------------------------------------ */
 
 /* The anchor fails behind the commit: what was asked for is done, and recorded. */
@@ -194,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_restart_with_a_key_from_files_forgets_no_request),
         cmocka_unit_test(an_entry_that_was_held_up_hides_none_before_it),
         cmocka_unit_test(keys_that_were_held_too_long_are_no_keys),
+        cmocka_unit_test(one_of_many_is_the_first_while_keys_change),
         cmocka_unit_test(what_was_committed_is_spent_whatever_the_answer_says),
     };
     return cmocka_run_group_tests(tests, parties_make, parties_free);

@@ -285,6 +285,35 @@ static void looking_through_others_entries_is_work_too(void **state)
     scene_close(&scene);
 }
 
+/* Anybody can be refused. How much of the log that takes is bounded by its bytes, too. */
+static void large_refusals_are_fewer(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene);
+    CAPSA_AUTO(capsa_buf) column = capsa_buf_of(KIB(64));
+    const char *column_text;
+    while (column.len < KIB(60)) {
+        assert_ok(capsa_buf_u8(&column, 'x'));
+    }
+    assert_ok(capsa_buf_cstr(&column, &column_text));
+    int code = 7;
+    int asked = 0;
+    for (; code == 7 && asked < 300; asked++) {
+        CAPSA_AUTO(capsa_buf) resources = capsa_buf_of(KIB(128));
+        const char *json;
+        assert_ok(capsa_buf_format(&resources, "[{\"resource_uri\":\"z%d\",\"columns\":[\"%s\"]}]",
+                                   asked, column_text));
+        assert_ok(capsa_buf_cstr(&resources, &json));
+        code = get_keys(&scene.house, &mallory, "join", json, NULL);
+    }
+    assert_int_equal(code, 14);
+    assert_in_range(asked, 50, 200);
+    test_clock.fixed += 60;
+    assert_int_equal(get_keys(&scene.house, &mallory, "join", BOTH, NULL), 7);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +322,7 @@ int main(void)
         cmocka_unit_test(a_key_that_is_missing_is_told_to_its_owner_and_not_to_another),
         cmocka_unit_test(one_call_reads_no_more_of_the_log_than_its_share),
         cmocka_unit_test(looking_through_others_entries_is_work_too),
+        cmocka_unit_test(large_refusals_are_fewer),
     };
     return cmocka_run_group_tests(tests, parties_make, parties_free);
 }
