@@ -13,15 +13,14 @@
 
 #include "bench_party.h"
 #include "keymanager/keymanager_records.h"
-#include "store/store_sealed.h"
+#include "ledger/ledger.h"
 
 #define A_COMMIT 4000 /* keys */
 
 struct filling {
     const char *type;
     capsa_party party;
-    struct capsa_store *store;
-    struct capsa_writer *writer;
+    struct capsa_ledger *ledger;
 };
 
 static capsa_result put_policy(struct filling *filling, struct capsa_km_txn *txn, char *uuid)
@@ -75,14 +74,24 @@ static capsa_result put_key(struct filling *filling, struct capsa_km_txn *txn, s
     return capsa_km_key_put(txn, uuid, uri, (const char *const[]){filling->party.id, NULL}, &key);
 }
 
+/* A change of records that no entry of the log tells of would look like tampering. */
+static capsa_result put_entry(struct capsa_km_txn *txn)
+{
+    const struct capsa_audit_entry entry = {.type = CAPSA_AUDIT_UPKEEP,
+                                            .time = capsa_now(&capsa_clock_system),
+                                            .details = CAPSA_BYTES_LITERAL("{}")};
+    return capsa_audit_add(capsa_km_txn_batch(txn), &entry, NULL);
+}
+
 static capsa_result fill_part(struct filling *filling, size_t from, size_t to)
 {
     CAPSA_AUTO_FREE(capsa_km_txn) txn = NULL;
-    CAPSA_TRY(capsa_km_txn_new(filling->store, &txn));
+    CAPSA_TRY(capsa_km_txn_new(capsa_ledger_store(filling->ledger), &txn));
     for (size_t i = from; i < to; i++) {
         CAPSA_TRY(put_key(filling, txn, i));
     }
-    return capsa_km_txn_commit(txn, filling->writer);
+    CAPSA_TRY(put_entry(txn));
+    return capsa_km_txn_commit(txn, capsa_ledger_writer(filling->ledger));
 }
 
 static capsa_result fill(struct filling *filling, const char *folder, size_t keys)
@@ -90,8 +99,11 @@ static capsa_result fill(struct filling *filling, const char *folder, size_t key
     char location[4096], root[4096];
     (void)snprintf(location, sizeof(location), "sqlite:%s/capsa.db", folder);
     (void)snprintf(root, sizeof(root), "%s/root.key", folder);
-    CAPSA_TRY(capsa_store_open_sealed(location, root, &filling->store));
-    CAPSA_TRY(capsa_writer_new(filling->store, NULL, &filling->writer));
+    const struct capsa_ledger_options options = {.location = location,
+                                                 .root_key_path = root,
+                                                 .mode = "simulation",
+                                                 .clock = &capsa_clock_system};
+    CAPSA_TRY(capsa_ledger_open(&options, &filling->ledger));
     CAPSA_TRY(bench_party_make(filling->type, folder, &filling->party));
     for (size_t i = 0; i < keys; i += A_COMMIT) {
         CAPSA_TRY(fill_part(filling, i, i + A_COMMIT < keys ? i + A_COMMIT : keys));
@@ -110,8 +122,7 @@ int main(int argc, char **argv)
     if (capsa_failed(result)) {
         (void)fprintf(stderr, "bench_fill: %s\n", capsa_text_of(result));
     }
-    capsa_writer_free(filling.writer);
-    capsa_store_free(filling.store);
+    capsa_ledger_free(filling.ledger);
     capsa_party_drop(&filling.party);
     return capsa_failed(result) ? 1 : 0;
 }

@@ -23,9 +23,7 @@
 #include "rpc/rpc_client.h"
 
 #define CLIENTS_MAX 64
-#define REUSED      512  /* requests, where one may be sent again */
-#define A_SECOND    8000 /* requests, where each is sent once: more than is answered */
-#define LATENCIES   (1 << 20)
+#define CHECKED     4096 /* the key to each answer lies in pages of its own, which are few */
 
 struct bench {
     const char *target;
@@ -36,39 +34,46 @@ struct bench {
 
 struct run {
     const struct bench *bench;
+    const struct bench_kind *kind;
     char path[128];
-    capsa_buf *requests;
+    bench_request *requests;
+    uint32_t *latencies; /* us, of each answer */
     size_t count;
-    bool once;
     int64_t until_us;
     atomic_size_t next;
     atomic_size_t answered;
     atomic_size_t failed;
-    uint32_t *latencies; /* us, of the first LATENCIES answers */
 };
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
 /* The next request, or NULL when there is none, or no time, left. */
-static const capsa_buf *next_request(struct run *run, int64_t now)
+static const bench_request *next_request(struct run *run, int64_t now)
 {
     size_t index = atomic_fetch_add(&run->next, 1);
-    if (now >= run->until_us || (run->once && index >= run->count)) {
-        return NULL;
-    }
-    return &run->requests[index % run->count];
+    return now >= run->until_us || index >= run->count ? NULL : &run->requests[index];
 }
 
-static void note(struct run *run, bool succeeded, int64_t elapsed_us)
+/* Failures are told one by one: there should be none. */
+static void note(struct run *run, capsa_result result, int64_t elapsed_us)
 {
-    if (!succeeded) {
+    if (capsa_failed(result)) {
         atomic_fetch_add(&run->failed, 1);
+        (void)fprintf(stderr, "bench_manager: %s: %s\n", run->path, capsa_text_of(result));
         return;
     }
-    size_t at = atomic_fetch_add(&run->answered, 1);
-    if (at < LATENCIES) {
-        run->latencies[at] = (uint32_t)elapsed_us;
-    }
+    run->latencies[atomic_fetch_add(&run->answered, 1)] = (uint32_t)elapsed_us;
+}
+
+static capsa_result call(const struct run *run, struct capsa_rpc_client *client,
+                         const bench_request *request, int64_t *ret_elapsed_us)
+{
+    CAPSA_AUTO(capsa_buf) answer = capsa_buf_of(CAPSA_LIMIT_grpc_message);
+    int64_t before = capsa_monotonic_us();
+    CAPSA_TRY(
+        capsa_rpc_call_unary(client, run->path, capsa_buf_bytes(&request->bytes), &answer, NULL));
+    *ret_elapsed_us = capsa_monotonic_us() - before;
+    return bench_answer_check(run->kind, request, capsa_buf_bytes(&answer));
 }
 
 static void *send_until_late(void *context)
@@ -80,17 +85,11 @@ static void *send_until_late(void *context)
         atomic_fetch_add(&run->failed, 1);
         return NULL;
     }
-    CAPSA_AUTO(capsa_buf) answer = capsa_buf_of(CAPSA_LIMIT_grpc_message);
-    int64_t now = capsa_monotonic_us();
-    for (const capsa_buf *request = next_request(run, now); request != NULL;
-         request = next_request(run, now)) {
-        capsa_buf_clear(&answer);
-        capsa_result result =
-            capsa_rpc_call_unary(client, run->path, capsa_buf_bytes(request), &answer, NULL);
-        int64_t after = capsa_monotonic_us();
-        note(run, !capsa_failed(result) && bench_answer_is_success(capsa_buf_bytes(&answer)),
-             after - now);
-        now = after;
+    for (const bench_request *request = next_request(run, capsa_monotonic_us()); request != NULL;
+         request = next_request(run, capsa_monotonic_us())) {
+        int64_t elapsed_us = 0;
+        capsa_result result = call(run, client, request, &elapsed_us);
+        note(run, result, elapsed_us);
     }
     capsa_rpc_client_free(client);
     return NULL;
@@ -150,11 +149,10 @@ static int by_value(const void *a, const void *b)
 static void print(const struct run *run, double elapsed, double cpu)
 {
     size_t answered = atomic_load(&run->answered);
-    size_t kept = answered < LATENCIES ? answered : LATENCIES;
-    qsort(run->latencies, kept, sizeof(*run->latencies), by_value);
+    qsort(run->latencies, answered, sizeof(*run->latencies), by_value);
     (void)printf("{\"per_second\":%.1f,\"cpu_us\":%.1f,\"p50_us\":%u,\"p99_us\":%u}\n",
-                 (double)answered / elapsed, cpu / (double)answered, run->latencies[kept / 2],
-                 run->latencies[kept * 99 / 100]);
+                 (double)answered / elapsed, cpu / (double)answered, run->latencies[answered / 2],
+                 run->latencies[answered * 99 / 100]);
     (void)fflush(stdout);
 }
 
@@ -189,31 +187,26 @@ static capsa_result order_parse(const char *line, struct order *ret_order)
 }
 
 /* Spread over all keys of the store. */
-static capsa_result prepare(struct run *run, const struct bench_kind *kind,
-                            const struct bench_scene *scene, const char *method)
+static capsa_result prepare(struct run *run, const bench_scene *scene, const char *method)
 {
     for (size_t i = 0; i < run->count; i++) {
         size_t index = scene->keys < run->count ? i % scene->keys : i * (scene->keys / run->count);
-        run->requests[i] = capsa_buf_of(MIB(1));
-        CAPSA_TRY(bench_request_make(kind, scene, method, index, &run->requests[i]));
+        CAPSA_TRY(bench_request_make(run->kind, scene, method, index, &run->requests[i]));
+        if (i >= CHECKED) {
+            capsa_native_channel_drop(&run->requests[i].channel);
+        }
     }
     return CAPSA_OK;
 }
 
-static capsa_result prepare_and_measure(struct run *run, const struct bench_kind *kind,
-                                        const struct order *order)
+static capsa_result prepare_and_measure(struct run *run, const struct order *order)
 {
     CAPSA_AUTO(capsa_party) party = {.key = NULL};
-    CAPSA_TRY(bench_party_load(kind->party_type, run->bench->folder, &party));
-    const struct capsa_client_options options = {.target = run->bench->target, .party = &party};
-    CAPSA_AUTO_FREE(capsa_client) client = NULL;
-    CAPSA_TRY(capsa_client_new(&options, &client));
-    struct bench_scene scene = {.party = &party,
-                                .party_type = kind->party_type,
-                                .client = client,
-                                .keys = run->bench->keys};
-    CAPSA_TRY(capsa_client_manager(client, &scene.manager));
-    CAPSA_TRY(prepare(run, kind, &scene, order->method));
+    CAPSA_AUTO(bench_scene) scene = {.party = &party, .keys = run->bench->keys};
+    scene.party_type = run->kind->party_type;
+    CAPSA_TRY(bench_party_load(run->kind->party_type, run->bench->folder, &party));
+    CAPSA_TRY(bench_scene_open(run->kind, run->bench->target, &scene));
+    CAPSA_TRY(prepare(run, &scene, order->method));
     return measure(run, order->clients, order->seconds);
 }
 
@@ -221,21 +214,20 @@ static capsa_result obey(const struct bench *bench, const char *line)
 {
     struct order order;
     CAPSA_TRY(order_parse(line, &order));
-    const struct bench_kind *kind = bench_kind_by_name(order.kind);
-    CAPSA_REQUIRE(kind != NULL, USAGE, "there is no kind of envelope \"%s\"", order.kind);
-    struct run run = {.bench = bench, .once = kind->once};
-    run.count = kind->once ? (size_t)(order.seconds * A_SECOND) + 1 : REUSED;
-    (void)snprintf(run.path, sizeof(run.path), "%s%s", kind->service, order.method);
+    struct run run = {.bench = bench, .kind = bench_kind_by_name(order.kind)};
+    CAPSA_REQUIRE(run.kind != NULL, USAGE, "there is no kind of envelope \"%s\"", order.kind);
+    run.count = (size_t)(order.seconds * (double)run.kind->a_second) + 1;
+    (void)snprintf(run.path, sizeof(run.path), "%s%s", run.kind->service, order.method);
     run.requests = capsa_alloc_array(run.count, sizeof(*run.requests));
-    run.latencies = capsa_alloc_array(LATENCIES, sizeof(*run.latencies));
+    run.latencies = capsa_alloc_array(run.count, sizeof(*run.latencies));
     capsa_result result = CAPSA_OK;
     if (run.requests == NULL || run.latencies == NULL) {
         result = capsa_error_make(CAPSA_E_NOMEM, __FILE__, __LINE__, "out of memory");
     } else {
-        result = prepare_and_measure(&run, kind, &order);
+        result = prepare_and_measure(&run, &order);
     }
     for (size_t i = 0; run.requests != NULL && i < run.count; i++) {
-        capsa_buf_drop(&run.requests[i]);
+        bench_request_drop(&run.requests[i]);
     }
     capsa_dealloc(run.requests);
     capsa_dealloc(run.latencies);

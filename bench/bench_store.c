@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Durable mutations per second: many threads, each handing the writer of a sealed store one small
- * record after the other and waiting until it is on disk. Prints one line of JSON.
+ * Durable mutations per second: many threads, each handing the writer of a ledger one small record
+ * after the other, with its entry in the audit log, and waiting until both are on disk. Prints one
+ * line of JSON.
  *
  *   bench_store FOLDER THREADS SECONDS
  */
@@ -11,12 +12,11 @@
 #include <stdlib.h>
 
 #include "base/time.h"
-#include "store/store.h"
-#include "store/store_sealed.h"
-#include "store/store_writer.h"
+#include "ledger/ledger.h"
 
 #define THREADS_MAX 1024
 #define VALUE       96 /* bytes: about those of a data key's record */
+#define DETAILS     "{\"keys\":[\"some-uuid/some-part\"],\"peer\":\"127.0.0.1:40000\"}"
 
 struct load {
     struct capsa_writer *writer;
@@ -35,6 +35,11 @@ static capsa_result put_one(struct load *load)
     CAPSA_AUTO_FREE(capsa_batch) batch = NULL;
     CAPSA_TRY(capsa_batch_new(&batch));
     CAPSA_TRY(capsa_batch_put(batch, &key, 0, owners, capsa_bytes_of(value, sizeof(value))));
+    const struct capsa_audit_entry entry = {.type = CAPSA_AUDIT_KEY_CREATE,
+                                            .time = capsa_now(&capsa_clock_system),
+                                            .owner = owners[0],
+                                            .details = capsa_bytes_str(DETAILS)};
+    CAPSA_TRY(capsa_audit_add(batch, &entry, NULL));
     return capsa_writer_commit(load->writer, batch);
 }
 
@@ -80,11 +85,13 @@ static capsa_result open_and_run(const char *folder, size_t threads, double seco
     (void)snprintf(location, sizeof(location), "sqlite:%s/capsa.db", folder);
     (void)snprintf(root, sizeof(root), "%s/root.key", folder);
     CAPSA_REQUIRE(threads > 0 && threads <= THREADS_MAX, USAGE, "1 to %d threads", THREADS_MAX);
-    CAPSA_AUTO_FREE(capsa_store) store = NULL;
-    CAPSA_TRY(capsa_store_open_sealed(location, root, &store));
-    CAPSA_AUTO_FREE(capsa_writer) writer = NULL;
-    CAPSA_TRY(capsa_writer_new(store, NULL, &writer));
-    struct load load = {.writer = writer};
+    const struct capsa_ledger_options options = {.location = location,
+                                                 .root_key_path = root,
+                                                 .mode = "simulation",
+                                                 .clock = &capsa_clock_system};
+    CAPSA_AUTO_FREE(capsa_ledger) ledger = NULL;
+    CAPSA_TRY(capsa_ledger_open(&options, &ledger));
+    struct load load = {.writer = capsa_ledger_writer(ledger)};
     return run(&load, threads, seconds);
 }
 

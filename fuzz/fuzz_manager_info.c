@@ -78,9 +78,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!capsa_failed(sign(capsa_bytes_of(data, size), &extension))) {
         parse(capsa_buf_bytes(&extension));
     }
-    CAPSA_AUTO_MESSAGE genesis = NULL;
-    char id[CAPSA_MANAGER_ID];
-    capsa_ignore(capsa_manager_genesis_parse(capsa_bytes_of(data, size), id, &genesis),
-                 "any bytes may come");
     return 0;
 }

@@ -46,12 +46,15 @@ static capsa_result salted(const uint8_t salt[CAPSA_AUDIT_SALT], uint8_t what, c
     return CAPSA_OK;
 }
 
-static capsa_result blind(const uint8_t salt[CAPSA_AUDIT_SALT], const char *owner,
+/* Whoever is refused sees the leaf. That nobody owns what he asked for must not show in it: a
+ * denial that is nobody's is blinded as if its owner's id were empty. */
+static capsa_result blind(unsigned type, const uint8_t salt[CAPSA_AUDIT_SALT], const char *owner,
                           uint8_t ret_blinded[CAPSA_AUDIT_ID])
 {
     uint8_t mac[CAPSA_SHA256] = {0};
-    if (owner != NULL && owner[0] != '\0') {
-        CAPSA_TRY(salted(salt, OF_OWNER, capsa_bytes_str(owner), mac));
+    capsa_bytes id = capsa_bytes_str(owner);
+    if (id.len > 0 || type == CAPSA_AUDIT_DENIAL) {
+        CAPSA_TRY(salted(salt, OF_OWNER, id, mac));
     }
     memcpy(ret_blinded, mac, CAPSA_AUDIT_ID);
     return CAPSA_OK;
@@ -76,7 +79,7 @@ CAPSA_RESULT capsa_audit_leaf_make(enum capsa_audit_type type, capsa_time time, 
 {
     CAPSA_REQUIRE(time >= 0, USAGE, "an audit entry of a time before 1970");
     struct capsa_audit_leaf leaf = {.type = type, .time = time};
-    CAPSA_TRY(blind(salt, owner, leaf.owner));
+    CAPSA_TRY(blind(type, salt, owner, leaf.owner));
     CAPSA_TRY(salted(salt, OF_DETAILS, details, leaf.commitment));
     if (decision_id == NULL) {
         capsa_audit_leaf_own_id(&leaf, leaf.decision_id);
@@ -98,7 +101,7 @@ CAPSA_RESULT capsa_audit_leaf_check(const struct capsa_audit_leaf *leaf, const c
     if (owner == NULL) {
         return CAPSA_OK;
     }
-    CAPSA_TRY(blind(salt, owner, blinded));
+    CAPSA_TRY(blind(leaf->type, salt, owner, blinded));
     CAPSA_REQUIRE(memcmp(blinded, leaf->owner, sizeof(blinded)) == 0, UNAUTHENTIC,
                   "the entry is another owner's");
     return CAPSA_OK;

@@ -25,7 +25,7 @@ struct capsa_audit_leaf {
     unsigned type;
     capsa_time time;
     uint8_t decision_id[CAPSA_AUDIT_ID];
-    uint8_t owner[CAPSA_AUDIT_ID]; /* blinded; zeros: none */
+    uint8_t owner[CAPSA_AUDIT_ID]; /* blinded; zeros: none (but of a denial) */
     uint8_t commitment[CAPSA_SHA256];
     uint8_t state[CAPSA_AUDIT_STATE];
 };

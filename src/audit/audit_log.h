@@ -88,6 +88,7 @@ CAPSA_RESULT capsa_audit_log_inclusion(struct capsa_audit_log *log, uint64_t ind
 /* An entry as it was kept. */
 typedef struct capsa_audit_kept {
     uint64_t index;
+    size_t bytes; /* of the whole entry in the store, with what is not given here */
     capsa_buf leaf, salt, owner, details, spent,
         note; /* note: of the checkpoint that it ends, or empty */
 } capsa_audit_kept;

@@ -60,6 +60,8 @@ CAPSA_RESULT audit_anchor_follow(struct capsa_audit_log *log)
 
 /* ---- At the opening -------------------------------------------------------------------------- */
 
+/* By a proof, not by the root as it was then: that would be the tiles' word, and tiles of a copy
+ * open here too. */
 static capsa_result compare(struct capsa_audit_log *log, const struct capsa_checkpoint *seen)
 {
     uint64_t size = log->now.tree.size;
@@ -67,11 +69,15 @@ static capsa_result compare(struct capsa_audit_log *log, const struct capsa_chec
                   "everything was put back: the anchor has seen %" PRIu64
                   " entries of the audit log, the store has %" PRIu64,
                   seen->size, size);
-    uint8_t root[CAPSA_TREE_HASH];
     CAPSA_AUTO_FREE(capsa_tree_prover) prover = NULL;
+    CAPSA_AUTO(capsa_buf) proof = capsa_buf_of((CAPSA_TREE_PATH_MAX + 1) * CAPSA_TREE_HASH);
+    uint8_t root[CAPSA_TREE_HASH];
     CAPSA_TRY(capsa_tree_prover_new(&log->now.tree, audit_fetch_tile, log, &prover));
-    CAPSA_TRY(capsa_tree_root_at(prover, seen->size, root));
-    CAPSA_REQUIRE(memcmp(root, seen->root, sizeof(root)) == 0, TAMPERED,
+    CAPSA_TRY(capsa_tree_consistency(prover, seen->size, size, &proof));
+    capsa_tree_root(&log->now.tree, root);
+    capsa_result grown =
+        capsa_tree_consistency_check(seen->size, seen->root, size, root, capsa_buf_bytes(&proof));
+    CAPSA_REQUIRE(!capsa_failed(grown), TAMPERED,
                   "everything was put back, or a copy of the store was used: the first %" PRIu64
                   " entries of the audit log are not those that the anchor has seen",
                   seen->size);

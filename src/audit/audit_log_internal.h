@@ -52,7 +52,7 @@ struct capsa_audit_log {
     pthread_mutex_t mutex; /* guards what follows; never held while the store is called */
     struct audit_head
         now; /* as it is committed; the writer alone changes it, and reads it freely */
-    struct audit_tile *recent; /* the tile of leaves that was fetched last, or NULL */
+    struct audit_tile *recent; /* the tile of leaves that was fetched last, and judged; or NULL */
     struct capsa_error anchor_error;
 
     /* The writer's own: the group that is being committed. */
@@ -90,6 +90,8 @@ static inline capsa_bytes audit_bytes(ProtobufCBinaryData field)
 /* The record of an entry; one that is not there is TAMPERED. */
 CAPSA_RESULT audit_read_entry(struct capsa_store *store, uint64_t index,
                               ProtobufCMessage **ret_message);
+/* Holds when the leaf is the one of the tree that was signed. */
+CAPSA_RESULT audit_require_own(struct capsa_audit_log *log, uint64_t index, capsa_bytes leaf);
 /* capsa_tree_fetch and capsa_tree_leaf; the context is the log. */
 CAPSA_RESULT audit_fetch_tile(void *context, unsigned level, uint64_t index,
                               uint8_t ret_hashes[CAPSA_TREE_TILE * CAPSA_TREE_HASH]);

@@ -75,12 +75,14 @@ static capsa_result require_end(const struct capsa_audit_log *log)
     return CAPSA_OK;
 }
 
+/* A leaf that was signed: one of a copy of the store would bring the copy's state. */
 static capsa_result load_state(struct capsa_audit_log *log)
 {
     uint64_t last = log->now.tree.size - 1;
     struct capsa_audit_leaf leaf;
     CAPSA_AUTO_MESSAGE message = NULL;
     CAPSA_TRY(audit_read_entry(log->options.store, last, &message));
+    CAPSA_TRY(audit_require_own(log, last, audit_bytes(audit_entry_of(message)->leaf)));
     CAPSA_TRY(capsa_audit_leaf_parse(audit_bytes(audit_entry_of(message)->leaf), &leaf));
     memcpy(log->now.state, leaf.state, sizeof(leaf.state));
     return CAPSA_OK;

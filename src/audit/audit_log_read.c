@@ -206,6 +206,39 @@ static bool hash_at_hand(struct capsa_audit_log *log, uint64_t index,
     return tile != NULL;
 }
 
+struct judging {
+    const struct capsa_audit_log *log;
+    const struct audit_tile *tile;
+};
+
+static capsa_result fetch_judged(void *context, unsigned level, uint64_t index,
+                                 uint8_t ret_hashes[CAPSA_TREE_TILE * CAPSA_TREE_HASH])
+{
+    struct judging *judging = context;
+    if (level == 0 && index == judging->tile->index) {
+        memcpy(ret_hashes, judging->tile->hashes, TILE_BYTES);
+        return CAPSA_OK;
+    }
+    return audit_fetch_tile((void *)(uintptr_t)judging->log, level, index, ret_hashes);
+}
+
+/* All other hashes of a full tile go into the proof of its first leaf. */
+static capsa_result require_own_tile(struct capsa_audit_log *log, const struct audit_tile *tile)
+{
+    CAPSA_AUTO(capsa_tree) tree = {0};
+    CAPSA_AUTO(capsa_buf) proof = capsa_buf_of((size_t)CAPSA_TREE_PATH_MAX * CAPSA_TREE_HASH);
+    CAPSA_AUTO_FREE(capsa_tree_prover) prover = NULL;
+    struct judging judging = {log, tile};
+    uint8_t root[CAPSA_TREE_HASH];
+    uint64_t first = tile->index * CAPSA_TREE_TILE;
+    CAPSA_TRY(snapshot(log, &tree, NULL));
+    CAPSA_TRY(capsa_tree_prover_new(&tree, fetch_judged, &judging, &prover));
+    CAPSA_TRY(capsa_tree_inclusion(prover, first, tree.size, &proof));
+    capsa_tree_root(&tree, root);
+    return require_proof(
+        capsa_tree_inclusion_check(tile->hashes, first, tree.size, capsa_buf_bytes(&proof), root));
+}
+
 /* Entries are mostly read in their order. */
 static capsa_result hash_of(struct capsa_audit_log *log, uint64_t index,
                             uint8_t ret_hash[CAPSA_TREE_HASH])
@@ -218,6 +251,9 @@ static capsa_result hash_of(struct capsa_audit_log *log, uint64_t index,
     tile->index = index / CAPSA_TREE_TILE;
     capsa_result result = audit_fetch_tile(log, 0, tile->index, tile->hashes);
     if (!capsa_failed(result)) {
+        result = require_own_tile(log, tile);
+    }
+    if (!capsa_failed(result)) {
         memcpy(ret_hash, tile->hashes + index % CAPSA_TREE_TILE * CAPSA_TREE_HASH, CAPSA_TREE_HASH);
         lock(log);
         struct audit_tile *before = log->recent;
@@ -229,10 +265,10 @@ static capsa_result hash_of(struct capsa_audit_log *log, uint64_t index,
     return result;
 }
 
-static capsa_result require_own_leaf(struct capsa_audit_log *log, uint64_t index, capsa_bytes leaf)
+CAPSA_RESULT audit_require_own(struct capsa_audit_log *log, uint64_t index, capsa_bytes leaf)
 {
     uint8_t wanted[CAPSA_TREE_HASH], hash[CAPSA_TREE_HASH];
-    CAPSA_TRY(hash_of(log, index, wanted));
+    CAPSA_TRY_AT(hash_of(log, index, wanted), "entry %" PRIu64 " of the audit log", index);
     capsa_tree_leaf_hash(leaf, hash);
     CAPSA_REQUIRE(memcmp(hash, wanted, sizeof(hash)) == 0, TAMPERED,
                   "entry %" PRIu64 " of the audit log is not the one that was signed", index);
@@ -264,8 +300,9 @@ CAPSA_RESULT capsa_audit_log_read(struct capsa_audit_log *log, uint64_t index,
     CAPSA_AUTO_MESSAGE message = NULL;
     CAPSA_TRY(audit_read_entry(log->options.store, index, &message));
     const Rec__Entry *entry = audit_entry_of(message);
-    CAPSA_TRY(require_own_leaf(log, index, audit_bytes(entry->leaf)));
-    CAPSA_AUTO(capsa_audit_kept) kept = {.index = index};
+    CAPSA_TRY(audit_require_own(log, index, audit_bytes(entry->leaf)));
+    CAPSA_AUTO(capsa_audit_kept)
+    kept = {.index = index, .bytes = protobuf_c_message_get_packed_size(message)};
     CAPSA_TRY(copy_entry(entry, &kept));
     capsa_audit_kept_drop(ret_kept);
     *ret_kept = kept;

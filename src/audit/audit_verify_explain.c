@@ -108,19 +108,18 @@ struct trial {
     const uint8_t *root;
 };
 
-static bool is_affordable(struct trial *trial)
+/* Whether one more guess can be paid for. */
+static bool goes_on(const struct trial *trial)
 {
-    size_t cost = trial->count + EDGE_HASHES;
-    bool affordable = trial->stretch->is_whole && trial->stretch->budget >= cost;
-    trial->stretch->budget -= affordable ? cost : 0;
-    return affordable;
+    return trial->stretch->is_whole && trial->stretch->budget >= trial->count + EDGE_HASHES;
 }
 
 static bool gives_root(struct trial *trial, guess at, size_t a, size_t b)
 {
-    if (!is_affordable(trial)) {
+    if (!goes_on(trial)) {
         return false;
     }
+    trial->stretch->budget -= trial->count + EDGE_HASHES;
     struct capsa_tree_edge edge = trial->stretch->begin;
     for (size_t place = 0; place < trial->count; place++) {
         size_t from = at(place, a, b);
@@ -135,8 +134,8 @@ bool capsa_stretch_is_reordered(capsa_stretch *stretch, const uint8_t root[CAPSA
                                 size_t *ret_at)
 {
     struct trial trial = {.stretch = stretch, .count = stretch->count, .root = root};
-    for (size_t distance = 1; distance < stretch->count; distance++) {
-        for (size_t a = 0; a + distance < stretch->count; a++) {
+    for (size_t distance = 1; distance < stretch->count && goes_on(&trial); distance++) {
+        for (size_t a = 0; a + distance < stretch->count && goes_on(&trial); a++) {
             size_t b = a + distance;
             if (gives_root(&trial, swapped, a, b) ||
                 (distance > 1 &&
@@ -153,7 +152,7 @@ bool capsa_stretch_has_extra(capsa_stretch *stretch, size_t count,
                              const uint8_t root[CAPSA_TREE_HASH], size_t *ret_at)
 {
     struct trial trial = {.stretch = stretch, .count = count, .root = root};
-    for (size_t a = 0; count < stretch->count && a <= count; a++) {
+    for (size_t a = 0; count < stretch->count && a <= count && goes_on(&trial); a++) {
         if (gives_root(&trial, without, a, 0)) {
             *ret_at = a;
             return true;
@@ -167,7 +166,7 @@ bool capsa_stretch_lacks(capsa_stretch *stretch, const uint8_t later[CAPSA_TREE_
 {
     size_t count = stretch->count + (is_missing ? 1 : 0);
     struct trial trial = {.stretch = stretch, .count = count, .other = later, .root = root};
-    for (size_t a = 0; a < count; a++) {
+    for (size_t a = 0; a < count && goes_on(&trial); a++) {
         if (gives_root(&trial, is_missing ? inserted : replaced, a, 0)) {
             *ret_at = a;
             return true;

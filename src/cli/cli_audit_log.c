@@ -221,11 +221,14 @@ static capsa_result check_id(struct capsa_cli *cli, const char *id)
 static capsa_result take_genesis(log_check *check, capsa_bytes genesis)
 {
     CAPSA_REQUIRE(check->verifier == NULL, MALFORMED, "a second genesis");
-    CAPSA_AUTO_MESSAGE message = NULL;
+    Native__Genesis *parsed = NULL;
     char id[CAPSA_MANAGER_ID];
-    CAPSA_TRY(capsa_manager_genesis_parse(genesis, id, &message));
+    capsa_genesis_id(genesis, id);
     CAPSA_TRY(check_id(check->cli, id));
-    return begin(check, id, (const Native__Genesis *)(const void *)message);
+    CAPSA_TRY(capsa_genesis_parse(genesis, &parsed));
+    capsa_result result = begin(check, id, parsed);
+    capsa_message_free(&parsed->base);
+    return result;
 }
 
 static capsa_result take_parsed(log_check *check, size_t number,

@@ -206,7 +206,7 @@ static capsa_result take_version(struct capsa_cli *cli, capsa_cli_link *link)
     link->has_version = capsa_cli_option(cli, "if-version") != NULL;
     CAPSA_REQUIRE(!link->has_version || !capsa_cli_is_original(cli), USAGE,
                   "--if-version does not go with --original, whose policies have no versions");
-    return capsa_cli_number(cli, "if-version", 0, INT64_MAX, 0, &link->if_version);
+    return capsa_cli_number(cli, "if-version", 0, INT64_C(1) << 53, 0, &link->if_version);
 }
 
 /* Which manager: where it is, and who it has to be. */

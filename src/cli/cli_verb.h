@@ -96,7 +96,7 @@ struct capsa_cli {
     const char *config_path;
     bool refused;                          /* the failure is the manager's answer */
     char decision_id[CAPSA_AUDIT_ID_TEXT]; /* under which a failure was recorded; "": it was not */
-    bool warned; /* capsa_cli_warn_open has spoken */
+    bool warned;                           /* capsa_cli_warn_open has spoken */
     int exit; /* of a success; 0 but for verbs whose answer is a status */
 };
 

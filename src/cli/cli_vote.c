@@ -136,6 +136,7 @@ static capsa_result run_request(struct capsa_cli *cli)
     int64_t seconds;
     CAPSA_TRY(capsa_cli_number(cli, "threshold", 0, UINT32_MAX, 0, &threshold));
     CAPSA_TRY(read_duration(cli, &seconds));
+    CAPSA_TRY(capsa_cli_check_out(cli, capsa_cli_option(cli, "out")));
     CAPSA_AUTO(capsa_party) party = {.key = NULL};
     CAPSA_TRY(capsa_cli_party(cli, true, &party));
     CAPSA_AUTO_FREE(capsa_json) terms = NULL;

@@ -12,12 +12,9 @@
 #define ALG_NATIVE "ECDH-ES+A256KW"
 #define ALG_RSA    "RSA-OAEP" /* and what may stand behind it */
 
-static const char mode_production[] = "production";
-static const char mode_simulation[] = "simulation";
-
 void capsa_manager_drop(capsa_manager *manager)
 {
-    capsa_message_free(manager->genesis_message);
+    capsa_message_free(manager->genesis == NULL ? NULL : &manager->genesis->base);
     capsa_message_free(manager->info_message);
     *manager = (capsa_manager){.genesis = NULL};
 }
@@ -27,51 +24,9 @@ static capsa_bytes bytes_of(ProtobufCBinaryData data)
     return capsa_bytes_of(data.data, data.len);
 }
 
-static capsa_result need_len(const char *name, ProtobufCBinaryData data, size_t len)
-{
-    CAPSA_REQUIRE(data.len == len, MALFORMED, "%s: %zu bytes, not %zu", name, data.len, len);
-    return CAPSA_OK;
-}
-
-/* ---- the genesis ----------------------------------------------------------------------------- */
-
-static capsa_result check_genesis(const Native__Genesis *genesis)
-{
-    CAPSA_REQUIRE(genesis->format == 1, UNSUPPORTED, "genesis: format %lld is not known here",
-                  (long long)genesis->format);
-    CAPSA_TRY(need_len("genesis: store_id", genesis->store_id, 16));
-    CAPSA_TRY(need_len("genesis: audit_key", genesis->audit_key, CAPSA_ED25519_PUBLIC));
-    CAPSA_TRY(need_len("genesis: announce_key", genesis->announce_key, CAPSA_ED25519_PUBLIC));
-    CAPSA_REQUIRE(capsa_streq(genesis->mode, mode_simulation) ||
-                      capsa_streq(genesis->mode, mode_production),
-                  UNSUPPORTED, "genesis: the mode \"%s\" is not known here", genesis->mode);
-    return CAPSA_OK;
-}
-
-CAPSA_RESULT capsa_manager_genesis_parse(capsa_bytes bytes, char ret_id[CAPSA_MANAGER_ID],
-                                         ProtobufCMessage **ret_genesis)
-{
-    CAPSA_REQUIRE(bytes.len <= CAPSA_LIMIT_manager_info, TOO_LARGE, "genesis: over %d bytes",
-                  CAPSA_LIMIT_manager_info);
-    CAPSA_AUTO_MESSAGE genesis = NULL;
-    CAPSA_TRY_AT(
-        capsa_protobuf_parse(&native__genesis__descriptor, bytes, CAPSA_UNKNOWN_SKIPPED, &genesis),
-        "genesis");
-    CAPSA_TRY(check_genesis((const Native__Genesis *)(const void *)genesis));
-    uint8_t digest[CAPSA_SHA256];
-    capsa_sha256(bytes, digest);
-    CAPSA_AUTO(capsa_buf) hex = capsa_buf_of(CAPSA_MANAGER_ID);
-    CAPSA_TRY(capsa_hex_write(capsa_bytes_of(digest, sizeof(digest)), &hex));
-    memcpy(ret_id, hex.data, hex.len);
-    ret_id[hex.len] = '\0';
-    *ret_genesis = genesis;
-    genesis = NULL;
-    return CAPSA_OK;
-}
-
 bool capsa_manager_is_production(const capsa_manager *manager)
 {
-    return capsa_streq(manager->genesis->mode, mode_production);
+    return capsa_streq(manager->genesis->mode, "production");
 }
 
 CAPSA_RESULT capsa_manager_id_check(const char *id)
@@ -216,9 +171,8 @@ CAPSA_RESULT capsa_manager_parse(capsa_bytes extension, capsa_manager *ret_manag
                                       CAPSA_UNKNOWN_SKIPPED, &manager.info_message),
                  "info");
     manager.info = (const Native__ManagerInfo *)(const void *)manager.info_message;
-    CAPSA_TRY(capsa_manager_genesis_parse(bytes_of(manager.info->genesis), manager.id,
-                                          &manager.genesis_message));
-    manager.genesis = (const Native__Genesis *)(const void *)manager.genesis_message;
+    CAPSA_TRY(capsa_genesis_parse(bytes_of(manager.info->genesis), &manager.genesis));
+    capsa_genesis_id(bytes_of(manager.info->genesis), manager.id);
     CAPSA_TRY(check_signature(outer, manager.genesis));
     CAPSA_TRY(check_keys(manager.info));
     hand_over(&manager, ret_manager);

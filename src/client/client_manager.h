@@ -6,18 +6,16 @@
  */
 #pragma once
 
-#include "audit/audit_note.h"
+#include "audit/audit_genesis.h"
 #include "crypto/crypto.h"
-#include "wire/capsa.pb-c.h"
 
 #define CAPSA_MANAGER_OID "1.2.840.113556.1.8000.2554.35527.355.40132.19456.35205.9612017.2054100"
 
 /* Start from {0}. The messages are owned; what they hold was checked. */
 typedef struct capsa_manager {
     char id[CAPSA_MANAGER_ID]; /* hex SHA-256 of the genesis */
-    ProtobufCMessage *genesis_message;
+    Native__Genesis *genesis;
     ProtobufCMessage *info_message;
-    const Native__Genesis *genesis;  /* in genesis_message */
     const Native__ManagerInfo *info; /* in info_message */
 } capsa_manager;
 void capsa_manager_drop(capsa_manager *manager); /* callable twice, and on zeros */
@@ -29,10 +27,6 @@ CAPSA_RESULT capsa_manager_parse(capsa_bytes extension, capsa_manager *ret_manag
 /* Of a certificate; its own key must be among the envelope keys (UNAUTHENTIC). NOT_FOUND: it has no
  * such extension, and no other failure has that code. */
 CAPSA_RESULT capsa_manager_of_cert(const struct capsa_cert *cert, capsa_manager *ret_manager);
-
-/* The genesis of a log or a certificate: its form, and the id that it gives. */
-CAPSA_RESULT capsa_manager_genesis_parse(capsa_bytes bytes, char ret_id[CAPSA_MANAGER_ID],
-                                         ProtobufCMessage **ret_genesis);
 
 bool capsa_manager_is_production(const capsa_manager *manager);
 /* 64 lower-case hex digits; else USAGE. */

@@ -40,8 +40,8 @@ void capsa_sha256_parts(const capsa_bytes *parts, size_t count, uint8_t ret_dige
     capsa_wipe(&context, sizeof(context));
 }
 
-/* RFC 2104: H(key ^ pad, texts), the key filled with zeros up to a block. */
-static void hmac_half(const uint8_t key[SHA256_CBLOCK], uint8_t pad, const capsa_bytes *texts,
+/* RFC 2104: H(key ^ pad, parts), the key filled with zeros up to a block. */
+static void hmac_half(const uint8_t key[SHA256_CBLOCK], uint8_t pad, const capsa_bytes *parts,
                       size_t count, uint8_t ret_digest[CAPSA_SHA256])
 {
     uint8_t block[SHA256_CBLOCK];
@@ -52,14 +52,14 @@ static void hmac_half(const uint8_t key[SHA256_CBLOCK], uint8_t pad, const capsa
     (void)SHA256_Init(&context);
     (void)SHA256_Update(&context, block, sizeof(block));
     for (size_t i = 0; i < count; i++) {
-        (void)SHA256_Update(&context, texts[i].data, texts[i].len);
+        (void)SHA256_Update(&context, parts[i].data, parts[i].len);
     }
     (void)SHA256_Final(ret_digest, &context);
     capsa_wipe(block, sizeof(block));
     capsa_wipe(&context, sizeof(context));
 }
 
-static void hmac(capsa_secret_bytes key, const capsa_bytes *texts, size_t count,
+static void hmac(capsa_secret_bytes key, const capsa_bytes *parts, size_t count,
                  uint8_t ret_mac[CAPSA_SHA256])
 {
     uint8_t block[SHA256_CBLOCK] = {0};
@@ -69,9 +69,9 @@ static void hmac(capsa_secret_bytes key, const capsa_bytes *texts, size_t count,
         memcpy(block, key.data, key.len);
     }
     uint8_t inner[CAPSA_SHA256];
-    const capsa_bytes outer = {inner, sizeof(inner)};
-    hmac_half(block, 0x36, texts, count, inner);
-    hmac_half(block, 0x5c, &outer, 1, ret_mac);
+    const capsa_bytes inner_bytes = {inner, sizeof(inner)};
+    hmac_half(block, 0x36, parts, count, inner);
+    hmac_half(block, 0x5c, &inner_bytes, 1, ret_mac);
     capsa_wipe(block, sizeof(block));
     capsa_wipe(inner, sizeof(inner));
 }
@@ -81,27 +81,33 @@ void capsa_hmac_sha256(capsa_secret_bytes key, capsa_bytes bytes, uint8_t ret_ma
     hmac(key, &bytes, 1, ret_mac);
 }
 
-/* RFC 5869. By hand, because a sealed record's key is derived so: libcrypto's own takes four times as
- * long to set up as these few digests. §2.2: no salt is a salt of zeros, and an empty HMAC key is padded to
- * the same. */
+/* RFC 5869 §2.3: T(n) = HMAC(prk, T(n - 1) || info || n), T(0) being nothing. */
+static void hkdf_expand(capsa_secret_bytes prk, capsa_bytes info, uint8_t *ret_key, size_t len)
+{
+    uint8_t block[CAPSA_SHA256], number = 0;
+    for (size_t done = 0; done < len; done += sizeof(block)) {
+        number++;
+        const capsa_bytes parts[] = {{block, done == 0 ? 0 : sizeof(block)}, info, {&number, 1}};
+        hmac(prk, parts, 3, block);
+        memcpy(ret_key + done, block, len - done < sizeof(block) ? len - done : sizeof(block));
+    }
+    capsa_wipe(block, sizeof(block));
+}
+
+/* RFC 5869. By hand, because a sealed record's key is derived so: libcrypto's own takes four times
+ * as long to set up as these few digests take. */
 CAPSA_RESULT capsa_hkdf(capsa_secret_bytes key, capsa_bytes salt, capsa_bytes info,
                         uint8_t *ret_key, size_t len)
 {
     CAPSA_REQUIRE(key.len > 0, USAGE, "a key is derived from an empty one");
     CAPSA_REQUIRE(len > 0 && len <= HKDF_MAX, USAGE, "a derived key of %zu bytes; 1 to %zu", len,
                   HKDF_MAX);
-    uint8_t prk[CAPSA_SHA256], block[CAPSA_SHA256];
-    const capsa_bytes input = capsa_declassify(key, "HMAC's text, where HKDF wants the key");
+    uint8_t prk[CAPSA_SHA256];
+    const capsa_bytes input = {key.data, key.len};
+    /* §2.2: no salt is a salt of zeros, and an empty HMAC key is padded to the same */
     hmac((capsa_secret_bytes){salt.data, salt.len}, &input, 1, prk);
-    for (size_t at = 0; at < len; at += sizeof(block)) {
-        const uint8_t number = (uint8_t)(at / sizeof(block) + 1);
-        const capsa_bytes texts[] = {
-            {block, at == 0 ? 0 : sizeof(block)}, info, {&number, sizeof(number)}};
-        hmac((capsa_secret_bytes){prk, sizeof(prk)}, texts, 3, block);
-        memcpy(ret_key + at, block, len - at < sizeof(block) ? len - at : sizeof(block));
-    }
+    hkdf_expand((capsa_secret_bytes){prk, sizeof(prk)}, info, ret_key, len);
     capsa_wipe(prk, sizeof(prk));
-    capsa_wipe(block, sizeof(block));
     return CAPSA_OK;
 }
 

@@ -56,7 +56,7 @@ static const struct capsa_json_field header_fields[] = {
     {.name = "version",
      .type = CAPSA_FIELD_INT,
      .offset = offsetof(struct header, version),
-     .max = INT64_MAX},
+     .max = CAPSA_JWS_VERSION_MAX},
     {.name = NULL},
 };
 

@@ -21,8 +21,9 @@
 
 /* What a request of the native protocol signs beside its payload (docs/explanation/PROTOCOL.md,
  * section 4). */
-#define CAPSA_JWS_JTI  16  /* bytes */
-#define CAPSA_JWS_SKEW 300 /* seconds between iat and the manager's clock, either way */
+#define CAPSA_JWS_JTI         16  /* bytes */
+#define CAPSA_JWS_SKEW        300 /* seconds between iat and the manager's clock, either way */
+#define CAPSA_JWS_VERSION_MAX ((int64_t)1 << 53) /* what every JSON reader holds exactly */
 
 struct capsa_jws_claims {
     const char *aud;    /* the manager id */
@@ -46,7 +47,7 @@ typedef struct capsa_jws {
     char *aud, *method;
     capsa_time iat;
     uint8_t jti[CAPSA_JWS_JTI];
-    int64_t version; /* at least 0 */
+    int64_t version; /* 0 to CAPSA_JWS_VERSION_MAX */
 } capsa_jws;
 
 /* Other members of the text are ignored, as the original does. An unknown alg is

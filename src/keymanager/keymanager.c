@@ -40,24 +40,20 @@ static capsa_result entries_make(struct capsa_keymanager *manager)
     return CAPSA_OK;
 }
 
-#define DISORDER 60 /* entries of one commit need not be in the order of their times */
-
 /* Requests that the log has recorded since the keys that are still good were made are spent. Back from the
- * newest entry to the first one that is older. */
+ * newest entry to the one about the oldest of those keys: times would not do, for who was held up writes
+ * an old one behind newer ones. */
 static capsa_result spent_load(struct capsa_keymanager *manager)
 {
     struct capsa_audit_head head;
-    capsa_time current, previous;
+    unsigned turns = capsa_km_envelope_turns(manager->envelope), turned = 0;
     capsa_audit_log_head(manager->log, &head);
-    capsa_km_envelope_times(manager->envelope, &current, &previous);
-    for (uint64_t at = head.size; at > 0; at--) {
+    for (uint64_t at = head.size; at > 0 && (turns == 0 || turned < turns); at--) {
         CAPSA_AUTO(capsa_audit_kept) kept = {.index = 0};
         struct capsa_audit_leaf leaf;
         CAPSA_TRY(capsa_audit_log_read(manager->log, at - 1, &kept));
         CAPSA_TRY(capsa_audit_leaf_parse(capsa_buf_bytes(&kept.leaf), &leaf));
-        if (leaf.time < previous - DISORDER) {
-            break;
-        }
+        turned += leaf.type == CAPSA_AUDIT_ENVELOPE_KEYS;
         if (kept.spent.len == CAPSA_SHA256) {
             CAPSA_TRY(capsa_km_spent_restore(manager->spent, kept.spent.data));
         }
@@ -101,9 +97,9 @@ static capsa_result init(struct capsa_keymanager *manager)
     CAPSA_TRY(entries_make(manager));
     CAPSA_TRY(capsa_cert_cache_new(&manager->certs));
     CAPSA_TRY(record_start(manager));
-    CAPSA_TRY(capsa_km_envelope_load(&manager->options, &manager->envelope));
-    CAPSA_TRY(capsa_km_denials_new(&manager->denials));
     CAPSA_TRY(capsa_km_spent_new(&manager->spent));
+    CAPSA_TRY(capsa_km_envelope_load(&manager->options, manager->spent, &manager->envelope));
+    CAPSA_TRY(capsa_km_denials_new(&manager->denials));
     return spent_load(manager);
 }
 
@@ -131,9 +127,9 @@ void capsa_keymanager_free(struct capsa_keymanager *manager)
         capsa_dealloc(manager->entries[i].path);
     }
     capsa_dealloc(manager->entries);
-    capsa_km_spent_free(manager->spent);
     capsa_km_denials_free(manager->denials);
     capsa_km_envelope_free(manager->envelope);
+    capsa_km_spent_free(manager->spent);
     capsa_cert_cache_free(manager->certs);
     capsa_dealloc(manager);
 }
@@ -164,11 +160,7 @@ void capsa_keymanager_methods(struct capsa_keymanager *manager,
 CAPSA_RESULT capsa_keymanager_renew(struct capsa_keymanager *manager, bool *ret_renewed)
 {
     bool filling = capsa_km_spent_is_filling(manager->spent);
-    CAPSA_TRY(capsa_km_envelope_rotate(manager->envelope, filling, ret_renewed));
-    if (*ret_renewed) {
-        capsa_km_spent_turn(manager->spent);
-    }
-    return CAPSA_OK;
+    return capsa_km_envelope_rotate(manager->envelope, filling, ret_renewed);
 }
 
 CAPSA_RESULT capsa_keymanager_probe(struct capsa_keymanager *manager)

@@ -98,17 +98,25 @@ static bool is_wanted(const km_listing *listing, const capsa_audit_kept *kept)
 
 #define LIST_BYTES MIB(2) /* so that the answer fits one message */
 
+/* Entries are small or large as their authors like, and anybody may have them read. */
+static bool is_within_work(size_t bytes_read)
+{
+    return bytes_read < CAPSA_LIMIT_audit_page_bytes;
+}
+
 /* From the entry before `from` towards the oldest; *ret_next is where the next call goes on. */
 static capsa_result look_back(km_listing *listing, uint64_t from, uint64_t *ret_next)
 {
     uint64_t at = from;
-    size_t bytes = 0;
-    for (uint64_t looked = 0; at > 0 && looked < CAPSA_LIMIT_audit_looked_at &&
-                              listing->found < listing->limit && bytes < LIST_BYTES;
+    size_t bytes = 0, bytes_read = 0;
+    for (uint64_t looked = 0;
+         at > 0 && looked < CAPSA_LIMIT_audit_looked_at && is_within_work(bytes_read) &&
+         listing->found < listing->limit && bytes < LIST_BYTES;
          looked++) {
         CAPSA_AUTO(capsa_audit_kept) kept = {.index = 0};
         CAPSA_TRY(capsa_km_still_wanted(listing->call));
         CAPSA_TRY(capsa_audit_log_read(listing->call->manager->log, at - 1, &kept));
+        bytes_read += kept.bytes;
         if (is_wanted(listing, &kept)) {
             if (bytes > 0 && bytes + kept.details.len > LIST_BYTES) {
                 break;
@@ -205,13 +213,15 @@ CAPSA_RESULT capsa_km_get_consistency(struct capsa_keymanager *manager,
     return capsa_protobuf_write(&response.base, ret_message);
 }
 
-/* Leaves one behind the other. */
+/* Leaves one behind the other, `count` of them or as many as there is work for. */
 static capsa_result read_leaves(struct capsa_audit_log *log, uint64_t start, uint64_t count,
                                 capsa_buf *leaves)
 {
-    for (uint64_t i = 0; i < count; i++) {
+    size_t bytes_read = 0;
+    for (uint64_t i = 0; i < count && is_within_work(bytes_read); i++) {
         CAPSA_AUTO(capsa_audit_kept) kept = {.index = 0};
         CAPSA_TRY(capsa_audit_log_read(log, start + i, &kept));
+        bytes_read += kept.bytes;
         CAPSA_REQUIRE(kept.leaf.len == CAPSA_AUDIT_LEAF, TAMPERED, "an entry with another leaf");
         CAPSA_TRY(capsa_buf_append(leaves, capsa_buf_bytes(&kept.leaf)));
     }

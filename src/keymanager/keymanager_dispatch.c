@@ -21,6 +21,7 @@ static void capsa_km_work_drop(capsa_km_work *work)
     capsa_jwe_parsed_drop(&work->jwe);
     capsa_native_parsed_drop(&work->native);
     capsa_native_channel_drop(&work->channel);
+    capsa_km_generations_drop(&work->taken);
     capsa_jws_drop(&work->jws);
     capsa_chain_drop(&work->body_chain);
     capsa_message_free(work->request);
@@ -65,12 +66,17 @@ static capsa_result identify(capsa_km_work *work, const struct capsa_cert *cert)
     return CAPSA_OK;
 }
 
-/* The signature holds: is the request meant for us, and new? From here on it is spent. */
+/* The signature holds: is the request meant for us, and new? From here on it is spent. What was
+ * sealed to keys that are gone by now, because this thread was held up, may be forgotten and seem
+ * new. */
 static capsa_result spend(capsa_km_work *work)
 {
     CAPSA_TRY(work->protocol->check(work));
     CAPSA_TRY(capsa_km_spent_take(work->entry->manager->spent, work->spent_id));
     work->is_spent = true;
+    CAPSA_REQUIRE(capsa_km_generations_are_good(&work->taken), UNAUTHENTIC,
+                  "kid: the manager has other keys by now; ask for its certificate again");
+    capsa_km_generations_drop(&work->taken);
     return CAPSA_OK;
 }
 
@@ -185,11 +191,13 @@ static capsa_result handle(capsa_km_work *work)
     return result;
 }
 
-/* A request that came to nothing because of the machine may be sent again as it is. */
-static bool may_come_again(capsa_result result)
+/* A request that came to nothing because of the machine may be sent again as it is. One whose entry is in
+ * the log did not come to nothing: a commit that the anchor does not follow fails, and stands. */
+static bool may_come_again(const capsa_km_work *work, capsa_result result)
 {
     enum capsa_code code = capsa_code_of(result);
-    return code == CAPSA_E_NOMEM || code == CAPSA_E_INTERNAL || code <= CAPSA_E_IO;
+    bool is_logged = work->receipt.size > 0;
+    return !is_logged && (code == CAPSA_E_NOMEM || code == CAPSA_E_INTERNAL || code <= CAPSA_E_IO);
 }
 
 static capsa_result do_request(capsa_km_work *work)
@@ -251,7 +259,7 @@ static capsa_result run(capsa_km_work *work)
 {
     capsa_result result = open_request(work);
     result = capsa_failed(result) ? result : do_request(work);
-    if (work->is_spent && capsa_failed(result) && may_come_again(result)) {
+    if (work->is_spent && capsa_failed(result) && may_come_again(work, result)) {
         capsa_km_spent_return(work->entry->manager->spent, work->spent_id);
     }
     return result;

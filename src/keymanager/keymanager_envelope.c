@@ -15,6 +15,7 @@
 
 struct capsa_km_envelope {
     struct capsa_keymanager_options options;
+    struct capsa_km_spent *spent;
     bool injected;
     pthread_mutex_t turning; /* one rotation at a time */
     pthread_mutex_t lock;    /* for what stands below */
@@ -232,11 +233,13 @@ static capsa_result load_own(struct capsa_km_envelope *envelope)
 }
 
 CAPSA_RESULT capsa_km_envelope_load(const struct capsa_keymanager_options *options,
+                                    struct capsa_km_spent *spent,
                                     struct capsa_km_envelope **ret_envelope)
 {
     struct capsa_km_envelope *envelope = CAPSA_NEW(struct capsa_km_envelope);
     CAPSA_REQUIRE_MEMORY(envelope);
     envelope->options = *options;
+    envelope->spent = spent;
     envelope->injected = options->injected_key.len > 0;
     envelope->cert_pem = capsa_buf_of(CAPSA_LIMIT_cert_pem);
     (void)pthread_mutex_init(&envelope->turning, NULL);
@@ -292,6 +295,16 @@ void capsa_km_generations_drop(capsa_km_generations *taken)
     *taken = (capsa_km_generations){.envelope = NULL};
 }
 
+/* The oldest is retired first. */
+bool capsa_km_generations_are_good(const capsa_km_generations *taken)
+{
+    const struct capsa_km_generation *oldest = taken->items[taken->count - 1];
+    (void)pthread_mutex_lock(&taken->envelope->lock);
+    bool good = oldest == taken->envelope->current || oldest == taken->envelope->previous;
+    (void)pthread_mutex_unlock(&taken->envelope->lock);
+    return good;
+}
+
 const struct capsa_private_key *capsa_km_generations_find(const capsa_km_generations *taken,
                                                           const char *kid)
 {
@@ -315,14 +328,9 @@ CAPSA_RESULT capsa_km_envelope_cert(struct capsa_km_envelope *envelope, capsa_bu
     return result;
 }
 
-void capsa_km_envelope_times(struct capsa_km_envelope *envelope, capsa_time *ret_current,
-                             capsa_time *ret_previous)
+unsigned capsa_km_envelope_turns(const struct capsa_km_envelope *envelope)
 {
-    (void)pthread_mutex_lock(&envelope->lock);
-    *ret_current = envelope->current->created_at;
-    *ret_previous = envelope->previous == NULL ? envelope->current->created_at
-                                               : envelope->previous->created_at;
-    (void)pthread_mutex_unlock(&envelope->lock);
+    return envelope->injected ? 0 : CAPSA_KM_GENERATIONS;
 }
 
 /* ---- the next generation --------------------------------------------------------------------- */
@@ -353,6 +361,8 @@ static capsa_result save(const struct capsa_km_envelope *envelope,
     return record_rotation(envelope, txn, next);
 }
 
+/* With the keys, in one step, the sets of what is spent: between the two a request sealed to the new keys
+ * would be put where it is forgotten too early. */
 static void adopt(struct capsa_km_envelope *envelope, struct capsa_km_generation *next,
                   capsa_buf *cert_pem)
 {
@@ -360,6 +370,7 @@ static void adopt(struct capsa_km_envelope *envelope, struct capsa_km_generation
     generation_put(envelope->previous);
     envelope->previous = envelope->current;
     envelope->current = next;
+    capsa_km_spent_turn(envelope->spent);
     capsa_buf before = envelope->cert_pem;
     envelope->cert_pem = *cert_pem;
     *cert_pem = before; /* the caller drops it */

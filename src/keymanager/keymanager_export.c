@@ -123,11 +123,14 @@ CAPSA_RESULT capsa_km_get_export_data_key(struct capsa_km_call *call)
 
     CAPSA_AUTO_RECORD(Rec__Resource) resource = NULL;
     CAPSA_TRY(capsa_km_resource_find(call->txn, uuid, &resource));
+    /* The terms first, and of what is not there too (GetVoteTerms names it by the incarnation 0):
+     * whoever has none, or wrong ones, does not learn which it is. */
+    CAPSA_TRY(capsa_km_vote_terms_check(call, &votes.terms, uuid,
+                                        resource == NULL ? 0 : resource->incarnation));
     CAPSA_REQUIRE(resource != NULL, DENIED,
                   "\"%s\" is not approved for export by all of its owners", request->resource_uri);
     CAPSA_AUTO(capsa_km_set) owners = {NULL, 0};
     CAPSA_TRY(capsa_km_owners_find(call->txn, uuid, resource, &owners));
-    CAPSA_TRY(capsa_km_vote_terms_check(call, &votes.terms, uuid, resource->incarnation));
     CAPSA_TRY(check_votes(request->resource_uri, &votes, &owners));
     CAPSA_AUTO_RECORD(Rec__Key) key = NULL;
     CAPSA_TRY(capsa_km_key_take(call->txn, uuid, request->resource_uri, resource, &key));

@@ -12,9 +12,8 @@ static capsa_result open_native(capsa_km_work *work, const struct capsa_jwe *jwe
                                 capsa_buf *ret_text)
 {
     CAPSA_TRY_AT(capsa_native_parse(jwe, &work->native), "message");
-    CAPSA_AUTO(capsa_km_generations) taken = {.envelope = NULL};
-    capsa_km_generations_take(work->entry->manager->envelope, work->now, &taken);
-    const struct capsa_private_key *key = capsa_km_generations_find(&taken, work->native.kid);
+    capsa_km_generations_take(work->entry->manager->envelope, work->now, &work->taken);
+    const struct capsa_private_key *key = capsa_km_generations_find(&work->taken, work->native.kid);
     CAPSA_REQUIRE(key != NULL, UNAUTHENTIC,
                   "kid: no key of this manager, or not any more; ask for its certificate again");
     CAPSA_TRY(capsa_native_open(&work->native, key, ret_text, &work->channel));

@@ -15,11 +15,11 @@ static capsa_result open_original(capsa_km_work *work, const struct capsa_jwe *j
                                   capsa_buf *ret_text)
 {
     CAPSA_TRY_AT(capsa_jwe_parse(jwe, &work->jwe), "message");
-    CAPSA_AUTO(capsa_km_generations) taken = {.envelope = NULL};
-    capsa_km_generations_take(work->entry->manager->envelope, work->now, &taken);
-    capsa_result result = capsa_jwe_open(&work->jwe, taken.items[0]->rsa, ret_text);
-    for (size_t i = 1; i < taken.count && capsa_code_of(result) == CAPSA_E_UNAUTHENTIC; i++) {
-        result = capsa_jwe_open(&work->jwe, taken.items[i]->rsa, ret_text);
+    const capsa_km_generations *taken = &work->taken;
+    capsa_km_generations_take(work->entry->manager->envelope, work->now, &work->taken);
+    capsa_result result = capsa_jwe_open(&work->jwe, taken->items[0]->rsa, ret_text);
+    for (size_t i = 1; i < taken->count && capsa_code_of(result) == CAPSA_E_UNAUTHENTIC; i++) {
+        result = capsa_jwe_open(&work->jwe, taken->items[i]->rsa, ret_text);
     }
     return result;
 }

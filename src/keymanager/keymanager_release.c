@@ -239,6 +239,30 @@ static capsa_result record_release(const km_asked *asked, const char *uuid,
     return capsa_km_release_put(call->txn, call->signer.spki, uuid, &release);
 }
 
+/* Granted, and not there: for the owner of what is missing, not for those of what was granted
+ * before. */
+static capsa_result note_missing(const km_asked *asked, const Cm__ResourceRequest__Resource *wanted,
+                                 const Rec__Resource *resource)
+{
+    const char *owner = resource->is_result ? NULL : resource->owner_party_id;
+    asked->call->about = wanted->resource_uri;
+    capsa_km_notes_drop(asked->call->notes);
+    CAPSA_TRY(capsa_km_notes_resource(asked->call->notes, owner, wanted->resource_uri,
+                                      wanted->columns, wanted->n_columns));
+    return note_request(asked, owner);
+}
+
+static capsa_result take_key(const km_asked *asked, const Cm__ResourceRequest__Resource *wanted,
+                             const char *uuid, const Rec__Resource *resource, Rec__Key **ret_key)
+{
+    capsa_result result =
+        capsa_km_key_take(asked->call->txn, uuid, wanted->resource_uri, resource, ret_key);
+    if (capsa_code_of(result) == CAPSA_E_NOT_FOUND) {
+        CAPSA_TRY(note_missing(asked, wanted, resource));
+    }
+    return result;
+}
+
 static capsa_result judge_one(km_asked *asked, const Cm__ResourceRequest__Resource *wanted,
                               Rec__Key **ret_key)
 {
@@ -249,7 +273,7 @@ static capsa_result judge_one(km_asked *asked, const Cm__ResourceRequest__Resour
     CAPSA_AUTO_RECORD(Rec__Resource) resource = NULL;
     CAPSA_TRY(capsa_km_resource_find(asked->call->txn, uuid, &resource));
     CAPSA_TRY(decide_all(asked, wanted, uuid, resource));
-    CAPSA_TRY(capsa_km_key_take(asked->call->txn, uuid, wanted->resource_uri, resource, ret_key));
+    CAPSA_TRY(take_key(asked, wanted, uuid, resource, ret_key));
     return record_release(asked, uuid, resource);
 }
 

@@ -14,6 +14,7 @@
 struct capsa_km_spent;
 CAPSA_RESULT capsa_km_spent_new(struct capsa_km_spent **ret_spent);
 void capsa_km_spent_free(struct capsa_km_spent *spent); /* NULL is fine */
+CAPSA_DEFINE_AUTO_FREE(capsa_km_spent)
 
 /* REPLAYED: it was spent before. BUSY: the set is full (it is emptied by the next generation). */
 CAPSA_RESULT capsa_km_spent_take(struct capsa_km_spent *spent, const uint8_t id[CAPSA_SHA256]);
@@ -21,7 +22,8 @@ CAPSA_RESULT capsa_km_spent_take(struct capsa_km_spent *spent, const uint8_t id[
 CAPSA_RESULT capsa_km_spent_restore(struct capsa_km_spent *spent, const uint8_t id[CAPSA_SHA256]);
 /* The request came to nothing that was recorded, by no fault of its own: it may be sent again. */
 void capsa_km_spent_return(struct capsa_km_spent *spent, const uint8_t id[CAPSA_SHA256]);
-/* A new generation: what was taken before the last call is forgotten. */
+/* A new generation: what was taken before the last call is forgotten. For the envelope's keys to
+ * call. */
 void capsa_km_spent_turn(struct capsa_km_spent *spent);
 /* More than half full: time for the next generation. */
 bool capsa_km_spent_is_filling(struct capsa_km_spent *spent);

@@ -22,7 +22,8 @@ typedef struct capsa_km_work {
     capsa_jwe_parsed jwe; /* original */
     capsa_native_parsed native;
     capsa_native_channel channel;
-    bool is_open; /* native: the channel is there, so the answer is sealed */
+    capsa_km_generations taken; /* one of which has opened it; until it is spent */
+    bool is_open;               /* native: the channel is there, so the answer is sealed */
     capsa_jws jws;
     capsa_chain body_chain; /* RegisterCert's */
     ProtobufCMessage *request;
@@ -38,7 +39,7 @@ typedef struct capsa_km_work {
 } capsa_km_work;
 
 struct capsa_km_protocol {
-    /* The envelope's text appended to `ret_text`. */
+    /* The envelope's text appended to `ret_text`. Fills in `taken`. */
     CAPSA_RESULT (*open)(capsa_km_work *work, const struct capsa_jwe *jwe, capsa_buf *ret_text);
     /* The signature holds: is the request meant for this manager, method and time? Fills in spent_id. */
     CAPSA_RESULT (*check)(capsa_km_work *work);

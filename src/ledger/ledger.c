@@ -12,6 +12,7 @@
 #define SIGNING_KEY CAPSA_RECORD_KEY("capsa", "signing", NULL)
 #define INFO_LABEL  CAPSA_BYTES_LITERAL("capsa manager info v1\n")
 #define STORE_ID    16
+#define PROVIDER    "file" /* the only one that is built */
 
 struct capsa_ledger {
     struct capsa_ledger_options options;
@@ -143,9 +144,22 @@ static capsa_result write_genesis(const struct capsa_ledger_options *options,
     return result;
 }
 
+/* A root that rests in a file is anybody's who reads the disk. */
+static capsa_result check_provider(const char *mode, const struct capsa_slot_provider *provider)
+{
+    CAPSA_REQUIRE(!capsa_streq(mode, "production") ||
+                      provider->trust_class != CAPSA_SLOT_SIMULATION,
+                  DENIED, "mode production: a slot of provider \"%s\" is for simulation",
+                  provider->name);
+    return CAPSA_OK;
+}
+
 static capsa_result begin(void *context, capsa_buf *ret_genesis, struct capsa_batch *first)
 {
     const struct capsa_ledger_options *options = context;
+    const struct capsa_slot_provider *provider;
+    CAPSA_TRY(capsa_slot_provider_find(PROVIDER, &provider));
+    CAPSA_TRY(check_provider(options->mode, provider));
     CAPSA_AUTO(capsa_buf) audit_pem = capsa_buf_of(KIB(2));
     CAPSA_AUTO(capsa_buf) announce_pem = capsa_buf_of(KIB(2));
     uint8_t audit_public[CAPSA_ED25519_PUBLIC], announce_public[CAPSA_ED25519_PUBLIC];
@@ -191,23 +205,13 @@ static capsa_result load_keys(struct capsa_ledger *ledger)
                              &ledger->blind_key);
 }
 
-/* A root that rests in a file is anybody's who reads the disk. */
 static capsa_result check_slot(void *context, const struct capsa_slot *slot, uint64_t version,
                                bool *ret_stop)
 {
-    (void)context;
     (void)version;
     (void)ret_stop;
-    CAPSA_REQUIRE(slot->provider->trust_class != CAPSA_SLOT_SIMULATION, DENIED,
-                  "mode production: slot %s holds the root by \"%s\", which is for simulation",
-                  slot->id, slot->provider->name);
-    return CAPSA_OK;
-}
-
-static capsa_result check_slots(const struct capsa_ledger *ledger)
-{
-    bool in_production = capsa_streq(ledger->genesis->mode, "production");
-    return in_production ? capsa_store_slots(ledger->store, check_slot, NULL) : CAPSA_OK;
+    const struct capsa_ledger *ledger = context;
+    return check_provider(ledger->genesis->mode, slot->provider);
 }
 
 static capsa_result load_genesis(struct capsa_ledger *ledger)
@@ -218,7 +222,7 @@ static capsa_result load_genesis(struct capsa_ledger *ledger)
         CAPSA_TRY(
             capsa_genesis_allows(ledger->genesis, ledger->options.mode, ledger->options.insecure));
     }
-    CAPSA_TRY(check_slots(ledger));
+    CAPSA_TRY(capsa_store_slots(ledger->store, check_slot, ledger));
     capsa_genesis_id(genesis, ledger->manager_id);
     return load_keys(ledger);
 }
@@ -241,7 +245,7 @@ static capsa_result open_store(struct capsa_ledger *ledger)
 {
     const struct capsa_store_options options = {
         .location = ledger->options.location,
-        .provider = "file",
+        .provider = PROVIDER,
         .provider_where = ledger->options.root_key_path,
         .begin = ledger->options.mode == NULL ? NULL : begin,
         .context = &ledger->options,

@@ -6,12 +6,12 @@
  */
 #pragma once
 
+#include "audit/audit_genesis.h"
 #include "audit/audit_log.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "store/store_sealed.h"
 #include "store/store_writer.h"
-#include "wire/capsa.pb-c.h"
 
 struct capsa_ledger;
 
@@ -64,13 +64,3 @@ CAPSA_RESULT capsa_ledger_now(const struct capsa_ledger *ledger, capsa_time *ret
 /* All records sealed anew under a new root key, in one transaction with the log's entry about it. For a
  * store that no daemon has open. */
 CAPSA_RESULT capsa_ledger_rekey(const struct capsa_ledger_options *options, uint32_t *ret_epoch);
-
-/* ---- the genesis (ledger_genesis.c) ---------------------------------------------------------- */
-
-/* Parsed strictly: format 1, a known mode, keys of the right size, insecure options sorted. */
-CAPSA_RESULT capsa_genesis_parse(capsa_bytes bytes, Native__Genesis **ret_genesis);
-/* Hex of SHA-256. */
-void capsa_genesis_id(capsa_bytes bytes, char ret_id[CAPSA_MANAGER_ID]);
-/* May a store of this genesis be opened so? DENIED says what differs. */
-CAPSA_RESULT capsa_genesis_allows(const Native__Genesis *genesis, const char *mode,
-                                  const char *const *insecure);

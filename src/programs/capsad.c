@@ -30,6 +30,7 @@
 
 #define LOG_ROLL_AT      MIB(10)
 #define RENEW_EVERY_US   (INT64_C(30) * 1000000)
+#define PROGRESS_EVERY_US INT64_C(1000000)
 #define TROUBLE_EVERY_US INT64_C(1000000)
 #define PROBE_EVERY_US   INT64_C(2000000)
 
@@ -331,7 +332,27 @@ static capsa_result open_admin(capsad *daemon)
 struct opening {
     capsad *daemon;
     struct capsa_error error;
+    struct capsa_net_timer *timer; /* NULL: nobody watches */
+    bool has_spoken;
 };
+
+/* Once a second, on a terminal. */
+static void on_opening(void *context)
+{
+    struct opening *opening = context;
+    (void)fprintf(stderr, "\r  checking the store: %llu records",
+                  (unsigned long long)atomic_load(&opening->daemon->progress.checked));
+    opening->has_spoken = true;
+    capsa_ignore(capsa_net_timer_set(opening->timer, PROGRESS_EVERY_US), "then nothing is shown");
+}
+
+static void stop_showing(struct opening *opening)
+{
+    capsa_net_timer_free(opening->timer);
+    if (opening->has_spoken) {
+        (void)fprintf(stderr, "\n");
+    }
+}
 
 static capsa_result open_long(capsad *daemon)
 {
@@ -352,10 +373,17 @@ static capsa_result open_meanwhile(capsad *daemon)
 {
     struct opening opening = {.daemon = daemon};
     pthread_t thread;
-    CAPSA_REQUIRE(pthread_create(&thread, NULL, open_and_stop, &opening) == 0, NOMEM,
-                  "cannot start the thread that opens the store");
-    capsa_result ran = capsa_net_loop_run(daemon->loop);
-    (void)pthread_join(thread, NULL);
+    if (isatty(STDERR_FILENO) == 1) {
+        CAPSA_TRY(capsa_net_timer_new(daemon->loop, on_opening, &opening, &opening.timer));
+        capsa_ignore(capsa_net_timer_set(opening.timer, PROGRESS_EVERY_US), "only shown");
+    }
+    bool started = pthread_create(&thread, NULL, open_and_stop, &opening) == 0;
+    capsa_result ran = started ? capsa_net_loop_run(daemon->loop) : CAPSA_OK;
+    if (started) {
+        (void)pthread_join(thread, NULL);
+    }
+    stop_showing(&opening);
+    CAPSA_REQUIRE(started, NOMEM, "cannot start the thread that opens the store");
     CAPSA_TRY(ran);
     if (opening.error.code != CAPSA_E_OK) {
         return capsa_error_make(opening.error.code, opening.error.file, opening.error.line, "%s",

@@ -100,7 +100,8 @@ struct capsa_store_ops {
     CAPSA_RESULT (*apply)(struct capsa_store *store, const struct capsa_group *group);
 
     /* Optional: as apply, after each row was given to `change` (in byte order) and got the value
-     * that it says, under the same key, version and owners; all in the one transaction. */
+     * that it says, under the same key, version and owners; all in the one transaction. Here a
+     * batch that would be left out fails all of it: the rows hang by what the batches hold. */
     CAPSA_RESULT(*rewrite)
     (struct capsa_store *store, capsa_store_row_change change, void *context,
      const struct capsa_group *group);
@@ -127,5 +128,7 @@ CAPSA_RESULT capsa_step_conflict(const struct capsa_step *step, uint64_t found);
 bool capsa_step_holds(const struct capsa_step *step, uint64_t found);
 /* True when some batch of the group was taken: whether finish is due. */
 bool capsa_group_has_taken(const struct capsa_group *group);
+/* The first reason for which a batch of the group was left out. */
+CAPSA_RESULT capsa_group_is_whole(const struct capsa_group *group);
 /* Make the folder that `path` lies in, mode 0700, unless it is there. */
 CAPSA_RESULT capsa_store_folder_make(const char *path);

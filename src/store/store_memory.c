@@ -292,8 +292,8 @@ static capsa_result take_last(struct memory_store *store, const struct capsa_gro
     return take_batch(store, last, top);
 }
 
-static capsa_result take_group(struct memory_store *store, const struct capsa_group *group,
-                               struct undo **top)
+static capsa_result take_batches(struct memory_store *store, const struct capsa_group *group,
+                                 struct undo **top)
 {
     for (size_t i = 0; i < group->count; i++) {
         capsa_result result = take_batch(store, group->batches[i], top);
@@ -302,6 +302,13 @@ static capsa_result take_group(struct memory_store *store, const struct capsa_gr
         }
         capsa_error_keep(result, &group->results[i]);
     }
+    return CAPSA_OK;
+}
+
+static capsa_result take_group(struct memory_store *store, const struct capsa_group *group,
+                               struct undo **top)
+{
+    CAPSA_TRY(take_batches(store, group, top));
     return take_last(store, group, top);
 }
 
@@ -442,16 +449,22 @@ static capsa_result rewrite_all(struct memory_store *store, capsa_store_row_chan
     return CAPSA_OK;
 }
 
+static capsa_result rewrite_with(struct memory_store *store, capsa_store_row_change change,
+                                 void *context, const struct capsa_group *group, struct undo **top)
+{
+    CAPSA_TRY(rewrite_all(store, change, context, top));
+    CAPSA_TRY(take_batches(store, group, top));
+    CAPSA_TRY(capsa_group_is_whole(group));
+    return take_last(store, group, top);
+}
+
 static capsa_result memory_rewrite(struct capsa_store *base, capsa_store_row_change change,
                                    void *context, const struct capsa_group *group)
 {
     struct memory_store *store = (struct memory_store *)base;
     struct undo *top = NULL;
     (void)pthread_rwlock_wrlock(&store->lock);
-    capsa_result result = rewrite_all(store, change, context, &top);
-    if (!capsa_failed(result)) {
-        result = take_group(store, group, &top);
-    }
+    capsa_result result = rewrite_with(store, change, context, group, &top);
     if (capsa_failed(result)) {
         undo_back_to(store, &top, NULL);
     }

@@ -81,19 +81,13 @@ static capsa_result state_of_steps(struct capsa_freshness *freshness,
     return result;
 }
 
-static capsa_result apply_first(void *context, const struct capsa_group *sealed)
-{
-    struct capsa_store *inner = context;
-    return inner->ops->apply(inner, sealed);
-}
-
 /* One batch that makes the whole store. */
 static capsa_result commit_first(struct sealed_store *store, const struct capsa_batch *batch)
 {
     struct capsa_error error = {.code = CAPSA_E_OK};
     const struct capsa_group group = {.batches = &batch, .count = 1, .results = &error};
-    CAPSA_TRY(
-        sealed_apply_with(&store->core, &group, group.batches, apply_first, store->base.inner));
+    CAPSA_TRY(sealed_apply_with(&store->core, &group, group.batches, sealed_commit_inner,
+                                store->base.inner));
     if (error.code != CAPSA_E_OK) {
         return capsa_error_make(error.code, error.file, error.line, "%s", error.text);
     }

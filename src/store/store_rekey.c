@@ -13,6 +13,7 @@ struct rekey {
     struct sealed_store *store; /* .core: the old root */
     struct sealed_core core;    /* the new one */
     struct capsa_freshness_walk checks;
+    bool is_told;                     /* the audit log has its part */
     const struct capsa_group *sealed; /* the group as the decorator made it */
 };
 
@@ -24,6 +25,9 @@ static capsa_result change_row(void *context, capsa_bytes key, const capsa_recor
         *ret_keep = true;
         return CAPSA_OK;
     }
+    /* Its last leaf would hold a state that the store no longer has. */
+    CAPSA_REQUIRE(rekey->is_told || capsa_freshness_covers(key), UNSUPPORTED,
+                  "the store has an audit log, which would not be told of its new root");
     CAPSA_AUTO(capsa_record) record = {0};
     CAPSA_TRY(sealed_open_row(rekey->store->core.root, key, row, &record));
     CAPSA_TRY(capsa_freshness_walk_check(rekey->store->core.freshness, &rekey->checks, key, row));
@@ -153,13 +157,12 @@ CAPSA_RESULT capsa_store_rekey(struct capsa_store *store, const char *where,
                                const struct capsa_batch *batch,
                                const struct capsa_writer_audit *audit)
 {
-    struct rekey rekey = {.store = NULL};
+    struct rekey rekey = {.is_told = audit != NULL && audit->finish != NULL};
     CAPSA_TRY(sealed_of(store, &rekey.store));
     CAPSA_REQUIRE(store->inner->ops->rewrite != NULL, UNSUPPORTED,
                   "a store of kind %s cannot change its root", capsa_store_scheme(store));
-    CAPSA_REQUIRE(batch == NULL || batch->leaf_count == 0 ||
-                      (audit != NULL && audit->finish != NULL),
-                  UNSUPPORTED, "a rekey with audit leaves, and no audit log to take them");
+    CAPSA_REQUIRE(batch == NULL || batch->leaf_count == 0 || rekey.is_told, UNSUPPORTED,
+                  "a rekey with audit leaves, and no audit log to take them");
     CAPSA_AUTO_FREE(capsa_batch) nothing = NULL;
     CAPSA_AUTO_FREE(capsa_batch) sealed = NULL;
     CAPSA_TRY(capsa_batch_new(&nothing));

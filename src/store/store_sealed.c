@@ -225,7 +225,7 @@ CAPSA_RESULT sealed_apply_with(const struct sealed_core *core, const struct caps
     return result;
 }
 
-static capsa_result commit_inner(void *context, const struct capsa_group *sealed)
+CAPSA_RESULT sealed_commit_inner(void *context, const struct capsa_group *sealed)
 {
     struct capsa_store *inner = context;
     return inner->ops->apply(inner, sealed);
@@ -240,7 +240,7 @@ static capsa_result seal_group(const struct sealed_store *store, const struct ca
         CAPSA_TRY(sealed_seal_batch(store->core.root, group->batches[i], batches[i]));
     }
     return sealed_apply_with(&store->core, group, (const struct capsa_batch *const *)batches,
-                             commit_inner, store->base.inner);
+                             sealed_commit_inner, store->base.inner);
 }
 
 static capsa_result sealed_apply(struct capsa_store *base, const struct capsa_group *group)

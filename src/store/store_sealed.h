@@ -90,8 +90,9 @@ CAPSA_RESULT capsa_store_find_damaged(struct capsa_store *store, capsa_store_dam
 
 /* Seal every record anew under a fresh root of the next epoch and wrap that for each slot, in one
  * transaction, together with what `audit` makes of `batch` (NULL: nothing): its finish sees the new
- * state. Afterwards the store is used on. `where` as in the options. No other thread may use the
- * store meanwhile. On failure nothing was changed. */
+ * state. A store with an audit log cannot do without (UNSUPPORTED). Afterwards the store is used
+ * on. `where` as in the options. No other thread may use the store meanwhile. On failure nothing
+ * was changed. */
 CAPSA_RESULT capsa_store_rekey(struct capsa_store *store, const char *where,
                                const struct capsa_batch *batch,
                                const struct capsa_writer_audit *audit);

@@ -45,5 +45,7 @@ typedef CAPSA_RESULT (*sealed_commit)(void *context, const struct capsa_group *s
 CAPSA_RESULT sealed_apply_with(const struct sealed_core *core, const struct capsa_group *outer,
                                const struct capsa_batch *const *batches, sealed_commit commit,
                                void *context);
+/* Of the back-end that `inner` is: its apply. */
+CAPSA_RESULT sealed_commit_inner(void *inner, const struct capsa_group *sealed);
 
 void sealed_core_drop(struct sealed_core *core);

@@ -42,8 +42,8 @@ static const char *const write_sql[WRITE_COUNT] = {
                   "ON CONFLICT(key) DO UPDATE SET version = excluded.version, "
                   "owners = excluded.owners, value = excluded.value",
     [WRITE_REMOVE] = "DELETE FROM record WHERE key = ?1",
-    [WRITE_NEXT] = "SELECT key, version, owners, value FROM record WHERE key > ?1 "
-                   "ORDER BY key LIMIT 1",
+    [WRITE_NEXT] = ("SELECT key, version, owners, value FROM record WHERE key > ?1 "
+                    "ORDER BY key LIMIT 1"),
     [WRITE_VALUE] = "UPDATE record SET value = ?2 WHERE key = ?1",
 };
 
@@ -323,15 +323,26 @@ static capsa_result take_last(struct sqlite_store *store, const struct capsa_gro
     return take_steps(store, last);
 }
 
-static capsa_result take_group(struct sqlite_store *store, const struct capsa_group *group)
+static capsa_result take_batches(struct sqlite_store *store, const struct capsa_group *group)
 {
     for (size_t i = 0; i < group->count; i++) {
         CAPSA_TRY(take_batch(store, group->batches[i], &group->results[i]));
     }
+    return CAPSA_OK;
+}
+
+static capsa_result take_end(struct sqlite_store *store, const struct capsa_group *group)
+{
     if (group->finish != NULL && capsa_group_has_taken(group)) {
         CAPSA_TRY(take_last(store, group));
     }
     return run(store, WRITE_COMMIT, "commit to");
+}
+
+static capsa_result take_group(struct sqlite_store *store, const struct capsa_group *group)
+{
+    CAPSA_TRY(take_batches(store, group));
+    return take_end(store, group);
 }
 
 /* The end of a transaction that `result` is the outcome of. */
@@ -410,17 +421,22 @@ static capsa_result rewrite_rows(struct sqlite_store *store, capsa_store_row_cha
     return CAPSA_OK;
 }
 
+static capsa_result rewrite_with(struct sqlite_store *store, capsa_store_row_change change,
+                                 void *context, const struct capsa_group *group)
+{
+    CAPSA_TRY(rewrite_rows(store, change, context));
+    CAPSA_TRY(take_batches(store, group));
+    CAPSA_TRY(capsa_group_is_whole(group));
+    return take_end(store, group);
+}
+
 static capsa_result sqlite_rewrite(struct capsa_store *base, capsa_store_row_change change,
                                    void *context, const struct capsa_group *group)
 {
     struct sqlite_store *store = (struct sqlite_store *)base;
     CAPSA_TRY(capsa_sqlite_place_check(&store->place));
     CAPSA_TRY(run(store, WRITE_BEGIN, "begin a commit to"));
-    capsa_result result = rewrite_rows(store, change, context);
-    if (!capsa_failed(result)) {
-        result = take_group(store, group);
-    }
-    CAPSA_TRY(end_transaction(store, result));
+    CAPSA_TRY(end_transaction(store, rewrite_with(store, change, context, group)));
     return capsa_sqlite_place_check(&store->place);
 }
 

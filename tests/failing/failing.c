@@ -25,6 +25,8 @@ static struct {
     atomic_size_t nth;
     atomic_size_t calls;
     atomic_size_t failed;
+    atomic_size_t lost;
+    atomic_size_t syncs;
 } armed;
 
 void failing_arm(enum failing_what what, enum failing_how how, size_t nth)
@@ -33,13 +35,26 @@ void failing_arm(enum failing_what what, enum failing_how how, size_t nth)
     atomic_store(&armed.nth, nth);
     atomic_store(&armed.calls, 0);
     atomic_store(&armed.failed, 0);
+    atomic_store(&armed.lost, 0);
+    atomic_store(&armed.syncs, 0);
     atomic_store(&armed.what, (int)what);
 }
 
 struct failing_count failing_disarm(void)
 {
     atomic_store(&armed.what, FAILING_NOTHING);
-    return (struct failing_count){atomic_load(&armed.calls), atomic_load(&armed.failed)};
+    return (struct failing_count){atomic_load(&armed.calls), atomic_load(&armed.failed),
+                                  atomic_load(&armed.lost), atomic_load(&armed.syncs)};
+}
+
+void failing_synced(void)
+{
+    (void)atomic_fetch_add(&armed.syncs, 1);
+}
+
+void failing_lost(void)
+{
+    (void)atomic_fetch_add(&armed.lost, 1);
 }
 
 enum failing_fate failing_fate_of(enum failing_what what)
@@ -218,6 +233,11 @@ static void complain(const struct failing_case *one, enum failing_what what, siz
     complaints++;
 }
 
+bool failing_must_fail(enum failing_what what, struct failing_count count)
+{
+    return what == FAILING_RANDOM && count.failed > 0;
+}
+
 static bool refuses(const struct failing_case *one, enum failing_what what, enum capsa_code code)
 {
     return one->may_refuse && what == FAILING_LIBRARIES &&
@@ -278,7 +298,10 @@ static bool try_one(const struct failing_case *one, enum failing_what what, enum
     if (capsa_failed(result)) {
         check_failure(one, count.failed == 0 ? FAILING_NOTHING : what, nth, &out, result);
         settle(one, what, nth);
-    } else if (one->drop != NULL) {
+    } else if (failing_must_fail(what, count)) {
+        complain(one, what, nth, "went on without randomness");
+    }
+    if (!capsa_failed(result) && one->drop != NULL) {
         assert_ptr_not_equal(out.made, FAILING_MARK);
         one->drop(out.made);
     }

@@ -40,9 +40,11 @@ void failing_install(void);
 
 /* The call that is to fail: the `nth` of this kind from now on, counted from 0, on any thread. */
 void failing_arm(enum failing_what what, enum failing_how how, size_t nth);
-/* Nothing fails any more. How many calls of the kind there were, and how many failed. */
+/* Nothing fails any more. How many calls of the kind there were. */
 struct failing_count {
     size_t calls, failed;
+    size_t lost;  /* writes and syncs among those that failed: something may not be on disk */
+    size_t syncs; /* of files, that were done */
 };
 struct failing_count failing_disarm(void);
 
@@ -78,6 +80,8 @@ struct failing_case {
 void failing_try(const struct failing_case *one, enum failing_what what, enum failing_how how);
 /* The codes that a fault of a kind may lead to. */
 bool failing_code_fits(enum failing_what what, enum capsa_code code);
+/* Nothing may do without the randomness that it did not get; other faults may do no harm. */
+bool failing_must_fail(enum failing_what what, struct failing_count count);
 
 /* A table through every kind of fault that is no disk's; how many entries, by sizeof. */
 void failing_try_all(const struct failing_case *cases, size_t count);

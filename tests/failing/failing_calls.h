@@ -17,3 +17,6 @@ enum failing_fate {
 
 /* Counts a call of the kind. */
 enum failing_fate failing_fate_of(enum failing_what what);
+/* The call that failed was to bring something to the disk. */
+void failing_lost(void);
+void failing_synced(void);

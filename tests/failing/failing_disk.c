@@ -37,15 +37,22 @@ static long make(struct call call)
 /* A call that is done or not. */
 static long whole(struct call call, int error)
 {
+    bool is_sync = call.number == SYS_fsync || call.number == SYS_fdatasync;
     enum failing_fate fate = failing_fate_of(FAILING_DISK);
     if (fate == FAILING_FATE_KILLED || fate == FAILING_FATE_HALFWAY) {
         die();
     }
     if (fate == FAILING_FATE_FAILS || fate == FAILING_FATE_SHORT) {
+        if (is_sync) {
+            failing_lost();
+        }
         errno = error;
         return -1;
     }
     long done = make(call);
+    if (is_sync) {
+        failing_synced();
+    }
     if (fate == FAILING_FATE_BEHIND) {
         die();
     }
@@ -61,6 +68,7 @@ static long divisible(struct call call)
         die();
     }
     if (fate == FAILING_FATE_FAILS) {
+        failing_lost();
         errno = ENOSPC;
         return -1;
     }

@@ -191,6 +191,7 @@ static bool write_failing(const struct writing *one, bool replace, enum failing_
     capsa_result result = one->run(replace);
     struct failing_count count = failing_disarm();
     if (!capsa_failed(result)) {
+        assert_int_equal(count.lost, 0);
         assert_true(one->content == NULL || is_there("out"));
         if (one->content != NULL) {
             assert_same("out", one->content);

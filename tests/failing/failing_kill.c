@@ -128,11 +128,11 @@ static void learn_states(void)
     struct house house;
     folder_empty();
     store_open(&house, true);
-    state_of(house.store, states[0]);
+    state_of(capsa_ledger_store(house.ledger), states[0]);
     manager_open(&house);
     for (unsigned i = 0; i < steps; i++) {
         assert_int_equal(step(&house, i), 0);
-        state_of(house.store, states[i + 1]);
+        state_of(capsa_ledger_store(house.ledger), states[i + 1]);
         assert_memory_not_equal(states[i], states[i + 1], CAPSA_SHA256);
     }
     house_close(&house);
@@ -169,7 +169,7 @@ static void check_what_is_left(enum failing_how how, size_t nth)
     struct house house;
     uint8_t state[CAPSA_SHA256];
     store_open(&house, true);
-    state_of(house.store, state);
+    state_of(capsa_ledger_store(house.ledger), state);
     bool all = memcmp(state, states[answered], sizeof(state)) == 0;
     bool one_more = answered < steps && memcmp(state, states[answered + 1], sizeof(state)) == 0;
     if (!all && !one_more) {
@@ -179,11 +179,11 @@ static void check_what_is_left(enum failing_how how, size_t nth)
     if (nth % (failing_is_full() ? 8 : 1) == 0) {
         manager_open(&house);
         run_from(&house, answered + (one_more ? 1 : 0));
-        state_of(house.store, state);
+        state_of(capsa_ledger_store(house.ledger), state);
         assert_memory_equal(state, states[steps], sizeof(state));
         house_stop(&house);
     }
-    capsa_store_free(house.store);
+    capsa_ledger_free(house.ledger);
 }
 
 static void killed_anywhere_it_keeps_what_it_answered_and_nothing_by_half(void **state)

@@ -140,8 +140,9 @@ static capsa_result decide(struct failing_out *out)
 static capsa_result deny(struct failing_out *out)
 {
     (void)out;
+    char *other_columns[] = {(char[]){"x"}}; /* granted, and not what a constraint wants */
     struct capsa_request other = request;
-    other.op_name = "train";
+    other.columns = other_columns;
     struct capsa_decision decision = {.allowed = false};
     capsa_result result = capsa_policy_decide((const Cm__Policy *)policy, &other, &decision);
     assert_false(decision.allowed);

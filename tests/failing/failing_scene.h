@@ -56,12 +56,13 @@ static inline void folder_empty(void)
 
 static inline void store_open(struct house *house, bool on_disk)
 {
-    char location[128], root[128];
+    static char location[128], root[128];
     (void)snprintf(location, sizeof(location), "sqlite:%s/data/x.db", folder);
     (void)snprintf(root, sizeof(root), "%s/data/root.key", folder);
-    *house = (struct house){.store = NULL};
-    assert_ok(capsa_store_open_sealed(on_disk ? location : "memory:", on_disk ? root : NULL,
-                                      &house->store));
+    const struct capsa_ledger_options options =
+        ledger_options(on_disk ? location : "memory:", on_disk ? root : NULL);
+    *house = (struct house){.ledger = NULL};
+    assert_ok(capsa_ledger_open(&options, &house->ledger));
 }
 
 /* Over the store that is open. */

@@ -72,15 +72,30 @@ static void party_free(struct party *party)
     capsa_dealloc(party->pem);
 }
 
+static void house_learn_cert(struct house *house);
+
+static void house_methods(struct house *house)
+{
+    house->methods = capsa_alloc_array(capsa_keymanager_method_count(), sizeof(*house->methods));
+    assert_non_null(house->methods);
+    capsa_keymanager_methods(house->manager, house->methods);
+}
+
 static void house_open_on(struct house *house, struct capsa_keymanager_options options)
 {
     options.ledger = house->ledger;
     options.clock = &test_clock;
     options.rsa_bits = 2048;
     assert_ok(capsa_keymanager_new(&options, &house->manager));
-    house->methods = capsa_alloc_array(capsa_keymanager_method_count(), sizeof(*house->methods));
-    assert_non_null(house->methods);
-    capsa_keymanager_methods(house->manager, house->methods);
+    house_methods(house);
+}
+
+/* A manager over the house's ledger that somebody else made. */
+static void house_adopt(struct house *house, struct capsa_keymanager *manager)
+{
+    house->manager = manager;
+    house_methods(house);
+    house_learn_cert(house);
 }
 
 /* The ledger that a house stands on. */

@@ -86,7 +86,6 @@ static void damage_of_an_old_entry_is_told_when_it_is_read(void **state)
 {
     struct scene *scene = *state;
     CAPSA_AUTO(capsa_audit_kept) kept = {.index = 0};
-    CAPSA_AUTO(capsa_buf) hashes = capsa_buf_of(KIB(4));
     scene_grow(scene, 600, 100);
     scene_close(scene);
     scene_attack(scene, "DELETE FROM record WHERE " LEAF("0000000000000007"));
@@ -167,6 +166,80 @@ static void a_tile_of_a_copy_is_told(void **state)
     assert_int_equal(hashes.len, 0);
     scene_close(scene);
     assert_tampered(scene_open(scene), "not those that its last checkpoint");
+}
+
+/* ---- Two copies of a store, put together ----------------------------------------------------- */
+
+/* Everything as it was before the copies parted, and as the one ended; the other goes on here. */
+struct copies {
+    char before[128], other[160];
+};
+
+static void part(struct scene *scene, struct copies *copies)
+{
+    (void)snprintf(copies->other, sizeof(copies->other), "%s.other", scene->path);
+    scene_close(scene);
+    scene_save(scene, copies->before);
+    assert_ok(scene_open(scene));
+}
+
+static void turn(struct scene *scene, const struct copies *copies)
+{
+    scene_close(scene);
+    scene_copy(scene->path, copies->other);
+    scene_put_back(scene, copies->before);
+    assert_ok(scene_open(scene));
+}
+
+static void take_rows(const struct scene *scene, const struct copies *copies, const char *rows)
+{
+    char sql[1024];
+    (void)snprintf(sql, sizeof(sql),
+                   "ATTACH '%s' AS other; DELETE FROM main.record WHERE %s; "
+                   "INSERT INTO main.record SELECT * FROM other.record WHERE %s",
+                   copies->other, rows, rows);
+    scene_attack(scene, sql);
+}
+
+/* The last leaf tells the state, and lies in a tile that is full. */
+static void the_last_leaf_of_a_copy_brings_no_state_with_it(void **state)
+{
+    struct scene *scene = *state;
+    struct copies copies;
+    struct capsa_batch *batch = scene_batch();
+    scene_put(batch, "one", 0, "granted");
+    scene_commit(scene, batch);
+    scene_grow(scene, 254, 50);
+    part(scene, &copies);
+    scene_grow(scene, 1, 1); /* "one" stays granted */
+    assert_true(scene_size(scene) == 256);
+    turn(scene, &copies);
+    batch = scene_batch();
+    scene_put(batch, "one", 1, "revoked");
+    scene_entry(scene, batch, NULL);
+    scene_commit(scene, batch);
+    assert_true(scene_size(scene) == 256);
+    scene_close(scene);
+    take_rows(scene, &copies, LEAF("00000000000000ff"));
+    take_rows(scene, &copies, "instr(key, CAST('thing' AS BLOB)) > 0");
+    assert_tampered(scene_open(scene), "entry 255");
+}
+
+/* Tile and entry agree with each other, and not with what was signed. */
+static void an_entry_of_a_copy_is_told_though_its_tile_comes_along(void **state)
+{
+    struct scene *scene = *state;
+    struct copies copies;
+    CAPSA_AUTO(capsa_audit_kept) kept = {.index = 0};
+    scene_grow(scene, 100, 50);
+    part(scene, &copies);
+    scene_grow(scene, 500, 50);
+    turn(scene, &copies);
+    scene_grow(scene, 500, 50);
+    assert_ok(capsa_audit_log_read(scene->log, 500, &kept)); /* of another tile */
+    take_rows(scene, &copies, LOG " AND NOT " HEAD);
+    assert_tampered(capsa_audit_log_read(scene->log, 200, &kept), "entry 200");
+    assert_true(kept.index == 500);
 }
 
 /* ---- The records that the log is about ------------------------------------------------------- */
@@ -377,6 +450,85 @@ static void a_copy_that_went_another_way_is_told_by_the_anchor(void **state)
     }
 }
 
+/* A store whose first tile is its own when it is loaded, and that of a copy from then on: whoever
+ * holds the file may change it between two looks. */
+struct turning {
+    struct capsa_store base; /* .inner: the store's own */
+    struct capsa_store *copy;
+    int fetched; /* how often the tile was */
+};
+
+static bool is_first_tile(capsa_bytes key)
+{
+    static const char end[] = "0000000000000000";
+    return memmem(key.data, key.len, "tile", 4) != NULL && key.len > sizeof(end) &&
+           memcmp(key.data + key.len - (sizeof(end) - 1), end, sizeof(end) - 1) == 0;
+}
+
+static capsa_result turning_get(struct capsa_store *base, capsa_bytes key, capsa_record *ret_record)
+{
+    struct turning *turning = (struct turning *)base;
+    struct capsa_store *from =
+        is_first_tile(key) && turning->fetched++ > 0 ? turning->copy : base->inner;
+    return from->ops->get(from, key, ret_record);
+}
+
+static capsa_result turning_each(struct capsa_store *base, capsa_bytes prefix,
+                                 capsa_store_row_visit visit, void *context)
+{
+    return base->inner->ops->each(base->inner, prefix, visit, context);
+}
+
+static capsa_result turning_apply(struct capsa_store *base, const struct capsa_group *group)
+{
+    return base->inner->ops->apply(base->inner, group);
+}
+
+static void turning_close(struct capsa_store *base)
+{
+    struct turning *turning = (struct turning *)base;
+    capsa_store_free(base->inner);
+    capsa_store_free(turning->copy);
+    free(turning);
+}
+
+static const struct capsa_store_ops turning_ops = {
+    .close = turning_close, .get = turning_get, .each = turning_each, .apply = turning_apply};
+
+static capsa_result open_turning(struct scene *scene, const char *copy)
+{
+    char location[200];
+    struct turning *turning = calloc(1, sizeof(*turning));
+    const struct capsa_store_options options = test_store_options(scene->location, scene->root);
+    assert_non_null(turning);
+    turning->base.ops = &turning_ops;
+    (void)snprintf(location, sizeof(location), "sqlite:%s", copy);
+    assert_ok(capsa_store_open(scene->location, &turning->base.inner));
+    assert_ok(capsa_store_open(location, &turning->copy));
+    assert_ok(capsa_store_seal(&turning->base, &options, &scene->store));
+    return scene_open_log(scene);
+}
+
+/* The anchor saw 9 entries of one copy; the other, which went another way behind 6, shows its tile.
+ */
+static void the_tiles_of_the_right_copy_do_not_deceive_the_anchor(void **state)
+{
+    struct scene *scene = *state;
+    struct copies copies;
+    part(scene, &copies);
+    scene_grow(scene, 3, 1);
+    struct capsa_anchor *anchor = scene->anchor;
+    scene_close(scene);
+    scene->anchor = NULL;
+    assert_ok(scene_open(scene));
+    scene_grow(scene, 300, 50);
+    turn(scene, &copies);
+    scene_grow(scene, 400, 50);
+    scene_close(scene);
+    scene->anchor = anchor;
+    assert_tampered(open_turning(scene, copies.other), "the first 9 entries");
+}
+
 static void a_store_begun_anew_is_told_by_the_anchor(void **state)
 {
     struct scene *scene = *state;
@@ -526,6 +678,8 @@ int main(void)
         SQLITE(damage_of_a_live_log_is_told_when_it_is_read),
         SQLITE(a_head_put_back_is_told),
         SQLITE(a_tile_of_a_copy_is_told),
+        SQLITE(the_last_leaf_of_a_copy_brings_no_state_with_it),
+        SQLITE(an_entry_of_a_copy_is_told_though_its_tile_comes_along),
         SQLITE(a_start_names_the_record_that_was_changed),
         SQLITE(a_change_that_is_not_listed_is_told_without_a_name),
         SQLITE(a_store_that_was_begun_and_no_more_opens_again),
@@ -534,6 +688,7 @@ int main(void)
         ANCHORED(an_anchor_that_is_new_or_behind_is_brought_up_to_date),
         ANCHORED(everything_put_back_is_told_by_the_anchor),
         ANCHORED(a_copy_that_went_another_way_is_told_by_the_anchor),
+        ANCHORED(the_tiles_of_the_right_copy_do_not_deceive_the_anchor),
         ANCHORED(a_store_begun_anew_is_told_by_the_anchor),
         ANCHORED(an_anchor_of_another_manager_is_refused),
         ANCHORED(an_anchor_that_fails_is_told_and_stops_commits_until_it_follows),

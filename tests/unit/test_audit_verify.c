@@ -614,6 +614,35 @@ static void each_kind_of_line_is_read_back(void **state)
     assert_true(capsa_bytes_is(parsed.bytes, "any bytes"));
 }
 
+/* Its pairs alone would be billions: a search ends with its budget, for each line that follows too.
+ */
+static void a_long_stretch_is_not_searched_for_long(void **state)
+{
+    struct lines *lines = *state;
+    CAPSA_AUTO_FREE(capsa_audit_verifier) verifier = NULL;
+    struct capsa_audit_verdict verdict;
+    struct capsa_checkpoint checkpoint;
+    struct capsa_tree_edge other = {.size = 0};
+    struct line line;
+    assert_ok(capsa_audit_verifier_new(LINES_ORIGIN, lines->raw, NULL, &verifier));
+    for (unsigned i = 0; i < 65536; i++) {
+        line = lines_entry(i, i);
+        assert_ok(capsa_audit_verifier_entry(verifier, i, line.hash,
+                                             capsa_bytes_of(line.leaf, sizeof(line.leaf))));
+        line.hash[0] ^= i == 7;
+        capsa_tree_edge_append(&other, line.hash);
+    }
+    lines_sign(lines->key, &other, &checkpoint, &line);
+    assert_ok(capsa_audit_verifier_checkpoint(verifier, capsa_bytes_str(line.note)));
+    for (unsigned i = 65536; i < 150000; i++) {
+        line = lines_entry(i, i);
+        assert_ok(capsa_audit_verifier_entry(verifier, i, line.hash,
+                                             capsa_bytes_of(line.leaf, sizeof(line.leaf))));
+    }
+    capsa_audit_verifier_end(verifier, &verdict);
+    assert_int_equal(verdict.fault, CAPSA_AUDIT_EDITED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -625,6 +654,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_large_group_that_was_edited_is_found_all_the_same, up,
                                         down),
         cmocka_unit_test_setup_teardown(lines_have_one_form, up, down),
+        cmocka_unit_test_setup_teardown(a_long_stretch_is_not_searched_for_long, up, down),
         cmocka_unit_test(logs_of_another_implementation_are_judged_alike),
         cmocka_unit_test_setup_teardown(each_kind_of_line_is_read_back, up, down),
     };

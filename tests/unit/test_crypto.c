@@ -4,7 +4,10 @@
  */
 #include "unit.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/hmac.h>
+#include <openssl/kdf.h>
 #include <openssl/rsa.h>
 
 #include "base/alloc.h"
@@ -97,6 +100,14 @@ static void hmac_and_hkdf_give_the_answers_of_their_rfcs(void **state)
     capsa_hmac_sha256(secret_str("Jefe"), capsa_bytes_str("what do ya want for nothing?"), mac);
     assert_hex(capsa_bytes_of(mac, sizeof(mac)),
                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    /* and 6, a key longer than a block */
+    uint8_t long_key[131];
+    memset(long_key, 0xaa, sizeof(long_key));
+    capsa_hmac_sha256((capsa_secret_bytes){long_key, sizeof(long_key)},
+                      capsa_bytes_str("Test Using Larger Than Block-Size Key - Hash Key First"),
+                      mac);
+    assert_hex(capsa_bytes_of(mac, sizeof(mac)),
+               "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
     /* RFC 5869, A.1 and A.3 (no salt, no info) */
     CAPSA_AUTO(capsa_buf) input = capsa_buf_of(64);
     CAPSA_AUTO(capsa_buf) salt = capsa_buf_of(64);
@@ -124,6 +135,79 @@ static void hmac_and_hkdf_give_the_answers_of_their_rfcs(void **state)
     assert_fails(capsa_hkdf(secret_str(""), capsa_bytes_of(NULL, 0), capsa_bytes_of(NULL, 0), key,
                             sizeof(key)),
                  USAGE);
+}
+
+/* 300 bytes, none like its neighbour. */
+static const uint8_t *some_bytes(void)
+{
+    static uint8_t bytes[300];
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t)(i * 167 + 13);
+    }
+    return bytes;
+}
+
+static void hmac_is_that_of_libcrypto_for_all_lengths_about_a_block(void **state)
+{
+    (void)state;
+    const uint8_t *bytes = some_bytes();
+    for (size_t key = 0; key <= 140; key++) {
+        for (size_t text = 0; text <= 140; text += text < 60 ? 7 : 1) {
+            uint8_t ours[CAPSA_SHA256], theirs[CAPSA_SHA256];
+            capsa_hmac_sha256((capsa_secret_bytes){bytes + 150, key}, capsa_bytes_of(bytes, text),
+                              ours);
+            assert_non_null(HMAC(EVP_sha256(), bytes + 150, (int)key, bytes, text, theirs, NULL));
+            assert_memory_equal(ours, theirs, sizeof(ours));
+        }
+    }
+}
+
+static void hkdf_of_libcrypto(capsa_bytes key, capsa_bytes salt, capsa_bytes info, uint8_t *ret_key,
+                              size_t len)
+{
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+    EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char[]){"SHA256"}, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)key.data, key.len),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)(uintptr_t)salt.data,
+                                          salt.len),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)(uintptr_t)info.data,
+                                          info.len),
+        OSSL_PARAM_construct_end(),
+    };
+    assert_int_equal(EVP_KDF_derive(context, ret_key, len, params), 1);
+    EVP_KDF_CTX_free(context);
+    EVP_KDF_free(kdf);
+}
+
+static void assert_hkdf_agrees(size_t key_len, size_t salt_len, size_t info_len, size_t len)
+{
+    static uint8_t ours[255 * CAPSA_SHA256 + 1], theirs[255 * CAPSA_SHA256];
+    const uint8_t *bytes = some_bytes();
+    const capsa_bytes salt = {bytes, salt_len}, info = {bytes + 33, info_len};
+    ours[len] = 0x5a;
+    assert_ok(capsa_hkdf((capsa_secret_bytes){bytes + 100, key_len}, salt, info, ours, len));
+    hkdf_of_libcrypto(capsa_bytes_of(bytes + 100, key_len), salt, info, theirs, len);
+    assert_memory_equal(ours, theirs, len);
+    assert_int_equal(ours[len], 0x5a); /* and nothing behind it */
+}
+
+static void hkdf_is_that_of_libcrypto_for_all_lengths(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len <= 200; len++) {
+        assert_hkdf_agrees(32, 24, 20, len);
+    }
+    for (size_t blocks = 7; blocks <= 255; blocks++) {
+        assert_hkdf_agrees(32, 32, 3, blocks * CAPSA_SHA256 - blocks % 3);
+    }
+    for (size_t part = 1; part <= 140; part++) {
+        assert_hkdf_agrees(part, 24, 20, 44);
+        assert_hkdf_agrees(32, part, 20, 44);
+        assert_hkdf_agrees(32, 24, part, 70);
+    }
+    assert_hkdf_agrees(32, 0, 0, 96);
 }
 
 static int refuse_random(size_t len)
@@ -789,6 +873,8 @@ int main(void)
         CASE(sha256_gives_the_known_answers),
         CASE(a_digest_of_parts_knows_where_a_part_ends),
         CASE(hmac_and_hkdf_give_the_answers_of_their_rfcs),
+        CASE(hmac_is_that_of_libcrypto_for_all_lengths_about_a_block),
+        CASE(hkdf_is_that_of_libcrypto_for_all_lengths),
         CASE(without_randomness_nothing_is_made),
         CASE(gcm_gives_the_known_answer),
         CASE(gcm_opens_what_it_sealed_with_every_size_of_key_and_iv),

@@ -80,7 +80,7 @@ static void what_is_made_says_all_of_it(void **state)
     for (int i = 0; i < 3; i++) {
         struct capsa_jws_claims want = claims();
         want.has_version = i > 0;
-        want.version = i == 2 ? INT64_MAX : 0;
+        want.version = i == 2 ? CAPSA_JWS_VERSION_MAX : 0;
         CAPSA_AUTO(capsa_buf) text = capsa_buf_of(KIB(64));
         CAPSA_AUTO(capsa_jws) jws = {0};
         char party[CAPSA_PARTY_ID];
@@ -165,6 +165,7 @@ static void members_are_read_strictly(void **state)
         "\"jti\":\"AQIDBAUGBwgJCgsMDQ4PEA==\"", /* padding */
         "\"jti\":\"AQIDBAUGBwgJCgsMDQ4P+A\"",
         "\"version\":-1",
+        "\"version\":9007199254740993",
         "\"version\":\"1\"",
         "\"version\":1.0",
         "\"version\":null",
@@ -230,7 +231,10 @@ static void a_request_is_for_one_manager_and_one_method(void **state)
     assert_fails(judge(claims(), MANAGER, "createdatakeys", TEST_NOW), UNAUTHENTIC);
     assert_fails(judge(claims(), MANAGER, "CreateDataKey", TEST_NOW), UNAUTHENTIC);
     struct capsa_jws_claims empty = claims();
-    empty.aud = empty.method = "";
+    empty.aud = "";
+    assert_fails(judge(empty, MANAGER, METHOD, TEST_NOW), UNAUTHENTIC);
+    empty = claims();
+    empty.method = "";
     assert_fails(judge(empty, MANAGER, METHOD, TEST_NOW), UNAUTHENTIC);
     capsa_result other = judge(claims(), "0123", METHOD, TEST_NOW);
     assert_non_null(strstr(capsa_text_of(other), MANAGER));

@@ -5,6 +5,10 @@
  */
 #include "keymanager_native.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
 #include "keymanager/keymanager_envelope.h"
 
 struct scene {
@@ -354,6 +358,83 @@ static void P28_a_captured_policy_does_not_come_back(void **state)
     scene_close(&scene);
 }
 
+/* ---- an anchor that fails -------------------------------------------------------------------- */
+
+struct anchored {
+    struct house house;
+    char dir[64], path[96], location[128];
+    capsa_buf note; /* as it was when it failed */
+};
+
+static void anchored_open(struct anchored *anchored)
+{
+    *anchored = (struct anchored){.note = capsa_buf_of(KIB(4))};
+    struct capsa_ledger_options ledger = ledger_options("memory:", NULL);
+    (void)snprintf(anchored->dir, sizeof(anchored->dir), "/tmp/capsa-anchored-XXXXXX");
+    assert_non_null(mkdtemp(anchored->dir));
+    (void)snprintf(anchored->path, sizeof(anchored->path), "%s/anchor", anchored->dir);
+    (void)snprintf(anchored->location, sizeof(anchored->location), "file:%s", anchored->path);
+    ledger.anchor = anchored->location;
+    assert_ok(capsa_ledger_open(&ledger, &anchored->house.ledger));
+    house_open_on(&anchored->house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    house_learn_cert(&anchored->house);
+}
+
+static void anchored_close(struct anchored *anchored)
+{
+    char lock[112];
+    house_close(&anchored->house);
+    capsa_buf_drop(&anchored->note);
+    (void)snprintf(lock, sizeof(lock), "%s.lock", anchored->path);
+    (void)unlink(anchored->path);
+    (void)unlink(lock);
+    (void)rmdir(anchored->dir);
+}
+
+/* A folder stands where the file would be written. */
+static void anchor_break(struct anchored *anchored)
+{
+    assert_ok(capsa_file_read(anchored->path, &anchored->note));
+    assert_int_equal(unlink(anchored->path), 0);
+    assert_int_equal(mkdir(anchored->path, 0700), 0);
+}
+
+static void anchor_mend(struct anchored *anchored)
+{
+    assert_int_equal(rmdir(anchored->path), 0);
+    assert_ok(capsa_file_write(anchored->path, capsa_buf_bytes(&anchored->note), 0600, false));
+}
+
+/* What is in the log happened, though the answer was that the manager failed: it is spent. What is
+ * not there did not, and may be sent again. */
+static void a_request_that_the_anchor_did_not_follow_is_spent_all_the_same(void **state)
+{
+    (void)state;
+    struct anchored scene;
+    anchored_open(&scene);
+    CAPSA_AUTO(capsa_buf) captured = capsa_buf_of(MIB(1));
+    CAPSA_AUTO(capsa_buf) refused = capsa_buf_of(MIB(1));
+    CAPSA_AUTO(capsa_buf) waiting = capsa_buf_of(MIB(1));
+    furnish(&scene.house);
+    wrap(&scene.house, &alice, true, create_json(&alice, "new"), &captured);
+    wrap(&scene.house, &mallory, true, create_json(&mallory, "a"), &refused);
+    wrap(&scene.house, &alice, true, create_json(&alice, "other"), &waiting);
+
+    anchor_break(&scene);
+    assert_int_equal(send_original(&scene.house, "CreateDataKeys", capsa_buf_bytes(&captured)), 14);
+    assert_int_equal(send_original(&scene.house, "CreateDataKeys", capsa_buf_bytes(&waiting)), 14);
+    anchor_mend(&scene);
+    assert_int_equal(send_original(&scene.house, "CreateDataKeys", capsa_buf_bytes(&waiting)), 0);
+    assert_int_equal(send_original(&scene.house, "CreateDataKeys", capsa_buf_bytes(&captured)), 6);
+
+    capsa_buf_clear(&scene.note);
+    anchor_break(&scene);
+    assert_int_equal(send_original(&scene.house, "CreateDataKeys", capsa_buf_bytes(&refused)), 14);
+    anchor_mend(&scene);
+    assert_int_equal(send_original(&scene.house, "CreateDataKeys", capsa_buf_bytes(&refused)), 6);
+    anchored_close(&scene);
+}
+
 /* An injected key stays the same, so what was sealed to it opens for ever. */
 static void requests_to_an_injected_key_are_spent_however_old_they_are(void **state)
 {
@@ -527,6 +608,7 @@ int main(void)
         cmocka_unit_test(a_change_may_name_the_version_that_it_changes),
         cmocka_unit_test(an_original_request_is_spent_across_methods),
         cmocka_unit_test(P28_a_captured_policy_does_not_come_back),
+        cmocka_unit_test(a_request_that_the_anchor_did_not_follow_is_spent_all_the_same),
         cmocka_unit_test(requests_to_an_injected_key_are_spent_however_old_they_are),
         cmocka_unit_test(envelope_keys_live_a_day_and_ten_minutes),
         cmocka_unit_test(a_retired_kid_is_named_as_such_in_the_clear),

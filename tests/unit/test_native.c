@@ -541,7 +541,7 @@ static void a_header_is_one_json_object_in_base64url(void **state)
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         assert_fails(parse_header(texts[i]), MALFORMED);
     }
-    const struct capsa_jwe empty = {NULL};
+    const struct capsa_jwe empty = {.protected_header = NULL};
     CAPSA_AUTO(capsa_native_parsed) parsed = {.epk = NULL};
     assert_fails(capsa_native_parse(&empty, &parsed), MALFORMED);
 }

@@ -102,6 +102,18 @@ static const struct {
      NULL,
      1},
     {nothing,
+     "UPDATE record SET owners = x'' WHERE " ROW("one"),
+     {"one"},
+     "is not as it was sealed",
+     NULL,
+     1},
+    {nothing,
+     "UPDATE record SET version = 2 WHERE " ROW("one"),
+     {"one"},
+     "is not as it was sealed",
+     NULL,
+     1},
+    {nothing,
      "DELETE FROM record WHERE " ROW("one"),
      {"one"},
      "was removed",
@@ -615,10 +627,10 @@ static void a_reader_may_see_what_stood_when_it_began_and_nothing_older(void **s
 static struct capsa_mark_name name_of_number(unsigned number)
 {
     struct capsa_mark_name name = {.bytes = {0}};
-    /* homes close together, and at the end of their piece, so that chains are long and wrap */
+    /* homes close together, at both ends of their piece, so that chains are long and wrap */
     memset(name.bytes + 1, 0xff, 7);
     name.bytes[0] = (uint8_t)(number % 2);
-    name.bytes[8] = (uint8_t)(0xf0 + number % 16);
+    name.bytes[8] = (uint8_t)((number % 4 == 0 ? 0 : 0xf0) + number % 16);
     name.bytes[9] = (uint8_t)(number >> 8);
     name.bytes[10] = (uint8_t)number;
     name.bytes[11] = 1;
@@ -694,6 +706,24 @@ static void what_was_reserved_is_set_without_memory(void **state)
     assert_true(capsa_marks_bytes(&marks) < NAMES * 28 * 3 / 2);
 }
 
+static void the_memory_that_freshness_takes_goes_with_the_records(void **state)
+{
+    (void)state;
+    struct capsa_store *store = NULL;
+    struct capsa_store_size before, after;
+    assert_ok(test_store_open("memory:", NULL, &store));
+    put(store, "x", 0, "y");
+    assert_ok(capsa_store_size(store, &before));
+    for (uint64_t i = 1; i < 500; i++) {
+        put(store, "x", i, "y");
+    }
+    assert_ok(capsa_store_size(store, &after));
+    assert_int_equal(after.records, 3); /* with two of the store's own */
+    assert_int_equal(after.records, before.records);
+    assert_int_equal(after.bytes, before.bytes);
+    capsa_store_free(store);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, place_up, place_down)
 
 int main(void)
@@ -711,6 +741,7 @@ int main(void)
         TEST(what_the_store_keeps_for_itself_is_nobodys_to_change),
         TEST(readers_beside_a_writer_are_never_told_of_tampering),
         cmocka_unit_test(a_reader_may_see_what_stood_when_it_began_and_nothing_older),
+        cmocka_unit_test(the_memory_that_freshness_takes_goes_with_the_records),
         cmocka_unit_test(the_table_of_marks_is_what_a_plain_array_says),
         cmocka_unit_test(what_was_reserved_is_set_without_memory),
     };

@@ -13,8 +13,10 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "base/alloc.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "codec/text.h"
 #include "store/store_backend.h"
 
 /* ---- Providers ------------------------------------------------------------------------------- */
@@ -53,7 +55,8 @@ static void make_slot(const char *where, capsa_slot *ret_slot)
 {
     *ret_slot = (capsa_slot){.provider = &capsa_slot_file, .epoch = 3};
     memset(ret_slot->manager_id, 0x5a, sizeof(ret_slot->manager_id));
-    ret_slot->id = strdup("one");
+    ret_slot->id = capsa_strdup("one");
+    assert_non_null(ret_slot->id);
     ret_slot->parameters = capsa_buf_of(KIB(1));
     assert_ok(capsa_slot_file.prepare(where, &ret_slot->parameters));
 }
@@ -300,6 +303,44 @@ static void the_slot_of_another_manager_is_refused(void **state)
     assert_fails(test_store_open(place->location, place->root, &place->store), TAMPERED);
 }
 
+/* The same root in a slot that says another manager: not to be had without the root key. */
+static capsa_result give_to_another(void *context, const struct capsa_slot *slot, uint64_t version,
+                                    bool *ret_stop)
+{
+    (void)version;
+    (void)ret_stop;
+    const struct place *place = context;
+    CAPSA_AUTO_FREE(capsa_secret) root = NULL;
+    CAPSA_AUTO(capsa_slot) other = {.id = NULL};
+    CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(KIB(4));
+    CAPSA_AUTO(capsa_buf) hex = capsa_buf_of(KIB(8));
+    const char *text;
+    char sql[2000];
+    make_slot(place->root, &other);
+    other.epoch = slot->epoch;
+    capsa_dealloc(other.id);
+    other.id = capsa_strdup(slot->id);
+    assert_ok(capsa_slot_unwrap(slot, place->root, NULL, NULL, &root));
+    assert_ok(capsa_slot_wrap(&other, place->root, capsa_secret_borrow(root)));
+    assert_ok(capsa_slot_write(&other, &bytes));
+    assert_ok(capsa_hex_write(capsa_buf_bytes(&bytes), &hex));
+    assert_ok(capsa_buf_cstr(&hex, &text));
+    (void)snprintf(sql, sizeof(sql),
+                   "UPDATE record SET value = x'%s' WHERE instr(key, CAST('slot' AS BLOB))", text);
+    attack(place->path, sql);
+    return CAPSA_OK;
+}
+
+static void a_genesis_that_is_not_the_managers_is_refused(void **state)
+{
+    struct place *place = *state;
+    assert_ok(capsa_store_slots(place->store, give_to_another, place));
+    place_close(place);
+    capsa_result result = test_store_open(place->location, place->root, &place->store);
+    assert_int_equal(capsa_code_of(result), CAPSA_E_TAMPERED);
+    assert_non_null(strstr(capsa_text_of(result), "another manager"));
+}
+
 struct slots_seen {
     unsigned count;
     uint32_t epoch;
@@ -365,7 +406,6 @@ static void a_rekeyed_store_is_the_same_under_another_root(void **state)
 {
     struct place *place = *state;
     uint8_t before[CAPSA_STORE_STATE], after[CAPSA_STORE_STATE + 1] = {0}, now[CAPSA_STORE_STATE];
-    CAPSA_AUTO(capsa_buf) file = capsa_buf_of(MIB(16));
     const struct capsa_writer_audit audit = {note_leaf, settle_leaf, after};
     CAPSA_AUTO_FREE(capsa_batch) batch = NULL;
     char kept[160], location[200];
@@ -396,6 +436,9 @@ static void a_rekeyed_store_is_the_same_under_another_root(void **state)
         place->store = open_store(place);
     }
     put(place->store, "one", 1, "changed"); /* its version went along */
+    capsa_result untold = capsa_store_rekey(place->store, place->root, NULL, NULL);
+    assert_int_equal(capsa_code_of(untold), CAPSA_E_UNSUPPORTED);
+    assert_non_null(strstr(capsa_text_of(untold), "audit log"));
     /* a row from before is of another root; a whole store from before opens as it was */
     attack(place->path, "ATTACH '' AS x"); /* the file is not locked by what failed */
     struct capsa_store *old = NULL;
@@ -410,6 +453,23 @@ static void a_rekeyed_store_is_the_same_under_another_root(void **state)
         kept);
     attack(place->path, sql);
     assert_tampered(place->store, "two");
+}
+
+/* Its rows must not be left under a root that no slot holds. */
+static void a_rekey_whose_batch_meets_a_conflict_changes_nothing(void **state)
+{
+    struct place *place = *state;
+    const struct capsa_record_key key = CAPSA_RECORD_KEY("default", "key", "one");
+    CAPSA_AUTO_FREE(capsa_batch) batch = NULL;
+    assert_ok(capsa_batch_new(&batch));
+    assert_ok(capsa_batch_put(batch, &key, 5, NULL, VALUE("late")));
+    assert_fails(capsa_store_rekey(place->store, place->root, batch, NULL), CONFLICT);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(capsa_store_epoch(place->store), 1);
+        assert_whole(place->store);
+        place_close(place);
+        place->store = open_store(place);
+    }
 }
 
 static void nothing_that_was_tampered_with_is_sealed_anew(void **state)
@@ -548,6 +608,7 @@ static void a_rekey_on_a_disk_that_is_full_at_any_size_changes_nothing(void **st
         capsa_result result = capsa_store_rekey(place->store, place->root, NULL, NULL);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
         failures += capsa_failed(result);
+        assert_true(size < MIB(8)); /* the whole store is far smaller */
         assert_int_equal(capsa_store_epoch(place->store), capsa_failed(result) ? 1 : 2);
         assert_whole(place->store);
     }
@@ -712,6 +773,42 @@ static void a_commit_into_a_file_that_was_deleted_or_replaced_fails(void **state
     }
 }
 
+static capsa_result move_away(void *context, const struct capsa_group *group,
+                              struct capsa_batch *last)
+{
+    (void)group;
+    (void)last;
+    const struct place *place = context;
+    char away[192];
+    (void)snprintf(away, sizeof(away), "%s.away", place->path);
+    CAPSA_REQUIRE(rename(place->path, away) == 0, INTERNAL, "a rename");
+    return CAPSA_OK;
+}
+
+static void what_went_into_a_file_that_goes_away_meanwhile_is_not_acknowledged(void **state)
+{
+    (void)state;
+    for (int rekeys = 0; rekeys < 2; rekeys++) {
+        void *own = NULL;
+        assert_int_equal(place_up(&own), 0);
+        struct place *place = own;
+        const struct capsa_writer_audit audit = {.finish = move_away, .context = place};
+        if (rekeys == 1) {
+            assert_fails(capsa_store_rekey(place->store, place->root, NULL, &audit), STORE);
+        } else {
+            const struct capsa_record_key key = KEY("later");
+            struct capsa_writer *writer = NULL;
+            CAPSA_AUTO_FREE(capsa_batch) batch = NULL;
+            assert_ok(capsa_writer_new(place->store, &audit, &writer));
+            assert_ok(capsa_batch_new(&batch));
+            assert_ok(capsa_batch_put(batch, &key, 0, NULL, VALUE("x")));
+            assert_fails(capsa_writer_commit(writer, batch), STORE);
+            capsa_writer_free(writer);
+        }
+        assert_int_equal(place_down(&own), 0);
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, place_up, place_down)
 
 int main(void)
@@ -727,14 +824,17 @@ int main(void)
         TEST(a_beginner_that_fails_or_says_nothing_leaves_no_store),
         TEST(a_store_of_an_earlier_version_is_told_from_a_damaged_one),
         TEST(the_slot_of_another_manager_is_refused),
+        TEST(a_genesis_that_is_not_the_managers_is_refused),
         TEST(slots_are_listed_of_a_sealed_and_of_a_plain_store),
         TEST(a_rekeyed_store_is_the_same_under_another_root),
         cmocka_unit_test(nothing_that_was_tampered_with_is_sealed_anew),
+        TEST(a_rekey_whose_batch_meets_a_conflict_changes_nothing),
         TEST(a_rekey_that_fails_at_any_row_changes_nothing),
         TEST(a_rekey_on_a_disk_that_is_full_at_any_size_changes_nothing),
         TEST(kill_9_at_each_row_of_a_rekey_leaves_the_old_store),
         TEST(kill_9_between_and_in_rekeys_leaves_the_old_store_or_the_new_one),
         cmocka_unit_test(a_commit_into_a_file_that_was_deleted_or_replaced_fails),
+        cmocka_unit_test(what_went_into_a_file_that_goes_away_meanwhile_is_not_acknowledged),
     };
     return cmocka_run_group_tests_name("store, slots", tests, NULL, NULL);
 }

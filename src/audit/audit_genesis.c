@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The genesis: read strictly, and asked whether it allows a start (ledger.h).
+ * The genesis: read strictly, and asked whether it allows a start (audit_genesis.h).
  */
+#include "audit/audit_genesis.h"
+
 #include "codec/protobuf.h"
-#include "codec/text.h"
-#include "ledger/ledger.h"
 
 #define FORMAT   1
 #define STORE_ID 16
@@ -35,6 +35,8 @@ static capsa_result check(const Native__Genesis *genesis)
 
 CAPSA_RESULT capsa_genesis_parse(capsa_bytes bytes, Native__Genesis **ret_genesis)
 {
+    CAPSA_REQUIRE(bytes.len <= CAPSA_LIMIT_manager_info, TOO_LARGE, "genesis: over %d bytes",
+                  CAPSA_LIMIT_manager_info);
     CAPSA_AUTO_MESSAGE message = NULL;
     CAPSA_TRY_AT(capsa_protobuf_parse(&native__genesis__descriptor, bytes, CAPSA_UNKNOWN_REFUSED,
                                       &message),
