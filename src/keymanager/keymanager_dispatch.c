@@ -167,8 +167,20 @@ static capsa_result handle_once(capsa_km_work *work)
     return CAPSA_OK;
 }
 
+/* A condition that nobody looks at is none. */
+static capsa_result check_version(const capsa_km_work *work)
+{
+    unsigned changes = work->entry->method->audit;
+    CAPSA_REQUIRE(!work->jws.has_version ||
+                      (changes >= CAPSA_AUDIT_POLICY_PUT && changes <= CAPSA_AUDIT_RULE_DELETE),
+                  MALFORMED, "version: %s changes no policy, and has no version to expect",
+                  work->entry->method->name);
+    return CAPSA_OK;
+}
+
 static capsa_result handle(capsa_km_work *work)
 {
+    CAPSA_TRY(check_version(work));
     capsa_result result = CAPSA_OK;
     for (int i = 0; i < ATTEMPTS; i++) {
         result = handle_once(work);

@@ -195,7 +195,9 @@ static CAPSA_RESULT try_named_columns(struct judge *judge, const Cm__Rule *rule,
         (void)snprintf(trial->got + len, sizeof(trial->got) - len, " and %zu more",
                        trial->columns_missing - 1);
     }
-    EXPECT(trial, "only the %zu granted columns", rule->n_columns);
+    EXPECT(trial,
+           rule->n_columns == 1 ? "only the %zu granted column" : "only the %zu granted columns",
+           rule->n_columns);
     *ret_holds = trial->columns_missing == 0;
     return CAPSA_OK;
 }

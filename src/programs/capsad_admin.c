@@ -38,7 +38,8 @@ static const char *trouble_of(const struct capsad_admin *admin)
         return "stopping";
     }
     if (admin->ledger == NULL) {
-        return capsa_store_phase_name(atomic_load(&admin->progress->phase));
+        enum capsa_store_phase phase = atomic_load(&admin->progress->phase);
+        return phase == CAPSA_STORE_OPEN ? "starting" : capsa_store_phase_name(phase);
     }
     struct capsa_writer_state state;
     capsa_time now;

@@ -71,7 +71,7 @@ NATIVE_LAYERS = (
     {"said_method": "DeleteDataKey"},
     {"iat": lambda now: now - 1000},
     {"jti": "c2hvcnQ"},
-    {"version": "none"},
+    {"version": 7},
     {"x5c": None},
     {"jws_alg": "none"},
     {"jws_header": {"crit": ["x"]}},

@@ -8,14 +8,17 @@ leaves without its entry in the log. Also: roots that are changed, kill -9 withi
 that are sent again after a crash. CAPSA_FULL=1 makes more rounds.
 """
 
+import json
 import os
 import random
 import resource
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(
@@ -717,6 +720,78 @@ def a_database_that_is_replaced_stops_releases():
         scene.stop()
     finally:
         scene.server.kill()
+
+
+# ---- While it opens ---------------------------------------------------------------------------
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Watched:
+    """A server whose /readyz is asked all the time while it starts: [(status, answer)]."""
+
+    def __init__(self, server):
+        server.flags["admin_listen"] = server.admin = "127.0.0.1:%d" % free_port()
+        self.seen, self.server, self.refusal = [], server, None
+        thread = threading.Thread(target=self._start)
+        thread.start()
+        while thread.is_alive():
+            self._ask()
+        thread.join()
+
+    def _start(self):
+        try:
+            self.server.start()
+        except NotStarted as refusal:
+            self.refusal = refusal
+
+    def _ask(self):
+        try:
+            status, text, _ = self.server.get("/readyz")
+            self.seen.append((status, json.loads(text)))
+        except OSError:
+            pass  # not yet, or no more
+
+    def states(self):
+        return [answer["state"] for _, answer in self.seen]
+
+
+@suite.test
+def readyz_tells_how_far_a_start_is():
+    server = Server(start=False, rsa_bits=4096)
+    watched = Watched(server)
+    equal(watched.refusal, None, "refusal")
+    early = [(status, answer) for status, answer in watched.seen if not answer["ready"]]
+    holds("starting" in watched.states(), "states are %r" % watched.states())
+    equal({status for status, _ in early}, {503}, "statuses before it was ready")
+    states = {answer["state"] for _, answer in early}
+    holds(states <= {"uninitialised", "sealed", "starting"}, "states are %r" % states)
+    status, text, _ = server.get("/readyz")
+    equal((status, json.loads(text)["state"]), (200, "open"), "/readyz at the end")
+    server.stop()
+
+
+@suite.test
+def readyz_counts_the_records_of_a_store_that_is_looked_at():
+    with copied(long_log().server) as server:
+        with Base(server) as base:
+            key, *row = base.row("resource", long_log().owned.one)
+            base.base.execute("BEGIN")
+            base.base.executemany(
+                "INSERT INTO record VALUES (?, ?, ?, ?)",
+                ((key + part("%d" % n), *row) for n in range(200000)),
+            )
+            base.base.execute("COMMIT")
+        watched = Watched(server)
+        counts = [a["records_checked"] for s, a in watched.seen if a["state"] == "sealed"]
+        holds(counts == sorted(counts), "the count goes back")
+        holds(any(0 < count for count in counts), "no count was seen: %r" % watched.seen[:5])
+        holds(not any(answer["ready"] for _, answer in watched.seen), "it was ready")
+        equal(watched.refusal and watched.refusal.status, 10, "exit status")
 
 
 # ---- Sent again after a crash -----------------------------------------------------------------

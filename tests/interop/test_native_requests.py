@@ -11,7 +11,7 @@ import nativelog
 import parties
 from harness import equal, holds
 from nativescene import asked, BAD, client, every, named, NativeRunning, suite
-from protocol import b64, b64u, DENIED, EXISTS, fresh, new_key, NOT_FOUND, rule
+from protocol import b64, b64u, DENIED, EXISTS, fresh, MALFORMED, new_key, NOT_FOUND, rule
 from scene import alice, bob, owned
 
 # ---- §4. The request's signature --------------------------------------------------------------
@@ -254,6 +254,14 @@ def a_crash_forgets_no_change():
     is_remembered_after_a_crash("CreateDataKeys", {"owner_party_id": alice().id, "data_keys": keys})
 
 
+def listed_version(owner, uuid):
+    """0: there is no such policy."""
+    names = {"owner_party_id": owner.id, "scope": "default"}
+    listed = client().ask("ListDataPolicy", names, owner).ok().body or {}
+    versions = [int(p["version"]) for p in listed.get("policies", []) if p["data_uuid"] == uuid]
+    return versions[0] if versions else 0
+
+
 @suite.test
 def a_change_of_a_policy_may_name_the_version_that_it_expects():
     owner, rules = parties.plain("versions"), [rule([bob()], rule_id="r")]
@@ -277,6 +285,17 @@ def a_change_of_a_policy_may_name_the_version_that_it_expects():
     client().delete_policy(owner, uuid, version=listed_version(owner, uuid)).ok()
     # And without one it is as before.
     client().create_policy(owner, uuid, rules).ok()
+
+
+@suite.test
+def a_version_that_nobody_would_look_at_is_refused():
+    uuid = fresh()
+    client().create_keys(alice(), {uuid: b"k"}, version=0).refused(MALFORMED, "version")
+    client().create_keys(alice(), {uuid: b"k"}).ok()
+    asked(version=0).refused(MALFORMED, "version")
+    client().get_keys(alice(), [uuid], version=1).refused(MALFORMED, "version")
+    client().delete_key(alice(), uuid, version=1).refused(MALFORMED, "version")
+    client().delete_key(alice(), uuid).ok()
 
 
 @suite.test

@@ -142,6 +142,9 @@ static void other_rows_of_the_log_are_passed_over(void **state)
     scene_attack(scene, "INSERT INTO record SELECT CAST(substr(key, 1, length(key) - 16) || "
                         "'000000000000000G' AS BLOB), version, owners, value FROM record "
                         "WHERE " LEAF("0000000000000003"));
+    scene_attack(scene,
+                 "INSERT INTO record SELECT CAST(key || x'00000001' || 'x' AS BLOB), version, "
+                 "owners, value FROM record WHERE " LEAF("0000000000000003"));
     walk(scene, NULL, &verdict);
     assert_int_equal(verdict.fault, CAPSA_AUDIT_SOUND);
     assert_int_equal(verdict.entries, 10);
