@@ -143,7 +143,7 @@ static void an_export_is_refused_alike_whether_or_not_there_is_something(void **
     scene_open(&scene);
     furnish(&scene.house);
     for (int natively = 0; natively < 2; natively++) {
-        for (int kind = NO_TERMS; kind < TERMS; kind++) {
+        for (enum terms kind = NO_TERMS; kind < TERMS; kind++) {
             char there[CAPSA_ERROR_TEXT], absent[CAPSA_ERROR_TEXT];
             int code = export_try(&scene, natively, "a", terms_of(&scene, "a", kind), there);
             assert_int_not_equal(code, 0);
