@@ -138,10 +138,12 @@ static inline void fake_write_genesis(struct fake_manager *fake)
     fake_raw(fake->audit, audit_key);
     fake_raw(fake->lie == FAKE_GENESIS_OF_ANOTHER ? fake->stranger : fake->announce, announce_key);
     (void)snprintf(mode, sizeof(mode), "%s", fake->lie == FAKE_MODE_UNKNOWN ? "test" : fake->mode);
+    char membership[] = "any";
     Native__Genesis genesis = NATIVE__GENESIS__INIT;
     genesis.format = 1;
     genesis.store_id = fake_data(store_id, sizeof(store_id));
     genesis.mode = mode;
+    genesis.membership = membership;
     genesis.audit_key = fake_data(audit_key, sizeof(audit_key));
     genesis.announce_key = fake_data(announce_key, sizeof(announce_key));
     genesis.created_at = FAKE_NOW - FAKE_DAY;

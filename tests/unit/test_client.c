@@ -274,7 +274,7 @@ static void lies_about_itself_are_seen_before_anything_is_sent(void **state)
         {FAKE_CERT_KEY_NOT_LISTED, CAPSA_E_UNAUTHENTIC, "not among"},
         {FAKE_ONLY_RSA, CAPSA_E_UNSUPPORTED, "no key of the native protocol"},
         {FAKE_KEYS_EXPIRED, CAPSA_E_EXPIRED, "ended at"},
-        {FAKE_MODE_UNKNOWN, CAPSA_E_UNSUPPORTED, "mode \"test\""},
+        {FAKE_MODE_UNKNOWN, CAPSA_E_MALFORMED, "mode: simulation or production"},
     };
     const struct scene *scene = *state;
     for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
