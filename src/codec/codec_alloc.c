@@ -15,6 +15,7 @@ struct header {
 };
 
 static _Thread_local bool failed;
+static _Thread_local bool ends_at_failure;
 
 void capsa_wiping_forget(void)
 {
@@ -26,10 +27,16 @@ bool capsa_wiping_has_failed(void)
     return failed;
 }
 
+void capsa_wiping_once(bool on)
+{
+    ends_at_failure = on;
+}
+
 void *capsa_wiping_alloc(size_t size)
 {
     struct header *header = NULL;
-    if (size <= SIZE_MAX - sizeof(struct header)) {
+    bool is_over = failed && ends_at_failure;
+    if (!is_over && size <= SIZE_MAX - sizeof(struct header)) {
         header = capsa_alloc(sizeof(struct header) + size);
     }
     if (header == NULL) {

@@ -15,3 +15,7 @@ void capsa_wiping_free(void *pointer); /* NULL is fine */
  * an error in its input. */
 void capsa_wiping_forget(void);
 bool capsa_wiping_has_failed(void);
+
+/* While `on`, on this thread, no allocation succeeds once one has failed: for a parser that goes on
+ * regardless, with less than it believes to have. */
+void capsa_wiping_once(bool on);

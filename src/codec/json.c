@@ -137,11 +137,15 @@ static capsa_result parse_failed(const json_error_t *error)
                what == NULL ? "not JSON" : what);
 }
 
+/* jansson's lexer does not ask whether its copy of a token could grow. When that lost the quote at
+ * the end of a string, it would read and write on behind it, were there memory for the string. */
 static capsa_result load(capsa_bytes text, json_t **ret_value)
 {
     json_error_t error;
+    capsa_wiping_once(true);
     json_t *value = json_loadb((const char *)text.data, text.len,
                                JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    capsa_wiping_once(false);
     if (value == NULL) {
         return parse_failed(&error);
     }
@@ -158,10 +162,10 @@ CAPSA_RESULT capsa_json_parse(capsa_bytes text, struct capsa_json **ret_value)
     prepare();
     capsa_wiping_forget();
     json_t *value = capsa_json_simple(text);
-    if (value == NULL) {
+    if (value == NULL && !capsa_wiping_has_failed()) {
         CAPSA_TRY(load(text, &value));
     }
-    if (capsa_wiping_has_failed()) { /* jansson's lexer then drops a byte, and goes on */
+    if (capsa_wiping_has_failed()) { /* a value may have lost bytes */
         json_decref(value);
         CAPSA_FAIL(NOMEM, "out of memory");
     }

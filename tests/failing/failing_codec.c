@@ -162,6 +162,29 @@ static capsa_result json_parse(struct failing_out *out)
     return result;
 }
 
+/* Strings that only jansson's own reader takes, of every length, so that each byte of one is the
+ * first that has no room. From the first failure on it must get no memory: it would write past it.
+ */
+static void a_reader_that_ran_out_of_memory_gets_no_more(void **state)
+{
+    (void)state;
+    for (int len = 0; len < 150; len++) {
+        CAPSA_AUTO(capsa_buf) text = capsa_buf_of(KIB(1));
+        assert_ok(capsa_buf_format(&text, "[\"\\u0061%.*s\",1.25]", len, LONG_TEXT LONG_TEXT));
+        size_t failed = 1;
+        for (size_t nth = 0; failed > 0; nth++) {
+            CAPSA_AUTO_FREE(capsa_json) value = NULL;
+            failing_arm(FAILING_MEMORY, FAILING_ONCE, nth);
+            capsa_result result = capsa_json_parse(capsa_buf_bytes(&text), &value);
+            struct failing_count count = failing_disarm();
+            failed = count.failed;
+            assert_int_equal(capsa_code_of(result), failed > 0 ? CAPSA_E_NOMEM : CAPSA_E_OK);
+            assert_true(failed == 0 || count.calls == nth + 1);
+        }
+    }
+    failing_check_leaks();
+}
+
 static void free_json(void *made)
 {
     assert_int_equal(capsa_json_kind_of(made), CAPSA_JSON_OBJECT);
@@ -318,6 +341,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(base_survives_every_failure),
         cmocka_unit_test(text_and_json_survive_every_failure),
+        cmocka_unit_test(a_reader_that_ran_out_of_memory_gets_no_more),
         cmocka_unit_test(yaml_and_messages_survive_every_failure),
     };
     return cmocka_run_group_tests_name("base and codec, failing", tests, fixtures_make,
