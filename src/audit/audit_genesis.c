@@ -38,9 +38,9 @@ CAPSA_RESULT capsa_genesis_parse(capsa_bytes bytes, Native__Genesis **ret_genesi
     CAPSA_REQUIRE(bytes.len <= CAPSA_LIMIT_manager_info, TOO_LARGE, "genesis: over %d bytes",
                   CAPSA_LIMIT_manager_info);
     CAPSA_AUTO_MESSAGE message = NULL;
-    CAPSA_TRY_AT(capsa_protobuf_parse(&native__genesis__descriptor, bytes, CAPSA_UNKNOWN_REFUSED,
-                                      &message),
-                 "genesis");
+    CAPSA_TRY_AT(
+        capsa_protobuf_parse(&native__genesis__descriptor, bytes, CAPSA_UNKNOWN_REFUSED, &message),
+        "genesis");
     CAPSA_TRY(check((const Native__Genesis *)(const void *)message));
     *ret_genesis = (Native__Genesis *)(void *)message;
     message = NULL; /* handed over */

@@ -32,5 +32,5 @@ int capsa_cli_main(int argc, char *const *argv, const struct capsa_cli_places *p
 #define CAPSA_CLI_STATUS                                                                           \
     "0 done; 1 wrong use or bad input; 2 refused: by the manager, by a policy, or because\n"       \
     "something is not authentic; 3 and 4 attestation refused; 5 network or machine;\n"             \
-    "10 a store was tampered with; 11 to 16 what is wrong with a log (capsa help audit);\n"         \
+    "10 a store was tampered with; 11 to 16 what is wrong with a log (capsa help audit);\n"        \
     "128 and more: stopped by a signal"

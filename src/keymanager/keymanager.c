@@ -12,17 +12,17 @@
 #include "keymanager/keymanager_envelope.h"
 #include "keymanager/keymanager_spent.h"
 
-static capsa_result entry_add(struct capsa_keymanager *manager, const struct capsa_km_method *method,
-                              bool native)
+static capsa_result entry_add(struct capsa_keymanager *manager,
+                              const struct capsa_km_method *method, bool native)
 {
     struct capsa_km_entry *entry = &manager->entries[manager->entry_count++];
     entry->manager = manager;
     entry->method = method;
     entry->native = native;
     CAPSA_AUTO(capsa_buf) path = capsa_buf_of(KIB(1));
-    CAPSA_TRY(capsa_buf_format(
-        &path, "/%s/%s", native ? CAPSA_KEYMANAGER_NATIVE_SERVICE : CAPSA_KEYMANAGER_SERVICE,
-        method->name));
+    CAPSA_TRY(capsa_buf_format(&path, "/%s/%s",
+                               native ? CAPSA_KEYMANAGER_NATIVE_SERVICE : CAPSA_KEYMANAGER_SERVICE,
+                               method->name));
     return capsa_buf_take_str(&path, &entry->path);
 }
 
@@ -40,9 +40,9 @@ static capsa_result entries_make(struct capsa_keymanager *manager)
     return CAPSA_OK;
 }
 
-/* Requests that the log has recorded since the keys that are still good were made are spent. Back from the
- * newest entry to the one about the oldest of those keys: times would not do, for who was held up writes
- * an old one behind newer ones. */
+/* Requests that the log has recorded since the keys that are still good were made are spent. Back
+ * from the newest entry to the one about the oldest of those keys: times would not do, for who was
+ * held up writes an old one behind newer ones. */
 static capsa_result spent_load(struct capsa_keymanager *manager)
 {
     struct capsa_audit_head head;
@@ -77,11 +77,13 @@ static capsa_result record_start(struct capsa_keymanager *manager)
     size_t on = 0;
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
         if (options[i].on) {
-            CAPSA_TRY(capsa_buf_format(&details, "%s\"%s\"", on++ == 0 ? "" : ",", options[i].name));
+            CAPSA_TRY(
+                capsa_buf_format(&details, "%s\"%s\"", on++ == 0 ? "" : ",", options[i].name));
         }
     }
     CAPSA_TRY(capsa_buf_str(&details, "]}"));
-    struct capsa_audit_entry entry = {.type = CAPSA_AUDIT_START, .details = capsa_buf_bytes(&details)};
+    struct capsa_audit_entry entry = {.type = CAPSA_AUDIT_START,
+                                      .details = capsa_buf_bytes(&details)};
     CAPSA_TRY(capsa_ledger_now(manager->options.ledger, &entry.time));
     CAPSA_AUTO_FREE(capsa_batch) batch = NULL;
     CAPSA_TRY(capsa_batch_new(&batch));
@@ -216,8 +218,7 @@ static capsa_result answers_write(const struct capsa_km_entry *entry, capsa_buf 
         uint64_t count = atomic_load_explicit(&entry->answered[status], memory_order_relaxed);
         if (count > 0) {
             CAPSA_TRY(capsa_buf_format(
-                text,
-                "capsa_answers_total{protocol=\"%s\",method=\"%s\",status=\"%d\"} %llu\n",
+                text, "capsa_answers_total{protocol=\"%s\",method=\"%s\",status=\"%d\"} %llu\n",
                 entry->native ? "native" : "original", entry->method->name, status,
                 (unsigned long long)count));
         }

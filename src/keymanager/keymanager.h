@@ -36,7 +36,7 @@ CAPSA_RESULT capsa_keymanager_new(const struct capsa_keymanager_options *options
 void capsa_keymanager_free(struct capsa_keymanager *manager); /* NULL is fine */
 CAPSA_DEFINE_AUTO_FREE(capsa_keymanager)
 
-#define CAPSA_KEYMANAGER_SERVICE "secretflowapis.v2.sdc.capsule_manager.CapsuleManager"
+#define CAPSA_KEYMANAGER_SERVICE        "secretflowapis.v2.sdc.capsule_manager.CapsuleManager"
 #define CAPSA_KEYMANAGER_NATIVE_SERVICE "capsa.v1.Manager"
 
 /* Of both services together. */
@@ -45,10 +45,11 @@ size_t capsa_keymanager_method_count(void);
 void capsa_keymanager_methods(struct capsa_keymanager *manager,
                               struct capsa_rpc_method *ret_methods);
 
-/* New envelope keys, when it is time. Call every minute or so, not on the event loop: making an RSA key
- * takes a while. *ret_renewed says whether there are new ones. */
+/* New envelope keys, when it is time. Call every minute or so, not on the event loop: making an RSA
+ * key takes a while. *ret_renewed says whether there are new ones. */
 CAPSA_RESULT capsa_keymanager_renew(struct capsa_keymanager *manager, bool *ret_renewed);
 /* Commit something that changes nothing: whether the store takes writes again after it did not. */
 CAPSA_RESULT capsa_keymanager_probe(struct capsa_keymanager *manager);
-/* Prometheus text: calls by service, method and status; the log's size. Names no resource and no party. */
+/* Prometheus text: calls by service, method and status; the log's size. Names no resource and no
+ * party. */
 CAPSA_RESULT capsa_keymanager_metrics(struct capsa_keymanager *manager, capsa_buf *text);

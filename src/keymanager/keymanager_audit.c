@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The audit log as it is asked for: an owner's own entries with what opens them, the leaves of all, and
- * proofs that the log only grew. The last two are for anybody: leaves name nobody.
+ * The audit log as it is asked for: an owner's own entries with what opens them, the leaves of all,
+ * and proofs that the log only grew. The last two are for anybody: leaves name nobody.
  */
 #include "keymanager/keymanager_call.h"
 
@@ -130,8 +130,8 @@ static capsa_result look_back(km_listing *listing, uint64_t from, uint64_t *ret_
     return CAPSA_OK;
 }
 
-static capsa_result listing_begin(struct capsa_km_call *call, const Native__ListAuditRequest *request,
-                                  km_listing *listing)
+static capsa_result listing_begin(struct capsa_km_call *call,
+                                  const Native__ListAuditRequest *request, km_listing *listing)
 {
     CAPSA_TRY(capsa_km_party_check(call, "party_id", request->party_id));
     CAPSA_REQUIRE(request->before >= 0 && request->limit >= 0, MALFORMED,
@@ -195,7 +195,8 @@ CAPSA_RESULT capsa_km_get_consistency(struct capsa_keymanager *manager,
     const Native__ConsistencyRequest *asked = (const Native__ConsistencyRequest *)request;
     CAPSA_REQUIRE(asked->first >= 0 && asked->second >= 0, MALFORMED,
                   "first and second: not below 0");
-    CAPSA_AUTO(capsa_buf) hashes = capsa_buf_of((size_t)(CAPSA_TREE_PATH_MAX + 1) * CAPSA_TREE_HASH);
+    CAPSA_AUTO(capsa_buf)
+    hashes = capsa_buf_of((size_t)(CAPSA_TREE_PATH_MAX + 1) * CAPSA_TREE_HASH);
     CAPSA_AUTO(capsa_buf) note = capsa_buf_of(KIB(4));
     CAPSA_TRY(capsa_audit_log_consistency(manager->log, (uint64_t)asked->first,
                                           (uint64_t)asked->second, &hashes, &note));

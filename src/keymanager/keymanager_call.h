@@ -45,8 +45,8 @@ struct capsa_km_call {
     bool native;       /* the native protocol: fields 1000 to 1999 may be answered */
     bool has_version;  /* of the policy that the call changes, as its signer expects it */
     int64_t version;
-    /* For the audit log. Of a success: what was done, by owner; without notes there is one entry, the
-     * signer's. Of a refusal: at most one note, of the owner whose policy refused. */
+    /* For the audit log. Of a success: what was done, by owner; without notes there is one entry,
+     * the signer's. Of a refusal: at most one note, of the owner whose policy refused. */
     capsa_km_notes *notes;
     const char *about; /* the resource that is refused, for telling denials apart; or NULL */
 };
@@ -54,10 +54,13 @@ struct capsa_km_call {
 enum capsa_km_needs {
     CAPSA_KM_SIGNED = 1 << 0,      /* a JWS with x5c around the request */
     CAPSA_KM_SIGNED_BODY = 1 << 1, /* a JWS whose chain stands in the body (RegisterCert) */
-    CAPSA_KM_ANSWERS = 1 << 2,     /* has an answer; for an original client sealed to the signer, whose
-                                      key must be RSA */
-    CAPSA_KM_NATIVE = 1 << 3,      /* of the native service alone */
+    CAPSA_KM_ANSWERS = 1 << 2, /* has an answer; for an original client sealed to the signer, whose
+                                  key must be RSA */
+    CAPSA_KM_NATIVE = 1 << 3,  /* of the native service alone */
 };
+
+typedef CAPSA_RESULT capsa_km_plain(struct capsa_keymanager *manager,
+                                    const ProtobufCMessage *request, capsa_buf *ret_message);
 
 struct capsa_km_method {
     const char *name;
@@ -65,9 +68,8 @@ struct capsa_km_method {
     const ProtobufCMessageDescriptor *shape;
     unsigned audit; /* enum capsa_audit_type of its success; 0: reads, and leaves no entry */
     CAPSA_RESULT (*handle)(struct capsa_km_call *call); /* enveloped */
-    /* Plain. A failure becomes the status of `answer`, which the handler has put its status into. */
-    CAPSA_RESULT (*plain)(struct capsa_keymanager *manager, const ProtobufCMessage *request,
-                          capsa_buf *ret_message);
+    /* Plain: a failure becomes the status of `answer`, where the handler has put one. */
+    capsa_km_plain *plain;
 };
 
 extern const struct capsa_km_method capsa_km_methods[];
@@ -84,7 +86,7 @@ struct capsa_km_entry {
 
 struct capsa_keymanager {
     struct capsa_keymanager_options options;
-    struct capsa_store *store;   /* the ledger's, as are these */
+    struct capsa_store *store; /* the ledger's, as are these */
     struct capsa_writer *writer;
     struct capsa_audit_log *log;
     struct capsa_km_envelope *envelope;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which denials are recorded (keymanager_denials.h). Two small tables by a keyed digest, in which a newer
- * kind takes the place of an older one: of kinds, and of pairs (signer, resource), so that somebody who
- * varies his request gets a few entries and not thousands. Above both a bucket for all of them: it fills
- * at REFILL a second and holds BURST; an entry takes one and more if it is large.
+ * Which denials are recorded (keymanager_denials.h). Two small tables by a keyed digest, in which a
+ * newer kind takes the place of an older one: of kinds, and of pairs (signer, resource), so that
+ * somebody who varies his request gets a few entries and not thousands. Above both a bucket for all
+ * of them: it fills at REFILL a second and holds BURST; an entry takes one and more if it is large.
  */
 #include "keymanager/keymanager_denials.h"
 
@@ -62,7 +62,8 @@ void capsa_km_denials_free(struct capsa_km_denials *denials)
 
 /* The place of some parts, which may be somebody else's. */
 static struct place *place_of(const struct capsa_km_denials *denials, struct place *places,
-                              const capsa_bytes *parts, size_t count, uint8_t ret_digest[CAPSA_SHA256])
+                              const capsa_bytes *parts, size_t count,
+                              uint8_t ret_digest[CAPSA_SHA256])
 {
     uint8_t plain[CAPSA_SHA256];
     capsa_sha256_parts(parts, count, plain);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which denials get an entry of their own in the audit log: the first of a kind does; the same one again
- * within a minute is spoken for by that entry; and nobody fills the log with refusals. In memory; a kind is
- * (signer, resource, explanation). Thread-safe.
+ * Which denials get an entry of their own in the audit log: the first of a kind does; the same one
+ * again within a minute is spoken for by that entry; and nobody fills the log with refusals. In
+ * memory; a kind is (signer, resource, explanation). Thread-safe.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * From the bytes of a call to its handler and back: open the envelope, check the signature that the
- * method's table entry wants, read the request, run the handler, commit with its entries in the audit
- * log, answer. What differs between the two protocols is in keymanager_original.c and
+ * method's table entry wants, read the request, run the handler, commit with its entries in the
+ * audit log, answer. What differs between the two protocols is in keymanager_original.c and
  * keymanager_native.c. Every failure becomes an in-band status; gRPC itself says OK.
  */
 #include "keymanager/keymanager_work.h"
@@ -191,8 +191,9 @@ static capsa_result handle(capsa_km_work *work)
     return result;
 }
 
-/* A request that came to nothing because of the machine may be sent again as it is. One whose entry is in
- * the log did not come to nothing: a commit that the anchor does not follow fails, and stands. */
+/* A request that came to nothing because of the machine may be sent again as it is. One whose entry
+ * is in the log did not come to nothing: a commit that the anchor does not follow fails, and
+ * stands. */
 static bool may_come_again(const capsa_km_work *work, capsa_result result)
 {
     enum capsa_code code = capsa_code_of(result);

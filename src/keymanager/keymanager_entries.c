@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From what a call noted to entries of the audit log: one for each owner concerned, all with one decision
- * id. A refusal is an entry too, unless one like it was written a moment ago (keymanager_denials.h).
+ * From what a call noted to entries of the audit log: one for each owner concerned, all with one
+ * decision id. A refusal is an entry too, unless one like it was written a moment ago
+ * (keymanager_denials.h).
  */
 #include "keymanager/keymanager_work.h"
 
@@ -77,17 +78,17 @@ bool capsa_km_is_denial(capsa_result result)
 static capsa_result denial_note(capsa_km_work *work, const struct capsa_error *why,
                                 struct capsa_km_note **ret_note)
 {
-    CAPSA_TRY(capsa_km_notes_of(&work->notes,
-                                work->notes.count == 0 ? NULL : work->notes.items[0].owner, ret_note));
+    CAPSA_TRY(capsa_km_notes_of(
+        &work->notes, work->notes.count == 0 ? NULL : work->notes.items[0].owner, ret_note));
     CAPSA_TRY(name_caller(work, (*ret_note)->details));
     return capsa_json_set((*ret_note)->details, "reason", capsa_json_new_string(why->text));
 }
 
-static capsa_result commit_denial(capsa_km_work *work, struct capsa_km_note *note, uint64_t repeated)
+static capsa_result commit_denial(capsa_km_work *work, struct capsa_km_note *note,
+                                  uint64_t repeated)
 {
     if (repeated > 0) {
-        CAPSA_TRY(
-            capsa_json_set(note->details, "repeated", capsa_json_new_int((int64_t)repeated)));
+        CAPSA_TRY(capsa_json_set(note->details, "repeated", capsa_json_new_int((int64_t)repeated)));
     }
     CAPSA_AUTO_FREE(capsa_batch) batch = NULL;
     CAPSA_TRY(capsa_batch_new(&batch));

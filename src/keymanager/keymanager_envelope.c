@@ -202,7 +202,8 @@ static capsa_result load_injected(struct capsa_km_envelope *envelope)
     struct capsa_km_generation *generation = CAPSA_NEW(struct capsa_km_generation);
     CAPSA_REQUIRE_MEMORY(generation);
     generation->uses = 1;
-    generation->created_at = 0; /* how old it is nobody knows: every request of the log may be to it */
+    generation->created_at =
+        0; /* how old it is nobody knows: every request of the log may be to it */
     envelope->current = generation;
     CAPSA_TRY_AT(capsa_private_key_parse(options->injected_key, &generation->rsa),
                  "the manager's key");
@@ -272,7 +273,8 @@ void capsa_km_generations_take(struct capsa_km_envelope *envelope, capsa_time no
                                capsa_km_generations *ret_taken)
 {
     (void)pthread_mutex_lock(&envelope->lock);
-    *ret_taken = (capsa_km_generations){.envelope = envelope, .items = {envelope->current}, .count = 1};
+    *ret_taken =
+        (capsa_km_generations){.envelope = envelope, .items = {envelope->current}, .count = 1};
     envelope->current->uses++;
     if (envelope->previous != NULL &&
         now < envelope->current->created_at + CAPSA_KM_OVERLAP_SECONDS) {
@@ -361,8 +363,8 @@ static capsa_result save(const struct capsa_km_envelope *envelope,
     return record_rotation(envelope, txn, next);
 }
 
-/* With the keys, in one step, the sets of what is spent: between the two a request sealed to the new keys
- * would be put where it is forgotten too early. */
+/* With the keys, in one step, the sets of what is spent: between the two a request sealed to the
+ * new keys would be put where it is forgotten too early. */
 static void adopt(struct capsa_km_envelope *envelope, struct capsa_km_generation *next,
                   capsa_buf *cert_pem)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The manager's envelope keys: what clients seal their requests to. One generation is an RSA key for
- * original clients, a P-256 and an X25519 key for native ones. A generation lives
- * CAPSA_KM_GENERATION_SECONDS; then the next one takes its place, and for CAPSA_KM_OVERLAP_SECONDS more
- * the manager opens what was sealed to the one before. Kept in the store; or, injected from files, one
- * RSA key that stays, with a certificate that is served as it is and tells native clients nothing.
- * Thread-safe.
+ * The manager's envelope keys: what clients seal their requests to. One generation is an RSA key
+ * for original clients, a P-256 and an X25519 key for native ones. A generation lives
+ * CAPSA_KM_GENERATION_SECONDS; then the next one takes its place, and for CAPSA_KM_OVERLAP_SECONDS
+ * more the manager opens what was sealed to the one before. Kept in the store; or, injected from
+ * files, one RSA key that stays, with a certificate that is served as it is and tells native
+ * clients nothing. Thread-safe.
  */
 #pragma once
 
@@ -54,7 +54,7 @@ CAPSA_RESULT capsa_km_envelope_cert(struct capsa_km_envelope *envelope, capsa_bu
 /* How many of the log's latest ENVELOPE_KEYS entries are about keys that still open requests: what
  * was sealed to those stands behind them. 0: it may stand anywhere, for the key was injected. */
 unsigned capsa_km_envelope_turns(const struct capsa_km_envelope *envelope);
-/* The next generation, when it is time, or when `early` and the overlap with the last one is over; takes
- * as long as making an RSA key. *ret_rotated says whether there is one. */
+/* The next generation, when it is time, or when `early` and the overlap with the last one is over;
+ * takes as long as making an RSA key. *ret_rotated says whether there is one. */
 CAPSA_RESULT capsa_km_envelope_rotate(struct capsa_km_envelope *envelope, bool early,
                                       bool *ret_rotated);

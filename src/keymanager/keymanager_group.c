@@ -21,7 +21,7 @@
 
 #define CERT_DAYS  365
 #define RENEW_DAYS 30
-#define DAY 86400
+#define DAY        86400
 /* The one name that members check, where their TLS checks names; it resolves nowhere. */
 #define GROUP_NAME "group.capsa.internal"
 /* For so long the certificate of the epoch before is named to members: a renewed one lasts that. */

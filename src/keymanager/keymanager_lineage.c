@@ -177,7 +177,8 @@ static capsa_result result_put(struct capsa_km_call *call, const char *uuid,
     CAPSA_TRY(capsa_km_owners_find(call->txn, uuid, &resource, &owners));
     const char *const *owner_list = (const char *const *)owners.items;
     for (size_t i = 0; i < owners.count; i++) {
-        CAPSA_TRY(capsa_km_notes_resource(call->notes, owners.items[i], body->resource_uri, NULL, 0));
+        CAPSA_TRY(
+            capsa_km_notes_resource(call->notes, owners.items[i], body->resource_uri, NULL, 0));
         CAPSA_TRY(capsa_km_notes_text(call->notes, owners.items[i], "scope", body->scope));
     }
     CAPSA_TRY(capsa_km_resource_put(call->txn, uuid, owner_list, &resource));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Everything that the key manager can be asked, on one screen. Whether a request must be signed
- * stands here, never in what the caller says of itself (EncryptedRequest.has_signature). Each method
- * is offered by both services, but for those marked NATIVE.
+ * stands here, never in what the caller says of itself (EncryptedRequest.has_signature). Each
+ * method is offered by both services, but for those marked NATIVE.
  */
 #include "keymanager/keymanager_call.h"
 

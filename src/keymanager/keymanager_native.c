@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The native protocol's half of the dispatcher (docs/explanation/PROTOCOL.md, sections 3 to 5): an
- * envelope that names its key, a signature that says for whom, for what and when, and an answer that only
- * who opened the request can have made.
+ * envelope that names its key, a signature that says for whom, for what and when, and an answer
+ * that only who opened the request can have made.
  */
 #include "keymanager/keymanager_work.h"
 
@@ -73,7 +73,8 @@ static capsa_result write_answer(capsa_km_work *work, capsa_result outcome, caps
     if (work->is_recorded) {
         answer.leaf = (ProtobufCBinaryData){CAPSA_AUDIT_LEAF, work->receipt.leaf};
         proof.index = (int64_t)work->receipt.index;
-        CAPSA_REQUIRE(work->receipt.proof.len <= sizeof(hashes) / sizeof(hashes[0]) * CAPSA_TREE_HASH,
+        CAPSA_REQUIRE(work->receipt.proof.len <=
+                          sizeof(hashes) / sizeof(hashes[0]) * CAPSA_TREE_HASH,
                       INTERNAL, "a proof longer than any");
         split_hashes(&work->receipt.proof, hashes, &proof);
         answer.proof = &proof;

@@ -20,7 +20,8 @@ void capsa_km_notes_drop(capsa_km_notes *notes)
     *notes = (capsa_km_notes){.items = NULL};
 }
 
-static capsa_result note_new(capsa_km_notes *notes, const char *owner, struct capsa_km_note **ret_note)
+static capsa_result note_new(capsa_km_notes *notes, const char *owner,
+                             struct capsa_km_note **ret_note)
 {
     if (notes->count == notes->capacity) {
         size_t capacity = notes->capacity == 0 ? 4 : notes->capacity * 2;
@@ -54,7 +55,8 @@ CAPSA_RESULT capsa_km_notes_of(capsa_km_notes *notes, const char *owner,
 }
 
 /* The array of that name, which is made when there is none. */
-static capsa_result array_of(struct capsa_json *object, const char *name, struct capsa_json **ret_array)
+static capsa_result array_of(struct capsa_json *object, const char *name,
+                             struct capsa_json **ret_array)
 {
     if (capsa_json_get(object, name) == NULL) {
         CAPSA_TRY(capsa_json_set(object, name, capsa_json_new_array()));
@@ -82,7 +84,8 @@ static capsa_result add_columns(struct capsa_km_note *note, struct capsa_json *r
     if (shown == count) {
         return CAPSA_OK;
     }
-    return capsa_json_set(resource, "columns_left_out", capsa_json_new_int((int64_t)(count - shown)));
+    return capsa_json_set(resource, "columns_left_out",
+                          capsa_json_new_int((int64_t)(count - shown)));
 }
 
 CAPSA_RESULT capsa_km_notes_resource(capsa_km_notes *notes, const char *owner,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The original capsule manager protocol's half of the dispatcher: an RSA envelope without a name of its
- * key, no time and no number in the request, and an answer sealed to the signer's RSA key.
+ * The original capsule manager protocol's half of the dispatcher: an RSA envelope without a name of
+ * its key, no time and no number in the request, and an answer sealed to the signer's RSA key.
  */
 #include "keymanager/keymanager_work.h"
 
@@ -9,8 +9,8 @@
 
 #include "base/limits.h"
 
-/* While two generations are good, nothing in the request says which one it was sealed to: the newer one
- * is tried first. At other times there is one. */
+/* While two generations are good, nothing in the request says which one it was sealed to: the newer
+ * one is tried first. At other times there is one. */
 static capsa_result open_original(capsa_km_work *work, const struct capsa_jwe *jwe,
                                   capsa_buf *ret_text)
 {
@@ -24,8 +24,8 @@ static capsa_result open_original(capsa_km_work *work, const struct capsa_jwe *j
     return result;
 }
 
-/* Answers are sealed to the signer, so a signer without an RSA key cannot be answered. Whoever puts our
- * own members into the header is held to them. */
+/* Answers are sealed to the signer, so a signer without an RSA key cannot be answered. Whoever puts
+ * our own members into the header is held to them. */
 static capsa_result check_original(capsa_km_work *work)
 {
     const struct capsa_km_method *method = work->entry->method;
@@ -46,7 +46,8 @@ static capsa_result check_original(capsa_km_work *work)
 /* The status's text, with the decision behind it: there is no other place for that. */
 #define TEXT_MAX (CAPSA_ERROR_TEXT + 64)
 
-static capsa_result answer_original(capsa_km_work *work, capsa_result result, capsa_buf *ret_message)
+static capsa_result answer_original(capsa_km_work *work, capsa_result result,
+                                    capsa_buf *ret_message)
 {
     CAPSA_AUTO(capsa_jwe_out) sealed = {.iv = NULL};
     bool has_body = !capsa_failed(result) && work->answer.len > 0;

@@ -16,7 +16,8 @@ CAPSA_RESULT capsa_km_dispatch_plain(void *context, const struct capsa_rpc_call 
     CAPSA_AUTO_MESSAGE request = NULL;
     capsa_result result =
         capsa_protobuf_parse(entry->method->shape, rpc->request, CAPSA_UNKNOWN_SKIPPED, &request);
-    result = capsa_failed(result) ? result : entry->method->plain(entry->manager, request, ret_message);
+    result =
+        capsa_failed(result) ? result : entry->method->plain(entry->manager, request, ret_message);
     capsa_km_answered(entry, rpc, started_us, "", result);
     if (!capsa_failed(result)) {
         return CAPSA_OK;

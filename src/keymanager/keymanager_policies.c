@@ -248,7 +248,8 @@ CAPSA_RESULT capsa_km_delete_data_policy(struct capsa_km_call *call)
 
 /* ---- listing --------------------------------------------------------------------------------- */
 
-/* The answer is written one policy at a time: {"policies":[ ... ]}. Native clients are told versions. */
+/* The answer is written one policy at a time: {"policies":[ ... ]}. Native clients are told
+ * versions. */
 static capsa_result list_one(void *context, const Cm__Policy *policy, uint64_t version)
 {
     const struct capsa_km_call *call = context;
@@ -266,7 +267,6 @@ CAPSA_RESULT capsa_km_list_data_policy(struct capsa_km_call *call)
     CAPSA_TRY(capsa_km_party_check(call, "owner_party_id", request->owner_party_id));
     CAPSA_TRY(capsa_km_scope_check(request->scope));
     CAPSA_TRY(capsa_buf_str(call->answer, "{\"policies\":["));
-    CAPSA_TRY(capsa_km_policy_each(call->txn, call->signer.party, request->scope, list_one,
-                                   call));
+    CAPSA_TRY(capsa_km_policy_each(call->txn, call->signer.party, request->scope, list_one, call));
     return capsa_buf_str(call->answer, "]}");
 }

@@ -162,14 +162,16 @@ static capsa_result note_refusal(const km_asked *asked, const Cm__ResourceReques
     }
     struct capsa_km_note *note;
     CAPSA_TRY(capsa_km_notes_of(notes, owner, &note));
-    CAPSA_TRY(capsa_json_set(note->details, "rule", capsa_json_new_int((int64_t)decision->rule + 1)));
-    CAPSA_TRY(capsa_json_set(note->details, "entry", capsa_json_new_int((int64_t)decision->entry + 1)));
+    CAPSA_TRY(
+        capsa_json_set(note->details, "rule", capsa_json_new_int((int64_t)decision->rule + 1)));
+    CAPSA_TRY(
+        capsa_json_set(note->details, "entry", capsa_json_new_int((int64_t)decision->entry + 1)));
     return capsa_json_set(note->details, "constraint",
                           capsa_json_new_int((int64_t)decision->constraint + 1));
 }
 
-/* One original's policy for this request, and whose it is. NULL: a policy without rules, as of what is
- * not there, and nobody's. */
+/* One original's policy for this request, and whose it is. NULL: a policy without rules, as of what
+ * is not there, and nobody's. */
 static capsa_result decide(km_asked *asked, const Cm__ResourceRequest__Resource *wanted,
                            const char *owner, const Cm__Policy *policy, bool is_result)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Requests that were spent (keymanager_spent.h): two sets of shortened ids, of this generation and of the
- * one before, each an open-addressed table that grows by doubling. The ids are digests of what an
- * attacker may choose freely, so they are mixed with a secret of this process before they pick a slot.
+ * Requests that were spent (keymanager_spent.h): two sets of shortened ids, of this generation and
+ * of the one before, each an open-addressed table that grows by doubling. The ids are digests of
+ * what an attacker may choose freely, so they are mixed with a secret of this process before they
+ * pick a slot.
  */
 #include "keymanager/keymanager_spent.h"
 

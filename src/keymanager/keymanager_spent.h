@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Requests that were spent: a request is good once, whatever came of it, across all methods. In memory,
- * because there is one active writer; what a crash would lose stands in the audit log, whose entries name
- * the request that they are about, and is read from there at start. A set lasts as long as the envelope
- * keys of its generation and the overlap behind them; then nothing sealed to those keys opens any more.
- * Thread-safe.
+ * Requests that were spent: a request is good once, whatever came of it, across all methods. In
+ * memory, because there is one active writer; what a crash would lose stands in the audit log,
+ * whose entries name the request that they are about, and is read from there at start. A set lasts
+ * as long as the envelope keys of its generation and the overlap behind them; then nothing sealed
+ * to those keys opens any more. Thread-safe.
  */
 #pragma once
 

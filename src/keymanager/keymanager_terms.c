@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * GetVoteTerms, and the check of what it gave (keymanager_terms.h). The resource's name in them is blind: it
- * changes with each incarnation, and one for a resource that does not exist looks like any other.
+ * GetVoteTerms, and the check of what it gave (keymanager_terms.h). The resource's name in them is
+ * blind: it changes with each incarnation, and one for a resource that does not exist looks like
+ * any other.
  */
 #include "keymanager/keymanager_terms.h"
 
@@ -77,8 +78,9 @@ CAPSA_RESULT capsa_km_vote_terms_check(const struct capsa_km_call *call,
     const char *token_text;
     CAPSA_TRY(resource_token(call, uuid, incarnation, &token));
     CAPSA_TRY(capsa_buf_cstr(&token, &token_text));
-    CAPSA_REQUIRE(capsa_streq(terms->manager, capsa_ledger_manager_id(call->manager->options.ledger)),
-                  DENIED, "the vote is for another manager");
+    CAPSA_REQUIRE(
+        capsa_streq(terms->manager, capsa_ledger_manager_id(call->manager->options.ledger)), DENIED,
+        "the vote is for another manager");
     CAPSA_REQUIRE(capsa_streq(terms->requester, call->signer.spki), DENIED,
                   "the vote is for another key than the one that signs the request");
     CAPSA_REQUIRE(capsa_streq(terms->resource, token_text), DENIED,

@@ -129,11 +129,12 @@ struct terms {
 
 #define TERM(field)                                                                                \
     {                                                                                              \
-        #field, CAPSA_FIELD_STRING, offsetof(struct terms, field), CAPSA_FIELD_REQUIRED, 0, 0, NULL \
+#field, CAPSA_FIELD_STRING, offsetof(struct terms, field), CAPSA_FIELD_REQUIRED, 0, 0,     \
+            NULL                                                                                   \
     }
 static const struct capsa_json_field terms_fields[] = {
-    TERM(manager), TERM(resource), TERM(requester), TERM(expires), TERM(nonce),
-    {NULL, CAPSA_FIELD_VALUE, 0, 0, 0, 0, NULL}};
+    TERM(manager), TERM(resource), TERM(requester),
+    TERM(expires), TERM(nonce),    {NULL, CAPSA_FIELD_VALUE, 0, 0, 0, 0, NULL}};
 
 /* `digits` of lower-case hex; `ret_copy` (or NULL) has room for them and a NUL. */
 static capsa_result hex_parse(const char *name, const char *text, size_t digits, char *ret_copy)
@@ -147,7 +148,8 @@ static capsa_result hex_parse(const char *name, const char *text, size_t digits,
 }
 
 /* A native request holds nothing else, so that no member is passed over that should bind. */
-static capsa_result terms_parse(const struct capsa_json *value, struct capsa_km_vote_terms *ret_terms)
+static capsa_result terms_parse(const struct capsa_json *value,
+                                struct capsa_km_vote_terms *ret_terms)
 {
     if (value == NULL) {
         return CAPSA_OK;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One enveloped call in the works, and what differs between the two protocols: how a request is opened,
- * what beside its signature is asked of it, and how it is answered. For the dispatcher's files alone.
+ * One enveloped call in the works, and what differs between the two protocols: how a request is
+ * opened, what beside its signature is asked of it, and how it is answered. For the dispatcher's
+ * files alone.
  */
 #pragma once
 
@@ -41,7 +42,8 @@ typedef struct capsa_km_work {
 struct capsa_km_protocol {
     /* The envelope's text appended to `ret_text`. Fills in `taken`. */
     CAPSA_RESULT (*open)(capsa_km_work *work, const struct capsa_jwe *jwe, capsa_buf *ret_text);
-    /* The signature holds: is the request meant for this manager, method and time? Fills in spent_id. */
+    /* The signature holds: is the request meant for this manager, method and time? Fills in
+     * spent_id. */
     CAPSA_RESULT (*check)(capsa_km_work *work);
     /* The outcome as an EncryptedResponse. */
     CAPSA_RESULT (*answer)(capsa_km_work *work, capsa_result result, capsa_buf *ret_message);
@@ -55,7 +57,8 @@ CAPSA_RESULT capsa_km_response_write(const Cm__Status *status, const capsa_jwe_o
 
 /* keymanager_entries.c: the call's notes as entries of the log in `batch`. */
 CAPSA_RESULT capsa_km_entries_add(capsa_km_work *work, struct capsa_batch *batch);
-/* Give a refusal its entry, or the one that speaks for it: the refusal, or why it cannot be recorded. */
+/* Give a refusal its entry, or the one that speaks for it: the refusal, or why it cannot be
+ * recorded. */
 capsa_result capsa_km_denial_record(capsa_km_work *work, capsa_result refused);
 /* Is it a refusal, to be recorded, and no fault of form or of the machine? */
 bool capsa_km_is_denial(capsa_result result);

@@ -147,10 +147,9 @@ static capsa_result write_genesis(const struct capsa_ledger_options *options,
 /* A root that rests in a file is anybody's who reads the disk. */
 static capsa_result check_provider(const char *mode, const struct capsa_slot_provider *provider)
 {
-    CAPSA_REQUIRE(!capsa_streq(mode, "production") ||
-                      provider->trust_class != CAPSA_SLOT_SIMULATION,
-                  DENIED, "mode production: a slot of provider \"%s\" is for simulation",
-                  provider->name);
+    CAPSA_REQUIRE(
+        !capsa_streq(mode, "production") || provider->trust_class != CAPSA_SLOT_SIMULATION, DENIED,
+        "mode production: a slot of provider \"%s\" is for simulation", provider->name);
     return CAPSA_OK;
 }
 
@@ -197,10 +196,12 @@ static capsa_result load_keys(struct capsa_ledger *ledger)
     CAPSA_TRY(capsa_protobuf_parse(&rec__signing__descriptor, capsa_buf_bytes(&record.value),
                                    CAPSA_UNKNOWN_REFUSED, &message));
     const Rec__Signing *signing = (const Rec__Signing *)(const void *)message;
-    CAPSA_TRY(load_key(signing->audit_key, ledger->genesis->audit_key, "audit", &ledger->audit_key));
+    CAPSA_TRY(
+        load_key(signing->audit_key, ledger->genesis->audit_key, "audit", &ledger->audit_key));
     CAPSA_TRY(load_key(signing->announce_key, ledger->genesis->announce_key, "announce",
                        &ledger->announce_key));
-    CAPSA_REQUIRE(signing->blind_key.len == CAPSA_SHA256, TAMPERED, "the stored blinding key is none");
+    CAPSA_REQUIRE(signing->blind_key.len == CAPSA_SHA256, TAMPERED,
+                  "the stored blinding key is none");
     return capsa_secret_copy(capsa_bytes_of(signing->blind_key.data, signing->blind_key.len),
                              &ledger->blind_key);
 }
@@ -282,7 +283,8 @@ CAPSA_RESULT capsa_ledger_open(const struct capsa_ledger_options *options,
 
 /* ---- asked ----------------------------------------------------------------------------------- */
 
-static capsa_result sign_info(const struct capsa_ledger *ledger, capsa_buf *info, capsa_buf *ret_signed)
+static capsa_result sign_info(const struct capsa_ledger *ledger, capsa_buf *info,
+                              capsa_buf *ret_signed)
 {
     CAPSA_AUTO(capsa_buf) message = capsa_buf_of(info->len + 64);
     CAPSA_TRY(capsa_buf_append(&message, INFO_LABEL));

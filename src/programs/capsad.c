@@ -28,11 +28,11 @@
 #include "rpc/rpc_health.h"
 #include "rpc/rpc_server.h"
 
-#define LOG_ROLL_AT      MIB(10)
-#define RENEW_EVERY_US   (INT64_C(30) * 1000000)
+#define LOG_ROLL_AT       MIB(10)
+#define RENEW_EVERY_US    (INT64_C(30) * 1000000)
 #define PROGRESS_EVERY_US INT64_C(1000000)
-#define TROUBLE_EVERY_US INT64_C(1000000)
-#define PROBE_EVERY_US   INT64_C(2000000)
+#define TROUBLE_EVERY_US  INT64_C(1000000)
+#define PROBE_EVERY_US    INT64_C(2000000)
 
 /* The parts, in the order in which they are made; freed the other way round. */
 struct capsad {
@@ -327,7 +327,8 @@ static capsa_result open_admin(capsad *daemon)
     return CAPSA_OK;
 }
 
-/* ---- opening what takes long, while the admin listener answers -------------------------------- */
+/* ---- opening what takes long, while the admin listener answers --------------------------------
+ */
 
 struct opening {
     capsad *daemon;
@@ -483,8 +484,7 @@ static void banner(capsad *daemon)
         *daemon->config.db_url == '\0' ? daemon->config.data_dir : daemon->config.db_url;
     (void)fprintf(stderr, "capsad %s\n  mode      %s%s\n  store     %s%s%s\n", CAPSA_VERSION,
                   daemon->config.mode, ": nothing is attested; do not trust it with real data",
-                  scheme, in_memory ? " (gone when it stops)" : " in ",
-                  in_memory ? "" : where);
+                  scheme, in_memory ? " (gone when it stops)" : " in ", in_memory ? "" : where);
     (void)fprintf(stderr,
                   "  grpc      %s:%u, TLS %s\n  admin     %s\n  anchor    %s%s\n  manager   %s%s\n",
                   listen, port, tls_word(daemon),
@@ -499,10 +499,10 @@ static void banner(capsad *daemon)
         capsa_log_event(daemon->log, CAPSA_LOG_WARN, "new_manager", CAPSA_LOG_STR("manager", id));
     }
     capsa_log_event(daemon->log, CAPSA_LOG_INFO, "started", CAPSA_LOG_STR("version", CAPSA_VERSION),
-                    CAPSA_LOG_STR("mode", daemon->config.mode),
-                    CAPSA_LOG_STR("store", scheme), CAPSA_LOG_STR("anchor", anchor),
-                    CAPSA_LOG_STR("listen", listen), CAPSA_LOG_INT("port", port),
-                    CAPSA_LOG_STR("tls", tls_word(daemon)), CAPSA_LOG_STR("manager", id));
+                    CAPSA_LOG_STR("mode", daemon->config.mode), CAPSA_LOG_STR("store", scheme),
+                    CAPSA_LOG_STR("anchor", anchor), CAPSA_LOG_STR("listen", listen),
+                    CAPSA_LOG_INT("port", port), CAPSA_LOG_STR("tls", tls_word(daemon)),
+                    CAPSA_LOG_STR("manager", id));
     (void)printf("capsad: ready: grpc %s:%u tls=%s admin %s\n",
                  capsa_streq(listen, "0.0.0.0") ? "127.0.0.1" : listen, port, tls_word(daemon),
                  daemon->admin == NULL ? "off" : capsad_admin_address(daemon->admin));

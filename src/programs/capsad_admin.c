@@ -138,8 +138,7 @@ CAPSA_RESULT capsad_admin_new(struct capsa_net_loop *loop, const char *listen, c
     admin->pages[1] = (struct capsa_net_http_page){"/readyz", "application/json", readyz, admin};
     admin->pages[2] =
         (struct capsa_net_http_page){"/metrics", "text/plain; version=0.0.4", metrics, admin};
-    capsa_result result =
-        capsa_net_http_new(loop, host, port, admin->pages, PAGES, &admin->http);
+    capsa_result result = capsa_net_http_new(loop, host, port, admin->pages, PAGES, &admin->http);
     if (capsa_failed(result)) {
         capsad_admin_free(admin);
         return result;

@@ -14,8 +14,8 @@
 
 struct capsad_admin;
 
-/* `listen`: "ADDRESS:PORT"; port 0 takes any free one. Until _opened, /readyz says which phase of opening
- * the store is in. The rest is borrowed. */
+/* `listen`: "ADDRESS:PORT"; port 0 takes any free one. Until _opened, /readyz says which phase of
+ * opening the store is in. The rest is borrowed. */
 CAPSA_RESULT capsad_admin_new(struct capsa_net_loop *loop, const char *listen, const char *mode,
                               const struct capsa_store_progress *progress,
                               struct capsad_admin **ret_admin);

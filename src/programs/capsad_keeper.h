@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The thread that renews the manager's envelope keys when it is time: making an RSA key takes too long for
- * the event loop.
+ * The thread that renews the manager's envelope keys when it is time: making an RSA key takes too
+ * long for the event loop.
  */
 #pragma once
 

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../unit/store_fixture.h"
 #include "store/store.h"
 #include "store/store_backend.h"
-#include "../unit/store_fixture.h"
 #include "store/store_writer.h"
 
 #define VALUE KIB(24) /* so that the log of the database is folded into it now and then */

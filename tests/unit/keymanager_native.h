@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A native client for tests of the key manager, on keymanager_scene.h: every layer of a request can be
- * made wrong, and every layer of an answer is checked.
+ * A native client for tests of the key manager, on keymanager_scene.h: every layer of a request can
+ * be made wrong, and every layer of an answer is checked.
  */
 #pragma once
 
@@ -37,8 +37,8 @@ static void announced_learn(const struct house *house, struct announced *ret)
     capsa_genesis_id(genesis, ret->id);
     CAPSA_AUTO(capsa_buf) message = capsa_buf_of(KIB(64));
     assert_ok(capsa_buf_str(&message, "capsa manager info v1\n"));
-    assert_ok(capsa_buf_append(&message,
-                               capsa_bytes_of(signed_info->info.data, signed_info->info.len)));
+    assert_ok(
+        capsa_buf_append(&message, capsa_bytes_of(signed_info->info.data, signed_info->info.len)));
     assert_ok(capsa_ed25519_check(
         ret->genesis->announce_key.data, capsa_buf_bytes(&message),
         capsa_bytes_of(signed_info->signature.data, signed_info->signature.len)));
@@ -181,8 +181,8 @@ static void native_read(const struct announced *announced, const capsa_native_ch
 
 /* Send bytes that were made before; the channel is their sender's. */
 static void native_send(const struct house *house, const struct announced *announced,
-                        const char *method, capsa_bytes request, const capsa_native_channel *channel,
-                        struct native_answer *ret)
+                        const char *method, capsa_bytes request,
+                        const capsa_native_channel *channel, struct native_answer *ret)
 {
     *ret = (struct native_answer){.code = -1};
     CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(MIB(4));
@@ -238,10 +238,11 @@ static const char *get_json(const struct party *job, const char *op, const char 
     const char *cert_text;
     assert_ok(capsa_json_write(cert, CAPSA_JSON_COMPACT, &quoted));
     assert_ok(capsa_buf_cstr(&quoted, &cert_text));
-    return text("{\"cert\":%s,\"resource_request\":{\"initiator_party_id\":\"%s\",\"scope\":"
-                "\"default\",\"op_name\":\"%s\",\"resources\":[{\"resource_uri\":\"%s\",\"columns\":"
-                "[\"%s\"]}]}}",
-                cert_text, job->id, op, uri, column);
+    return text(
+        "{\"cert\":%s,\"resource_request\":{\"initiator_party_id\":\"%s\",\"scope\":"
+        "\"default\",\"op_name\":\"%s\",\"resources\":[{\"resource_uri\":\"%s\",\"columns\":"
+        "[\"%s\"]}]}}",
+        cert_text, job->id, op, uri, column);
 }
 
 #pragma GCC diagnostic pop

@@ -18,9 +18,9 @@
 #include "crypto/crypto.h"
 #include "envelope/envelope_jwe.h"
 #include "envelope/envelope_jws.h"
+#include "envelope/envelope_native.h"
 #include "keymanager/keymanager.h"
 #include "keymanager/keymanager_vote.h"
-#include "envelope/envelope_native.h"
 #include "ledger/ledger.h"
 #include "rpc/rpc_method.h"
 #include "wire/capsa.pb-c.h"
@@ -129,7 +129,8 @@ static const struct capsa_rpc_method *method_find(const struct house *house, con
     return method_of(house, CAPSA_KEYMANAGER_SERVICE, name);
 }
 
-static void ask_method(const struct capsa_rpc_method *method, capsa_bytes request, capsa_buf *answer)
+static void ask_method(const struct capsa_rpc_method *method, capsa_bytes request,
+                       capsa_buf *answer)
 {
     const struct capsa_rpc_call call = {.method = method->path,
                                         .request = request,

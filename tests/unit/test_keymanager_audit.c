@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What calls leave in the audit log, who is shown it, and what it says: releases, changes, refusals and
- * their explanations, and votes that are bound to all that they should be.
+ * What calls leave in the audit log, who is shown it, and what it says: releases, changes, refusals
+ * and their explanations, and votes that are bound to all that they should be.
  */
 #include "keymanager_native.h"
 
@@ -29,13 +29,14 @@ static void scene_close(struct scene *scene)
 /* ---- an owner's list ------------------------------------------------------------------------- */
 
 /* The answer of ListAudit; every entry is checked against its leaf and the checkpoint. */
-static struct capsa_json *list(const struct scene *scene, const struct party *owner, const char *more)
+static struct capsa_json *list(const struct scene *scene, const struct party *owner,
+                               const char *more)
 {
     struct native_answer answer;
-    const struct native_request request = {
-        .method = "ListAudit",
-        .signer = owner,
-        .json = text("{\"party_id\":\"%s\"%s}", owner->id, more)};
+    const struct native_request request = {.method = "ListAudit",
+                                           .signer = owner,
+                                           .json =
+                                               text("{\"party_id\":\"%s\"%s}", owner->id, more)};
     assert_int_equal(native_call(&scene->house, &scene->announced, &request, &answer), 0);
     assert_false(answer.has_leaf); /* reading leaves no entry */
     return answer.body;
@@ -44,7 +45,8 @@ static struct capsa_json *list(const struct scene *scene, const struct party *ow
 static capsa_bytes decode(const struct capsa_json *value, capsa_buf *bytes)
 {
     *bytes = capsa_buf_of(MIB(1));
-    assert_ok(capsa_base64_parse(capsa_bytes_str(capsa_json_string(value)), CAPSA_BASE64_STD, bytes));
+    assert_ok(
+        capsa_base64_parse(capsa_bytes_str(capsa_json_string(value)), CAPSA_BASE64_STD, bytes));
     return capsa_buf_bytes(bytes);
 }
 
@@ -72,9 +74,9 @@ static struct capsa_json *open_entry(const struct scene *scene, const struct par
     assert_ok(capsa_checkpoint_open(capsa_bytes_str(note), scene->announced.id,
                                     scene->announced.genesis->audit_key.data, &checkpoint));
     capsa_tree_leaf_hash(leaf, leaf_hash);
-    assert_ok(capsa_tree_inclusion_check(leaf_hash,
-                                         strtoull(capsa_json_string(capsa_json_get(proof, "index")), NULL, 10),
-                                         checkpoint.size, capsa_buf_bytes(&hashes), checkpoint.root));
+    assert_ok(capsa_tree_inclusion_check(
+        leaf_hash, strtoull(capsa_json_string(capsa_json_get(proof, "index")), NULL, 10),
+        checkpoint.size, capsa_buf_bytes(&hashes), checkpoint.root));
     struct capsa_json *parsed;
     assert_ok(capsa_json_parse(capsa_bytes_str(details), &parsed));
     return parsed;
@@ -252,11 +254,12 @@ static void an_owner_is_not_told_of_anothers_policy_or_data(void **state)
     struct scene scene;
     scene_open(&scene);
     furnish(&scene.house);
-    assert_int_equal(get_keys(&scene.house, &carol, "join",
-                              "[{\"resource_uri\":\"a\",\"columns\":[\"x\"]},{\"resource_uri\":\"b\","
-                              "\"columns\":[\"secret of b\"]}]",
-                              NULL),
-                     7);
+    assert_int_equal(
+        get_keys(&scene.house, &carol, "join",
+                 "[{\"resource_uri\":\"a\",\"columns\":[\"x\"]},{\"resource_uri\":\"b\","
+                 "\"columns\":[\"secret of b\"]}]",
+                 NULL),
+        7);
     size_t alices = count_entries(&scene, &alice);
     struct capsa_audit_leaf leaf;
     CAPSA_AUTO_FREE(capsa_json) bobs = newest(&scene, &bob, &leaf);
@@ -264,8 +267,7 @@ static void an_owner_is_not_told_of_anothers_policy_or_data(void **state)
     assert_int_equal(alices, 2);
     assert_int_equal(capsa_json_count(capsa_json_get(bobs, "resources")), 1);
     CAPSA_AUTO_FREE(capsa_json)
-    asked = list(&scene, &alice,
-                 text(",\"decision_id\":\"%s\"", decision_of(status_text)));
+    asked = list(&scene, &alice, text(",\"decision_id\":\"%s\"", decision_of(status_text)));
     assert_int_equal(capsa_json_count(capsa_json_get(asked, "entries")), 0);
     scene_close(&scene);
 }
@@ -285,8 +287,7 @@ static void what_is_absent_and_what_is_refused_look_the_same_and_leave_the_same(
     furnish(&scene.house);
     char texts[2][CAPSA_ERROR_TEXT];
     uint64_t grown[2];
-    static const char *const resources[] = {
-        A, "[{\"resource_uri\":\"z\",\"columns\":[\"x\"]}]"};
+    static const char *const resources[] = {A, "[{\"resource_uri\":\"z\",\"columns\":[\"x\"]}]"};
     for (size_t i = 0; i < 2; i++) {
         uint64_t before = log_size(&scene);
         assert_int_equal(get_keys(&scene.house, &mallory, "join", resources[i], NULL), 7);
@@ -351,7 +352,8 @@ static void unauthentic_requests_are_no_entries(void **state)
     scene_open(&scene);
     uint64_t size = log_size(&scene);
     CAPSA_AUTO(capsa_buf) jws = capsa_buf_of(MIB(1));
-    assert_ok(capsa_jws_make(alice.key, &alice.chain, capsa_bytes_str(create_json(&alice, "a")), &jws));
+    assert_ok(
+        capsa_jws_make(alice.key, &alice.chain, capsa_bytes_str(create_json(&alice, "a")), &jws));
     jws.data[jws.len - 10] = jws.data[jws.len - 10] == 'A' ? 'B' : 'A';
     CAPSA_AUTO(capsa_jwe_out) jwe = {.iv = NULL};
     assert_ok(capsa_jwe_seal(capsa_cert_key(scene.house.cert), CAPSA_JWE_RSA_OAEP,
@@ -407,22 +409,24 @@ static char *vote_result(const struct party *asker, const struct party *voter, c
                          const struct vote_terms *terms, const char *expires)
 {
     const char *bound =
-        terms == NULL ? ""
-                      : text(", \"capsa\": {\"manager\": \"%s\", \"resource\": \"%s\", \"requester\": "
-                             "\"%s\", \"expires\": \"%s\", \"nonce\": "
-                             "\"00112233445566778899aabbccddeeff\"}",
-                             terms->manager, terms->resource, terms->requester, expires);
+        terms == NULL
+            ? ""
+            : text(", \"capsa\": {\"manager\": \"%s\", \"resource\": \"%s\", \"requester\": "
+                   "\"%s\", \"expires\": \"%s\", \"nonce\": "
+                   "\"00112233445566778899aabbccddeeff\"}",
+                   terms->manager, terms->resource, terms->requester, expires);
     const struct party *askers[] = {asker};
     const struct party *voters[] = {voter};
-    struct capsa_json *asked = statement(asker, askers, 1,
-                                         text("{\"type\": \"TEE_DOWNLOAD\", \"approved_threshold\": "
-                                              "1, \"approved_action\": \"tee/download,%s\"%s}",
-                                              uri, bound),
-                                         "", "vote_request_signature");
+    struct capsa_json *asked =
+        statement(asker, askers, 1,
+                  text("{\"type\": \"TEE_DOWNLOAD\", \"approved_threshold\": "
+                       "1, \"approved_action\": \"tee/download,%s\"%s}",
+                       uri, bound),
+                  "", "vote_request_signature");
     const char *suffix = capsa_json_string(capsa_json_get(asked, "vote_request_signature"));
     struct capsa_json *invites = capsa_json_new_array();
-    assert_ok(capsa_json_push(
-        invites, statement(voter, voters, 1, "{\"action\": \"APPROVE\"}", suffix, "voter_signature")));
+    assert_ok(capsa_json_push(invites, statement(voter, voters, 1, "{\"action\": \"APPROVE\"}",
+                                                 suffix, "voter_signature")));
     CAPSA_AUTO_FREE(capsa_json) votes = capsa_json_new_object();
     assert_ok(capsa_json_set(votes, "vote_request", asked));
     assert_ok(capsa_json_set(votes, "vote_invite", invites));
@@ -449,7 +453,6 @@ static int export_with(const struct scene *scene, bool natively, const struct pa
                     : call(&scene->house, "GetExportDataKey", asker, json_text);
 }
 
-
 static void native_votes_bind_manager_resource_key_and_end(void **state)
 {
     (void)state;
@@ -472,19 +475,19 @@ static void native_votes_bind_manager_resource_key_and_end(void **state)
                                          vote_result(&bob, &alice, "a", &wrong[i], soon)),
                              7);
         }
-        assert_int_equal(export_with(&scene, natively, &bob, "a",
-                                     vote_result(&bob, &alice, "a", &good, past)),
-                         16);
-        assert_int_equal(export_with(&scene, natively, &bob, "a",
-                                     vote_result(&bob, &alice, "a", &good, far)),
-                         7);
-        assert_int_equal(export_with(&scene, natively, &bob, "a",
-                                     vote_result(&bob, &alice, "a", &good, soon)),
-                         0);
+        assert_int_equal(
+            export_with(&scene, natively, &bob, "a", vote_result(&bob, &alice, "a", &good, past)),
+            16);
+        assert_int_equal(
+            export_with(&scene, natively, &bob, "a", vote_result(&bob, &alice, "a", &good, far)),
+            7);
+        assert_int_equal(
+            export_with(&scene, natively, &bob, "a", vote_result(&bob, &alice, "a", &good, soon)),
+            0);
     }
     /* Without terms: as the original, and not natively. */
-    assert_int_equal(export_with(&scene, false, &bob, "a", vote_result(&bob, &alice, "a", NULL, "")),
-                     0);
+    assert_int_equal(
+        export_with(&scene, false, &bob, "a", vote_result(&bob, &alice, "a", NULL, "")), 0);
     assert_int_equal(export_with(&scene, true, &bob, "a", vote_result(&bob, &alice, "a", NULL, "")),
                      7);
     scene_close(&scene);
@@ -514,8 +517,9 @@ static void terms_tell_nothing_of_what_exists(void **state)
 
 /* ---- the log for anybody --------------------------------------------------------------------- */
 
-static void ask_plain(const struct scene *scene, const char *method, const ProtobufCMessage *request,
-                      const ProtobufCMessageDescriptor *shape, ProtobufCMessage **ret)
+static void ask_plain(const struct scene *scene, const char *method,
+                      const ProtobufCMessage *request, const ProtobufCMessageDescriptor *shape,
+                      ProtobufCMessage **ret)
 {
     CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(KIB(4));
     CAPSA_AUTO(capsa_buf) reply = capsa_buf_of(MIB(4));
@@ -548,8 +552,8 @@ static void the_log_proves_that_it_only_grew(void **state)
     assert_int_equal(second.size, first.size + 4);
     CAPSA_AUTO(capsa_buf) hashes = capsa_buf_of(KIB(4));
     for (size_t i = 0; i < response->n_hashes; i++) {
-        assert_ok(capsa_buf_append(&hashes, capsa_bytes_of(response->hashes[i].data,
-                                                           response->hashes[i].len)));
+        assert_ok(capsa_buf_append(
+            &hashes, capsa_bytes_of(response->hashes[i].data, response->hashes[i].len)));
     }
     assert_ok(capsa_tree_consistency_check(first.size, first.root, second.size, second.root,
                                            capsa_buf_bytes(&hashes)));
@@ -567,11 +571,12 @@ static void ranges_that_cannot_be_are_refused(void **state)
         request.first = ranges[i][0];
         request.second = ranges[i][1];
         CAPSA_AUTO_MESSAGE message = NULL;
-        ask_plain(&scene, "GetConsistency", &request.base, &native__consistency_response__descriptor,
-                  &message);
+        ask_plain(&scene, "GetConsistency", &request.base,
+                  &native__consistency_response__descriptor, &message);
         assert_int_equal(((const Native__ConsistencyResponse *)message)->status->code, 3);
     }
-    static const int64_t pages[][3] = {{-1, 0, 3}, {0, -1, 3}, {INT64_MAX, 1, 0}, {1, INT64_MAX, 0}};
+    static const int64_t pages[][3] = {
+        {-1, 0, 3}, {0, -1, 3}, {INT64_MAX, 1, 0}, {1, INT64_MAX, 0}};
     for (size_t i = 0; i < 4; i++) {
         Native__AuditLogRequest request = NATIVE__AUDIT_LOG_REQUEST__INIT;
         request.start = pages[i][0];

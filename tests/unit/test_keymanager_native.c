@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The native protocol at the key manager: for whom, for what, when and how often a request is good, and
- * what every answer proves. The envelope's own bytes are test_native.c's.
+ * The native protocol at the key manager: for whom, for what, when and how often a request is good,
+ * and what every answer proves. The envelope's own bytes are test_native.c's.
  */
 #include "keymanager_native.h"
 
@@ -72,9 +72,8 @@ static void both_curves_and_every_method_work(void **state)
     }
     assert_int_equal(grant(&scene.house, &alice, "a", &carol, "join", "[\"x\"]"), 0);
     struct native_answer answer;
-    const struct native_request get = {.method = "GetDataKeys",
-                                       .signer = &carol,
-                                       .json = get_json(&carol, "join", "a", "x")};
+    const struct native_request get = {
+        .method = "GetDataKeys", .signer = &carol, .json = get_json(&carol, "join", "a", "x")};
     assert_int_equal(native_call(&scene.house, &scene.announced, &get, &answer), 0);
     const struct capsa_json *keys = capsa_json_get(answer.body, "data_keys");
     assert_int_equal(capsa_json_count(keys), 1);
@@ -116,9 +115,8 @@ static void an_sm2_party_signs_with_sm3_and_nothing_else(void **state)
     assert_ok(capsa_cert_self_sign(mei.key, &request, &mei.chain.certs[0]));
     mei.chain.count = 1;
     assert_ok(capsa_cert_party_id(mei.chain.certs[0], mei.id));
-    assert_int_equal(native(&scene.house, &scene.announced, "CreateDataKeys", &mei,
-                            create_json(&mei, "m")),
-                     0);
+    assert_int_equal(
+        native(&scene.house, &scene.announced, "CreateDataKeys", &mei, create_json(&mei, "m")), 0);
     CAPSA_AUTO(capsa_buf) signature = capsa_buf_of(KIB(1));
     assert_fails(capsa_sign(mei.key, CAPSA_ES256, CAPSA_BYTES_LITERAL("x"), &signature),
                  UNAUTHENTIC);
@@ -171,10 +169,8 @@ static void a_native_request_is_spent_across_methods_and_envelopes(void **state)
     CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(MIB(1));
     CAPSA_AUTO(capsa_native_channel) channel = {.response_key = NULL};
     static const uint8_t jti[16] = "0123456789abcdef";
-    const struct native_request create = {.method = "CreateDataKeys",
-                                          .signer = &alice,
-                                          .json = create_json(&alice, "a"),
-                                          .jti = jti};
+    const struct native_request create = {
+        .method = "CreateDataKeys", .signer = &alice, .json = create_json(&alice, "a"), .jti = jti};
     native_wrap(&scene.announced, &create, &bytes, &channel);
     struct native_answer answer;
     native_send(&scene.house, &scene.announced, "CreateDataKeys", capsa_buf_bytes(&bytes), &channel,
@@ -298,8 +294,8 @@ static void a_change_may_name_the_version_that_it_changes(void **state)
     native_answer_free(&answer);
     /* Original clients refuse members that they do not know. */
     CAPSA_AUTO_FREE(capsa_json) original = NULL;
-    assert_int_equal(call_signed(&scene.house, "ListDataPolicy", &alice, true, list.json, &original),
-                     0);
+    assert_int_equal(
+        call_signed(&scene.house, "ListDataPolicy", &alice, true, list.json, &original), 0);
     listed = capsa_json_at(capsa_json_get(original, "policies"), 0);
     assert_null(capsa_json_get(listed, "version"));
     scene_close(&scene);
@@ -349,9 +345,11 @@ static void P28_a_captured_policy_does_not_come_back(void **state)
               "\"op_constraints\":[{\"op_name\":\"join\"}]}]}}",
               alice.id, mallory.id),
          &captured);
-    assert_int_equal(send_original(&scene.house, "CreateDataPolicy", capsa_buf_bytes(&captured)), 0);
+    assert_int_equal(send_original(&scene.house, "CreateDataPolicy", capsa_buf_bytes(&captured)),
+                     0);
     assert_int_equal(grant(&scene.house, &alice, "a", &carol, "join", "[\"x\"]"), 0);
-    assert_int_equal(send_original(&scene.house, "CreateDataPolicy", capsa_buf_bytes(&captured)), 6);
+    assert_int_equal(send_original(&scene.house, "CreateDataPolicy", capsa_buf_bytes(&captured)),
+                     6);
     assert_int_equal(get_keys(&scene.house, &mallory, "join",
                               "[{\"resource_uri\":\"a\",\"columns\":[\"x\"]}]", NULL),
                      7);
@@ -462,8 +460,8 @@ static void requests_to_an_injected_key_are_spent_however_old_they_are(void **st
     CAPSA_AUTO(capsa_buf) key = capsa_buf_of(KIB(8));
     CAPSA_AUTO(capsa_buf) request = capsa_buf_of(MIB(1));
     assert_ok(capsa_private_key_write(mallory.key, &key));
-    const struct capsa_keymanager_options options = {
-        .injected_key = capsa_buf_bytes(&key), .injected_cert = capsa_bytes_str(mallory.pem)};
+    const struct capsa_keymanager_options options = {.injected_key = capsa_buf_bytes(&key),
+                                                     .injected_cert = capsa_bytes_str(mallory.pem)};
     house_open(&house, options);
     wrap(&house, &alice, true, create_json(&alice, "a"), &request);
     assert_int_equal(send_original(&house, "CreateDataKeys", capsa_buf_bytes(&request)), 0);
@@ -522,8 +520,8 @@ static void envelope_keys_live_a_day_and_ten_minutes(void **state)
     announced_learn(&scene.house, &after);
     assert_string_not_equal(before_kid, after_kid);
     assert_string_equal(after.id, scene.announced.id);
-    assert_int_equal(native(&scene.house, &after, "CreateDataKeys", &alice, create_json(&alice, "a/4")),
-                     0);
+    assert_int_equal(
+        native(&scene.house, &after, "CreateDataKeys", &alice, create_json(&alice, "a/4")), 0);
     announced_free(&after);
     scene_close(&scene);
 }
@@ -553,10 +551,8 @@ static void a_retired_keys_spent_requests_go_with_it_and_newer_ones_stay(void **
     struct scene scene;
     scene_open(&scene);
     static const uint8_t jti[16] = "0123456789abcdef";
-    struct native_request create = {.method = "CreateDataKeys",
-                                    .signer = &alice,
-                                    .json = create_json(&alice, "a"),
-                                    .jti = jti};
+    struct native_request create = {
+        .method = "CreateDataKeys", .signer = &alice, .json = create_json(&alice, "a"), .jti = jti};
     struct native_answer answer;
     assert_int_equal(native_call(&scene.house, &scene.announced, &create, &answer), 0);
     for (int day = 1; day <= 2; day++) {

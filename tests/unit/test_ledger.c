@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a manager is, and what it may be opened as: genesis, manager id, mode, insecure options, the place of
- * the root, announcements, the time floor, another root, and a store that was put back as a whole.
+ * What a manager is, and what it may be opened as: genesis, manager id, mode, insecure options, the
+ * place of the root, announcements, the time floor, another root, and a store that was put back as
+ * a whole.
  */
 #include "unit.h"
 
@@ -219,7 +220,8 @@ static void an_announcement_is_signed_by_the_key_of_the_genesis(void **state)
     assert_ok(capsa_buf_str(&message, "capsa manager info v1\n"));
     assert_ok(capsa_buf_append(&message, capsa_bytes_of(info->info.data, info->info.len)));
     capsa_bytes signature = capsa_bytes_of(info->signature.data, info->signature.len);
-    assert_ok(capsa_ed25519_check(genesis->announce_key.data, capsa_buf_bytes(&message), signature));
+    assert_ok(
+        capsa_ed25519_check(genesis->announce_key.data, capsa_buf_bytes(&message), signature));
     /* One key, one use: the audit key signs no announcement. */
     assert_fails(capsa_ed25519_check(genesis->audit_key.data, capsa_buf_bytes(&message), signature),
                  UNAUTHENTIC);
