@@ -434,6 +434,17 @@ static inline void fake_rotate(struct fake_manager *fake)
     fake_announce(fake);
 }
 
+/* A job's key and certificate, P-256: it signs natively, and could not have an original answer. */
+static inline void fake_party(capsa_party *party)
+{
+    assert_ok(capsa_private_key_new_p256(&party->key));
+    const struct capsa_cert_request request = {
+        .common_name = "job", .not_before = FAKE_NOW - FAKE_DAY, .not_after = FAKE_NOW + FAKE_DAY};
+    assert_ok(capsa_cert_self_sign(party->key, &request, &party->chain.certs[0]));
+    party->chain.count = 1;
+    assert_ok(capsa_cert_party_id(party->chain.certs[0], party->id));
+}
+
 static inline struct fake_manager *fake_new(struct capsa_private_key *rsa, const char *mode)
 {
     struct fake_manager *fake = CAPSA_NEW(struct fake_manager);

@@ -245,4 +245,50 @@ static const char *get_json(const struct party *job, const char *op, const char 
         cert_text, job->id, op, uri, column);
 }
 
+/* Seals `jws` as the original does, sends it to `method`, and gives the answer's status. */
+static int send_jws(struct house *house, const char *method, const capsa_buf *jws)
+{
+    CAPSA_AUTO(capsa_jwe_out) jwe = {.iv = NULL};
+    assert_ok(capsa_jwe_seal(capsa_cert_key(house->cert), CAPSA_JWE_RSA_OAEP, CAPSA_JWE_A128GCM,
+                             capsa_buf_bytes(jws), &jwe));
+    Cm__Jwe inner = CM__JWE__INIT;
+    inner.protected_header = jwe.protected_header;
+    inner.encrypted_key = jwe.encrypted_key;
+    inner.iv = jwe.iv;
+    inner.ciphertext = jwe.ciphertext;
+    inner.tag = jwe.tag;
+    Cm__EncryptedRequest outer = CM__ENCRYPTED_REQUEST__INIT;
+    outer.message = &inner;
+    outer.has_signature = true;
+    CAPSA_AUTO(capsa_buf) request = capsa_buf_of(MIB(1));
+    CAPSA_AUTO(capsa_buf) reply = capsa_buf_of(MIB(1));
+    assert_ok(capsa_protobuf_write(&outer.base, &request));
+    ask(house, method, capsa_buf_bytes(&request), &reply);
+    CAPSA_AUTO_MESSAGE message = NULL;
+    assert_ok(capsa_protobuf_parse(&cm__encrypted_response__descriptor, capsa_buf_bytes(&reply),
+                                   CAPSA_UNKNOWN_REFUSED, &message));
+    return ((const Cm__EncryptedResponse *)message)->status->code;
+}
+
+/* ---- a manager, and what it says of itself --------------------------------------------------- */
+
+struct scene {
+    struct house house;
+    struct announced announced;
+};
+
+static void scene_open(struct scene *scene)
+{
+    test_clock.fixed = NOW;
+    house_open(&scene->house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    announced_learn(&scene->house, &scene->announced);
+}
+
+static void scene_close(struct scene *scene)
+{
+    announced_free(&scene->announced);
+    house_close(&scene->house);
+    test_clock.fixed = NOW;
+}
+
 #pragma GCC diagnostic pop

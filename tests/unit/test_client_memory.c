@@ -28,12 +28,7 @@ static int keys_make(void **state)
     struct scene *scene = CAPSA_NEW(struct scene);
     assert_non_null(scene);
     assert_ok(capsa_private_key_new_rsa(2048, &scene->rsa));
-    assert_ok(capsa_private_key_new_p256(&scene->party.key));
-    const struct capsa_cert_request request = {
-        .common_name = "job", .not_before = FAKE_NOW - FAKE_DAY, .not_after = FAKE_NOW + FAKE_DAY};
-    assert_ok(capsa_cert_self_sign(scene->party.key, &request, &scene->party.chain.certs[0]));
-    scene->party.chain.count = 1;
-    assert_ok(capsa_cert_party_id(scene->party.chain.certs[0], scene->party.id));
+    fake_party(&scene->party);
     scene->clock = capsa_clock_at(FAKE_NOW);
     *state = scene;
     return 0;

@@ -5,25 +5,6 @@
  */
 #include "keymanager_native.h"
 
-struct scene {
-    struct house house;
-    struct announced announced;
-};
-
-static void scene_open(struct scene *scene)
-{
-    test_clock.fixed = NOW;
-    house_open(&scene->house, (struct capsa_keymanager_options){.rsa_bits = 0});
-    announced_learn(&scene->house, &scene->announced);
-}
-
-static void scene_close(struct scene *scene)
-{
-    announced_free(&scene->announced);
-    house_close(&scene->house);
-    test_clock.fixed = NOW;
-}
-
 #define A "[{\"resource_uri\":\"a\",\"columns\":[\"x\"]}]"
 
 /* ---- an owner's list ------------------------------------------------------------------------- */
@@ -355,26 +336,7 @@ static void unauthentic_requests_are_no_entries(void **state)
     assert_ok(
         capsa_jws_make(alice.key, &alice.chain, capsa_bytes_str(create_json(&alice, "a")), &jws));
     jws.data[jws.len - 10] = jws.data[jws.len - 10] == 'A' ? 'B' : 'A';
-    CAPSA_AUTO(capsa_jwe_out) jwe = {.iv = NULL};
-    assert_ok(capsa_jwe_seal(capsa_cert_key(scene.house.cert), CAPSA_JWE_RSA_OAEP,
-                             CAPSA_JWE_A128GCM, capsa_buf_bytes(&jws), &jwe));
-    Cm__Jwe inner = CM__JWE__INIT;
-    inner.protected_header = jwe.protected_header;
-    inner.encrypted_key = jwe.encrypted_key;
-    inner.iv = jwe.iv;
-    inner.ciphertext = jwe.ciphertext;
-    inner.tag = jwe.tag;
-    Cm__EncryptedRequest outer = CM__ENCRYPTED_REQUEST__INIT;
-    outer.message = &inner;
-    outer.has_signature = true;
-    CAPSA_AUTO(capsa_buf) request = capsa_buf_of(MIB(1));
-    CAPSA_AUTO(capsa_buf) reply = capsa_buf_of(MIB(1));
-    assert_ok(capsa_protobuf_write(&outer.base, &request));
-    ask(&scene.house, "CreateDataKeys", capsa_buf_bytes(&request), &reply);
-    CAPSA_AUTO_MESSAGE message = NULL;
-    assert_ok(capsa_protobuf_parse(&cm__encrypted_response__descriptor, capsa_buf_bytes(&reply),
-                                   CAPSA_UNKNOWN_REFUSED, &message));
-    assert_int_equal(((const Cm__EncryptedResponse *)message)->status->code, 16);
+    assert_int_equal(send_jws(&scene.house, "CreateDataKeys", &jws), 16);
     assert_int_equal(log_size(&scene), size);
     scene_close(&scene);
 }

@@ -6,25 +6,6 @@
  */
 #include "keymanager_native.h"
 
-struct scene {
-    struct house house;
-    struct announced announced;
-};
-
-static void scene_open(struct scene *scene)
-{
-    test_clock.fixed = NOW;
-    house_open(&scene->house, (struct capsa_keymanager_options){.rsa_bits = 0});
-    announced_learn(&scene->house, &scene->announced);
-}
-
-static void scene_close(struct scene *scene)
-{
-    announced_free(&scene->announced);
-    house_close(&scene->house);
-    test_clock.fixed = NOW;
-}
-
 /* ---- absent or refused ----------------------------------------------------------------------- */
 
 static void the_leaf_of_a_refusal_does_not_tell_whether_there_was_an_owner(void **state)
