@@ -252,13 +252,30 @@ static size_t utf8_character(capsa_bytes text)
     return 0;
 }
 
+/* Where the first byte from `at` on lies that is not 0x01 to 0x7f. Eight at a time, as nearly all
+ * of what comes is ASCII: a byte over 0x7f has its top bit, and a zero gets it when one is taken
+ * off.
+ */
+static size_t plain_at(capsa_bytes text, size_t at)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t word;
+    while (text.len - at >= sizeof(word)) {
+        memcpy(&word, text.data + at, sizeof(word));
+        if (((word | (word - ones)) & tops) != 0) {
+            break;
+        }
+        at += sizeof(word);
+    }
+    while (at < text.len && text.data[at] >= 0x01 && text.data[at] <= 0x7f) {
+        at++;
+    }
+    return at;
+}
+
 CAPSA_RESULT capsa_utf8_check(capsa_bytes text)
 {
-    for (size_t at = 0; at < text.len;) {
-        if (text.data[at] >= 0x01 && text.data[at] <= 0x7f) { /* nearly all of what comes */
-            at++;
-            continue;
-        }
+    for (size_t at = plain_at(text, 0); at < text.len; at = plain_at(text, at)) {
         size_t len = utf8_character(capsa_bytes_from(text, at));
         CAPSA_REQUIRE(len > 0 || text.data[at] != 0, MALFORMED, "text has a NUL at byte %zu", at);
         CAPSA_REQUIRE(len > 0, MALFORMED, "text is not UTF-8 at byte %zu", at);

@@ -287,7 +287,7 @@ static void on_trouble(void *context, const char *peer, const char *text)
 static unsigned worker_count(const struct capsad_config *config)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned automatic = cores < 4 ? 16 : (unsigned)cores * 4;
+    unsigned automatic = cores < 8 ? 32 : (unsigned)cores * 4; /* most wait for the disk */
     return config->workers == 0 ? automatic : (unsigned)config->workers;
 }
 

@@ -3,10 +3,14 @@
  * Group commit (store_writer.h). Callers queue up with a slip on their own stacks; the thread takes
  * as many as a group may hold, commits, writes each one's outcome on its slip, and wakes it. While
  * it commits the next group gathers: the slower the disk, the larger the groups.
+ *
+ * All wait at semaphores and are told when the lock is free again: who is woken from a condition
+ * takes the lock at once, and a whole group that is woken would stand in line for it.
  */
 #include "store/store_writer.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 
 #include "base/alloc.h"
@@ -16,8 +20,7 @@
 struct slip {
     const struct capsa_batch *batch;
     struct capsa_error error;
-    bool done;
-    pthread_cond_t told;
+    sem_t told; /* the thread's last touch of a slip */
     struct slip *next;
 };
 
@@ -25,9 +28,10 @@ struct capsa_writer {
     struct capsa_store *store;
     struct capsa_writer_audit audit;
     pthread_t thread;
+    sem_t work;            /* where the thread waits when nobody does */
     pthread_mutex_t mutex; /* guards what follows */
-    pthread_cond_t work;
     struct slip *first, **last;
+    bool is_idle; /* the thread waits, or is about to */
     bool stopping;
     struct capsa_writer_state state;
     /* The thread's own. */
@@ -38,12 +42,26 @@ struct capsa_writer {
 
 /* ---- The thread ------------------------------------------------------------------------------ */
 
+static void wait_at(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0) { /* a signal came */
+    }
+}
+
+static void wait_for_work(struct capsa_writer *writer)
+{
+    while (writer->first == NULL && !writer->stopping) {
+        writer->is_idle = true;
+        (void)pthread_mutex_unlock(&writer->mutex);
+        wait_at(&writer->work);
+        (void)pthread_mutex_lock(&writer->mutex);
+    }
+}
+
 /* Waits for work; 0: there will be none. Called and left with the mutex held. */
 static size_t gather(struct capsa_writer *writer)
 {
-    while (writer->first == NULL && !writer->stopping) {
-        (void)pthread_cond_wait(&writer->work, &writer->mutex);
-    }
+    wait_for_work(writer);
     size_t count = 0;
     size_t bytes = 0;
     while (writer->first != NULL && count < CAPSA_LIMIT_writer_group) {
@@ -81,14 +99,13 @@ static void note(struct capsa_writer *writer, size_t count, capsa_result outcome
     state->conflicts += count - taken;
 }
 
-/* With the mutex held: a slip is gone as soon as its owner sees `done`. */
-static void tell(struct capsa_writer *writer, size_t count)
+/* A slip is gone as soon as its owner is told. */
+static void tell(const struct capsa_writer *writer, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct slip *slip = writer->slips[i];
         slip->error = writer->results[i];
-        slip->done = true;
-        (void)pthread_cond_signal(&slip->told);
+        (void)sem_post(&slip->told);
     }
 }
 
@@ -131,13 +148,26 @@ static void *write_groups(void *context)
         outcome = capsa_writer_audit_settle(&writer->audit, &group, outcome);
         (void)pthread_mutex_lock(&writer->mutex);
         note(writer, count, outcome);
+        (void)pthread_mutex_unlock(&writer->mutex);
         tell(writer, count);
+        (void)pthread_mutex_lock(&writer->mutex);
     }
     (void)pthread_mutex_unlock(&writer->mutex);
     return NULL;
 }
 
 /* ---- The callers ----------------------------------------------------------------------------- */
+
+/* Gives the mutex back. Who finds the thread idle tells it, once for each time it waits. */
+static void unlock_and_wake(struct capsa_writer *writer)
+{
+    bool is_idle = writer->is_idle;
+    writer->is_idle = false;
+    (void)pthread_mutex_unlock(&writer->mutex);
+    if (is_idle) {
+        (void)sem_post(&writer->work);
+    }
+}
 
 static capsa_result wait_in_line(struct capsa_writer *writer, struct slip *slip)
 {
@@ -147,13 +177,10 @@ static capsa_result wait_in_line(struct capsa_writer *writer, struct slip *slip)
         *writer->last = slip;
         writer->last = &slip->next;
         writer->state.waiting++;
-        (void)pthread_cond_signal(&writer->work);
     }
-    while (!refused && !slip->done) {
-        (void)pthread_cond_wait(&slip->told, &writer->mutex);
-    }
-    (void)pthread_mutex_unlock(&writer->mutex);
+    unlock_and_wake(writer);
     CAPSA_REQUIRE(!refused, CANCELLED, "the store takes no more changes: the program is stopping");
+    wait_at(&slip->told);
     return CAPSA_OK;
 }
 
@@ -166,9 +193,9 @@ CAPSA_RESULT capsa_writer_commit(struct capsa_writer *writer, const struct capsa
     CAPSA_REQUIRE(batch->leaf_count == 0 || writer->audit.finish != NULL, UNSUPPORTED,
                   "a mutation with audit leaves, and no audit log to take them");
     struct slip slip = {.batch = batch};
-    (void)pthread_cond_init(&slip.told, NULL); /* cannot fail without attributes */
+    (void)sem_init(&slip.told, 0, 0); /* cannot fail at 0 */
     capsa_result result = wait_in_line(writer, &slip);
-    (void)pthread_cond_destroy(&slip.told);
+    (void)sem_destroy(&slip.told);
     CAPSA_TRY(result);
     if (slip.error.code != CAPSA_E_OK) { /* into this thread's ring: the slip ends here */
         return capsa_error_make(slip.error.code, slip.error.file, slip.error.line, "%s",
@@ -181,8 +208,7 @@ void capsa_writer_stop(struct capsa_writer *writer)
 {
     (void)pthread_mutex_lock(&writer->mutex);
     writer->stopping = true;
-    (void)pthread_cond_signal(&writer->work);
-    (void)pthread_mutex_unlock(&writer->mutex);
+    unlock_and_wake(writer);
 }
 
 void capsa_writer_state(struct capsa_writer *writer, struct capsa_writer_state *ret_state)
@@ -207,7 +233,7 @@ static int start(struct capsa_writer *writer)
 
 static void writer_dealloc(struct capsa_writer *writer)
 {
-    (void)pthread_cond_destroy(&writer->work);
+    (void)sem_destroy(&writer->work);
     (void)pthread_mutex_destroy(&writer->mutex);
     capsa_dealloc(writer);
 }
@@ -223,7 +249,7 @@ CAPSA_RESULT capsa_writer_new(struct capsa_store *store, const struct capsa_writ
         writer->audit = *audit;
     }
     (void)pthread_mutex_init(&writer->mutex, NULL);
-    (void)pthread_cond_init(&writer->work, NULL);
+    (void)sem_init(&writer->work, 0, 0);
     if (start(writer) != 0) {
         writer_dealloc(writer);
         CAPSA_FAIL(NOMEM, "cannot start the thread that writes to the store");

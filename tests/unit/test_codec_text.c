@@ -186,6 +186,24 @@ static void every_pair_of_bytes_is_judged_as_the_definition_says(void **state)
     }
 }
 
+/* The check goes in steps of several bytes: it must see each of them. */
+static void a_byte_that_is_no_text_is_seen_wherever_it_lies(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < 40; at++) {
+        for (unsigned byte = 0; byte < 256; byte++) {
+            char text[40], why[80];
+            memset(text, byte % 2 == 0 ? '\x01' : '\x7f', sizeof(text));
+            text[at] = (char)byte;
+            capsa_result result = capsa_utf8_check(capsa_bytes_of(text, sizeof(text)));
+            assert_int_equal(capsa_failed(result), byte == 0 || byte > 0x7f);
+            (void)snprintf(why, sizeof(why), "text %s at byte %zu",
+                           byte == 0 ? "has a NUL" : "is not UTF-8", at);
+            assert_true(!capsa_failed(result) || capsa_streq(capsa_text_of(result), why));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +214,7 @@ int main(void)
         cmocka_unit_test(every_byte_string_comes_back),
         cmocka_unit_test(utf8_is_taken_in_its_shortest_form_only),
         cmocka_unit_test(every_pair_of_bytes_is_judged_as_the_definition_says),
+        cmocka_unit_test(a_byte_that_is_no_text_is_seen_wherever_it_lies),
     };
     return cmocka_run_group_tests_name("codec text", tests, NULL, NULL);
 }
