@@ -292,7 +292,10 @@ static capsa_result attempt(struct capsa_client *client, capsa_client_exchange *
         client, call, (const Cm__EncryptedResponse *)(const void *)response, ret_answer);
 }
 
-/* A manager that has changed its keys meanwhile is asked for them once. */
+/* A manager that has changed its keys meanwhile is asked for them once. That it does not know the
+ * key anybody can have written, who let the request through: so the second attempt is the same
+ * request, which is done once.
+ */
 static capsa_result attempt_twice(struct capsa_client *client, capsa_client_exchange *call,
                                   ProtobufCMessage **ret_answer)
 {
@@ -320,6 +323,7 @@ CAPSA_RESULT capsa_client_call_with(struct capsa_client *client, enum capsa_clie
             .request = request,
             .if_version = if_version,
             .outcome = outcome};
+    CAPSA_TRY(capsa_random(call.jti, sizeof(call.jti)));
     return attempt_twice(client, &call, ret_answer);
 }
 

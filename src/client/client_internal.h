@@ -8,6 +8,7 @@
 #include "client/client.h"
 #include "codec/protobuf.h"
 #include "envelope/envelope_jwe.h"
+#include "envelope/envelope_jws.h"
 #include "envelope/envelope_native.h"
 #include "rpc/rpc_client.h"
 
@@ -45,7 +46,8 @@ typedef struct capsa_client_exchange {
     const ProtobufCMessage *request;
     const int64_t *if_version;
     struct capsa_client_outcome *outcome;
-    uint64_t log_size; /* that the manager's log had before, as far as is known */
+    uint64_t log_size;          /* that the manager's log had before, as far as is known */
+    uint8_t jti[CAPSA_JWS_JTI]; /* of both attempts, so that at most one of them is done */
     capsa_native_channel channel;
     bool key_unknown; /* the manager does not know the key that the request was sealed to */
 } capsa_client_exchange;

@@ -7,7 +7,6 @@
 #include "base/limits.h"
 #include "client/client_internal.h"
 #include "codec/text.h"
-#include "envelope/envelope_jws.h"
 
 #define KID_REFUSAL      "kid:"
 #define CODE_UNAUTHENTIC 16
@@ -39,7 +38,7 @@ static capsa_result sign(const struct capsa_client *client, const capsa_client_e
         .has_version = call->if_version != NULL,
         .version = call->if_version == NULL ? 0 : *call->if_version,
     };
-    CAPSA_TRY(capsa_random(claims.jti, sizeof(claims.jti)));
+    memcpy(claims.jti, call->jti, sizeof(claims.jti));
     CAPSA_AUTO(capsa_buf) payload = capsa_buf_of(CAPSA_LIMIT_json_bytes);
     CAPSA_TRY_AT(capsa_protojson_write(call->request, CAPSA_PROTOJSON_MINIMAL, &payload),
                  "the request");

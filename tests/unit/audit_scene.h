@@ -240,6 +240,12 @@ static inline void scene_attack(const struct scene *scene, const char *sql)
 }
 
 /* Rows by how their keys end. */
+/* A value that differs from the present one in the byte behind the first `before`, whatever that
+ * was: `at` is its number from 1, `behind` the next one's.
+ */
+#define OTHER_BYTE(before, at, behind)                                                             \
+    "CAST(substr(value, 1, " #before ") || CASE substr(value, " #at ", 1) WHEN CAST('x' AS BLOB) " \
+    "THEN 'y' ELSE 'x' END || substr(value, " #behind ") AS BLOB)"
 #define ROW(name) "substr(key, -length(CAST('" name "' AS BLOB))) = CAST('" name "' AS BLOB)"
 
 /* Everything as it is now, while the store is closed; and back again. */

@@ -107,6 +107,8 @@ static inline void fake_check(struct fake_manager *fake, const char *method,
     char party[CAPSA_PARTY_ID];
     assert_ok(capsa_jws_check_x5c(&call->jws, FAKE_NOW, party));
     assert_ok(capsa_jws_claims_check(&call->jws, fake->id, method, FAKE_NOW));
+    memcpy(fake->jti_before, fake->last_jti, sizeof(fake->jti_before));
+    memcpy(fake->last_jti, call->jws.jti, sizeof(fake->last_jti));
     fake->last_version = call->jws.has_version ? call->jws.version : -1;
     (void)snprintf(fake->last_method, sizeof(fake->last_method), "%s", method);
     size_t len = call->jws.payload.len;
@@ -391,8 +393,10 @@ static inline capsa_result fake_enveloped(struct fake_manager *fake, const char 
     Cm__Status status = CM__STATUS__INIT;
     if (!capsa_failed(result) && known && fake->lie != FAKE_ANSWER_IN_THE_CLEAR) {
         fake_check(fake, method, &call);
-        result = fake_answer_call(fake, method, &call, ret_answer);
-    } else if (!capsa_failed(result)) {
+        known = fake->lie != FAKE_KID_REFUSAL_PUT_IN;
+        result = known ? fake_answer_call(fake, method, &call, ret_answer) : CAPSA_OK;
+    }
+    if (!capsa_failed(result) && (!known || fake->lie == FAKE_ANSWER_IN_THE_CLEAR)) {
         static char unknown[] = "kid: not one of this manager's keys";
         status.code = known ? 0 : 16;
         status.message = known ? status.message : unknown;

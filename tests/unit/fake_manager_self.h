@@ -38,6 +38,7 @@ enum fake_lie {
     FAKE_ANSWER_IN_THE_CLEAR,
     FAKE_ANSWER_OF_BEFORE,
     FAKE_KID_UNKNOWN_FOR_EVER,
+    FAKE_KID_REFUSAL_PUT_IN, /* the request comes through, and another answer back */
     /* the answer */
     FAKE_NO_STATUS,
     FAKE_NO_CHECKPOINT,
@@ -108,6 +109,8 @@ struct fake_manager {
     /* what was asked */
     char last_method[40];
     char last_payload[2000];
+    uint8_t jti_before[CAPSA_JWS_JTI];
+    uint8_t last_jti[CAPSA_JWS_JTI];
     char last_kid[CAPSA_KID];
     int64_t last_version; /* -1: none */
     int ra_certs, calls, consistencies;

@@ -32,8 +32,7 @@ struct attack {
 
 static const struct attack closed_attacks[] = {
     {"a leaf edited",
-     "UPDATE record SET value = CAST(substr(value, 1, 80) || 'x' || substr(value, "
-     "82) AS BLOB) WHERE " LEAF("000000000000012b"),
+     "UPDATE record SET value = " OTHER_BYTE(80, 81, 82) " WHERE " LEAF("000000000000012b"),
      "leaf/000000000000012b"},
     {"a leaf removed", "DELETE FROM record WHERE " LEAF("0000000000000110"), "entry 272"},
     {"the last leaf removed", "DELETE FROM record WHERE " LEAF("000000000000012b"), "entry 299"},
@@ -41,14 +40,9 @@ static const struct attack closed_attacks[] = {
      "UPDATE record SET value = (SELECT o.value FROM record AS o WHERE "
      "substr(o.key, -16) = CAST('0000000000000111' AS BLOB)) WHERE " LEAF("0000000000000110"),
      "leaf/0000000000000110"},
-    {"a tile edited",
-     "UPDATE record SET value = CAST(substr(value, 1, 80) || 'x' || substr(value, "
-     "82) AS BLOB) WHERE " TILE,
-     "tile/"},
+    {"a tile edited", "UPDATE record SET value = " OTHER_BYTE(80, 81, 82) " WHERE " TILE, "tile/"},
     {"a tile removed", "DELETE FROM record WHERE " TILE, "tile 0/0"},
-    {"the head edited",
-     "UPDATE record SET value = CAST(substr(value, 1, 80) || 'x' || substr("
-     "value, 82) AS BLOB) WHERE " HEAD,
+    {"the head edited", "UPDATE record SET value = " OTHER_BYTE(80, 81, 82) " WHERE " HEAD,
      "capsa.log/head"},
     {"the head removed", "DELETE FROM record WHERE " HEAD, "the head of the audit log was removed"},
     {"the head's version put back", "UPDATE record SET version = version - 1 WHERE " HEAD,
@@ -281,9 +275,7 @@ static const struct attack record_attacks[] = {
      "thing/two was removed"},
     {"put in again", "INSERT INTO main.record SELECT * FROM old.record WHERE " THING("gone"),
      "thing/gone was put back after it had been removed"},
-    {"edited",
-     "UPDATE main.record SET value = CAST(substr(value, 1, 60) || 'x' || substr(value, "
-     "62) AS BLOB) WHERE " THING("one"),
+    {"edited", "UPDATE main.record SET value = " OTHER_BYTE(60, 61, 62) " WHERE " THING("one"),
      "thing/one"},
     {"swapped",
      "UPDATE main.record SET value = (SELECT o.value FROM main.record AS o WHERE "

@@ -76,8 +76,7 @@ static const struct attack {
     uint64_t index;
 } attacks[] = {
     {"an entry edited",
-     "UPDATE record SET value = CAST(substr(value, 1, 80) || 'x' || substr(value, 82) AS BLOB) "
-     "WHERE " LEAF("0000000000000007"),
+     "UPDATE record SET value = " OTHER_BYTE(80, 81, 82) " WHERE " LEAF("0000000000000007"),
      CAPSA_AUDIT_EDITED, 7},
     {"an entry emptied", "UPDATE record SET value = x'' WHERE " LEAF("0000000000000007"),
      CAPSA_AUDIT_EDITED, 7},
@@ -106,9 +105,7 @@ static const struct attack {
      "BLOB), version, owners, value FROM record WHERE " LEAF("000000000000012b"),
      CAPSA_AUDIT_EDITED, UINT64_MAX},
     {"the head removed", "DELETE FROM record WHERE " HEAD, CAPSA_AUDIT_UNSIGNED, 300},
-    {"the head edited",
-     "UPDATE record SET value = CAST(substr(value, 1, 80) || 'x' || substr(value, 82) AS BLOB) "
-     "WHERE " HEAD,
+    {"the head edited", "UPDATE record SET value = " OTHER_BYTE(80, 81, 82) " WHERE " HEAD,
      CAPSA_AUDIT_UNSIGNED, 300},
 };
 

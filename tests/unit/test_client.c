@@ -214,6 +214,25 @@ static void new_keys_of_the_manager_are_fetched_once(void **state)
     fake_free(fake);
 }
 
+static void a_refusal_that_was_put_in_has_nothing_done_twice(void **state)
+{
+    const struct scene *scene = *state;
+    struct fake_manager *fake = fake_new(scene->rsa, "simulation");
+    CAPSA_AUTO_FREE(capsa_client) client = connect_to(scene, fake);
+    fake->lie = FAKE_KID_REFUSAL_PUT_IN;
+    refuses_keys(client, CAPSA_E_UNAUTHENTIC, "kid:");
+    assert_int_equal(fake->calls, 2);
+    assert_memory_equal(fake->jti_before, fake->last_jti, CAPSA_JWS_JTI);
+    refuses_keys(client, CAPSA_E_UNAUTHENTIC, "kid:");
+    assert_int_equal(fake->calls, 4);
+    assert_memory_equal(fake->jti_before, fake->last_jti, CAPSA_JWS_JTI);
+    fake->lie = FAKE_HONEST;
+    CAPSA_AUTO_MESSAGE answer = NULL;
+    assert_ok(get_keys(client, NULL, &answer));
+    assert_memory_not_equal(fake->jti_before, fake->last_jti, CAPSA_JWS_JTI);
+    fake_free(fake);
+}
+
 static void keys_that_end_while_the_client_lives_are_fetched_anew(void **state)
 {
     struct scene *scene = *state;
@@ -594,6 +613,7 @@ int main(void)
         cmocka_unit_test(p256_serves_where_there_is_no_x25519),
         cmocka_unit_test(x25519_is_chosen_wherever_it_stands),
         cmocka_unit_test(new_keys_of_the_manager_are_fetched_once),
+        cmocka_unit_test(a_refusal_that_was_put_in_has_nothing_done_twice),
         cmocka_unit_test(keys_that_end_while_the_client_lives_are_fetched_anew),
         cmocka_unit_test(a_manager_that_becomes_another_is_refused),
         cmocka_unit_test(lies_about_itself_are_seen_before_anything_is_sent),
