@@ -510,19 +510,12 @@ def a_key_is_not_its_own_destination():
     assert capsa("vote", "request", "u", "--as", "alice", "--original", "--out", "r2").err == ""
 
 
-def heed_signals():
-    """A shell's background jobs ignore SIGINT, and what is ignored at the start stays so."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-
-
 @test
 def a_signal_leaves_nothing_behind():
     capsa("key", "new", "--out", "k")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         process = subprocess.Popen([f"{BIN}/capsa", "file", "seal", "-", "out", "--data-key", "k", "--threads", "1"],
-                                   stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
-                                   preexec_fn=heed_signals)
+                                   stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
         process.stdin.write(bytes(8 << 20))  # more than a pipe holds: so it is at work
         process.stdin.flush()
         process.send_signal(number)
