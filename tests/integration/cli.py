@@ -944,6 +944,9 @@ def tls_with_and_without_a_client_certificate():
 
 
 def main():
+    # What ignored SIGINT or SIGHUP when it started (a background job, nohup) hands that on to its children.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     passed = failed = skipped = 0
     wanted = sys.argv[1:]
     for function in TESTS:
