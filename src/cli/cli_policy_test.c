@@ -152,17 +152,32 @@ static capsa_result judge(const struct run *run, struct outcome *ret_outcome)
     return CAPSA_OK;
 }
 
-static capsa_result run_case(struct run *run, size_t index)
+static capsa_result settle(struct run *run)
 {
-    CAPSA_AUTO(capsa_policy_case) test = {.members = NULL};
-    CAPSA_TRY_AT(capsa_policy_case_of(run->table, index, &test), "%s", run->path);
-    run->test = &test;
-    struct outcome outcome;
+    struct outcome outcome = {.passed = false};
     CAPSA_TRY(judge(run, &outcome));
     run->passed += outcome.passed;
     run->failed += !outcome.passed;
     say(run, &outcome);
     return add(run, &outcome);
+}
+
+static capsa_result run_case(struct run *run, size_t index)
+{
+    CAPSA_AUTO(capsa_policy_case) test = {.members = NULL};
+    CAPSA_TRY_AT(capsa_policy_case_of(run->table, index, &test), "%s", run->path);
+    run->test = &test;
+    capsa_result result = settle(run);
+    run->test = NULL;
+    return result;
+}
+
+static capsa_result run_cases(struct run *run)
+{
+    for (size_t i = 0; i < capsa_policy_table_count(run->table); i++) {
+        CAPSA_TRY(run_case(run, i));
+    }
+    return CAPSA_OK;
 }
 
 static capsa_result run_table(struct run *run, const char *path)
@@ -171,10 +186,9 @@ static capsa_result run_table(struct run *run, const char *path)
     CAPSA_TRY(capsa_policy_table_read(path, &table));
     run->path = path;
     run->table = &table;
-    for (size_t i = 0; i < capsa_policy_table_count(&table); i++) {
-        CAPSA_TRY(run_case(run, i));
-    }
-    return CAPSA_OK;
+    capsa_result result = run_cases(run);
+    run->table = NULL;
+    return result;
 }
 
 CAPSA_RESULT capsa_cli_policy_test(struct capsa_cli *cli)

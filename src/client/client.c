@@ -314,7 +314,7 @@ CAPSA_RESULT capsa_client_call_with(struct capsa_client *client, enum capsa_clie
                                     struct capsa_client_outcome *ret_outcome,
                                     ProtobufCMessage **ret_answer)
 {
-    struct capsa_client_outcome unwanted;
+    struct capsa_client_outcome unwanted = {.has_leaf = false};
     struct capsa_client_outcome *outcome = ret_outcome == NULL ? &unwanted : ret_outcome;
     *outcome = (struct capsa_client_outcome){.has_leaf = false};
     CAPSA_TRY(check_call(client, &methods[number], request, if_version));
