@@ -122,16 +122,7 @@ static void native_wrap(const struct announced *announced, const struct native_r
                         request->kind == CAPSA_KEY_RSA ? CAPSA_KEY_X25519 : request->kind);
     CAPSA_AUTO(capsa_jwe_out) jwe = {.iv = NULL};
     assert_ok(capsa_native_seal(key, capsa_buf_bytes(&jws), &jwe, ret_channel));
-    Cm__Jwe inner = CM__JWE__INIT;
-    inner.protected_header = jwe.protected_header;
-    inner.encrypted_key = jwe.encrypted_key;
-    inner.iv = jwe.iv;
-    inner.ciphertext = jwe.ciphertext;
-    inner.tag = jwe.tag;
-    Cm__EncryptedRequest outer = CM__ENCRYPTED_REQUEST__INIT;
-    outer.message = &inner;
-    outer.has_signature = true;
-    assert_ok(capsa_protobuf_write(&outer.base, ret_request));
+    wrap_request(&jwe, ret_request);
 }
 
 static void native_check_leaf(const Native__Answer *message, struct native_answer *answer)
@@ -251,18 +242,9 @@ static int send_jws(struct house *house, const char *method, const capsa_buf *jw
     CAPSA_AUTO(capsa_jwe_out) jwe = {.iv = NULL};
     assert_ok(capsa_jwe_seal(capsa_cert_key(house->cert), CAPSA_JWE_RSA_OAEP, CAPSA_JWE_A128GCM,
                              capsa_buf_bytes(jws), &jwe));
-    Cm__Jwe inner = CM__JWE__INIT;
-    inner.protected_header = jwe.protected_header;
-    inner.encrypted_key = jwe.encrypted_key;
-    inner.iv = jwe.iv;
-    inner.ciphertext = jwe.ciphertext;
-    inner.tag = jwe.tag;
-    Cm__EncryptedRequest outer = CM__ENCRYPTED_REQUEST__INIT;
-    outer.message = &inner;
-    outer.has_signature = true;
     CAPSA_AUTO(capsa_buf) request = capsa_buf_of(MIB(1));
     CAPSA_AUTO(capsa_buf) reply = capsa_buf_of(MIB(1));
-    assert_ok(capsa_protobuf_write(&outer.base, &request));
+    wrap_request(&jwe, &request);
     ask(house, method, capsa_buf_bytes(&request), &reply);
     CAPSA_AUTO_MESSAGE message = NULL;
     assert_ok(capsa_protobuf_parse(&cm__encrypted_response__descriptor, capsa_buf_bytes(&reply),

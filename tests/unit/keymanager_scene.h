@@ -181,6 +181,22 @@ static void house_close(struct house *house)
 
 /* ---- a client -------------------------------------------------------------------------------- */
 
+/* The message EncryptedRequest around a sealed JWS. */
+static void wrap_request(const capsa_jwe_out *jwe, capsa_buf *ret_request)
+{
+    Cm__Jwe inner = CM__JWE__INIT;
+    inner.protected_header = jwe->protected_header;
+    inner.encrypted_key = jwe->encrypted_key;
+    inner.iv = jwe->iv;
+    inner.ciphertext = jwe->ciphertext;
+    inner.tag = jwe->tag;
+    inner.aad = jwe->aad;
+    Cm__EncryptedRequest request = CM__ENCRYPTED_REQUEST__INIT;
+    request.message = &inner;
+    request.has_signature = true;
+    assert_ok(capsa_protobuf_write(&request.base, ret_request));
+}
+
 static void wrap(const struct house *house, const struct party *signer, bool with_x5c,
                  const char *json, capsa_buf *ret_request)
 {
@@ -190,17 +206,7 @@ static void wrap(const struct house *house, const struct party *signer, bool wit
     CAPSA_AUTO(capsa_jwe_out) jwe = {.iv = NULL};
     assert_ok(capsa_jwe_seal(capsa_cert_key(house->cert), CAPSA_JWE_RSA_OAEP, CAPSA_JWE_A128GCM,
                              capsa_buf_bytes(&jws), &jwe));
-    Cm__Jwe inner = CM__JWE__INIT;
-    inner.protected_header = jwe.protected_header;
-    inner.encrypted_key = jwe.encrypted_key;
-    inner.iv = jwe.iv;
-    inner.ciphertext = jwe.ciphertext;
-    inner.tag = jwe.tag;
-    inner.aad = jwe.aad;
-    Cm__EncryptedRequest request = CM__ENCRYPTED_REQUEST__INIT;
-    request.message = &inner;
-    request.has_signature = true;
-    assert_ok(capsa_protobuf_write(&request.base, ret_request));
+    wrap_request(&jwe, ret_request);
 }
 
 /* The in-band status; the answer's JSON in `ret_json` (may be NULL), its text in `status_text`. */
