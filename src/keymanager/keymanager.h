@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "appraisal/appraisal.h"
+#include "attester/attester.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "crypto/crypto.h"
@@ -14,6 +16,18 @@
 #include "rpc/rpc_method.h"
 
 struct capsa_keymanager;
+
+/* How evidence is made and judged. Zeroed: the manager has no platform, and verifies nothing. */
+struct capsa_keymanager_evidence {
+    /* The platform that it runs on, of which GetRaCert shows evidence; NULL: none. */
+    const struct capsa_attester *attester;
+    struct capsa_attester_options where;
+    struct capsa_collateral_getter getter; /* for that evidence; .get NULL: none */
+    struct capsa_appraiser *appraiser;     /* of what requests bring; NULL: UNSUPPORTED */
+    bool required;                         /* no key without */
+    bool production; /* vendors' anchors only, no debug, and a floor where there is no TCB status */
+    bool has_floor[CAPSA_PLATFORM_COUNT];
+};
 
 struct capsa_keymanager_options {
     struct capsa_ledger *ledger; /* all of these outlive the manager */
@@ -25,6 +39,7 @@ struct capsa_keymanager_options {
      * makes its envelope keys, keeps them in the store and replaces them every day. */
     capsa_bytes injected_key;
     capsa_bytes injected_cert;
+    struct capsa_keymanager_evidence evidence;
     bool insecure_empty_columns_pass;
     bool insecure_claimed_initiator;
     bool insecure_client_env;
