@@ -81,7 +81,10 @@ static capsa_result record_start(struct capsa_keymanager *manager)
                 capsa_buf_format(&details, "%s\"%s\"", on++ == 0 ? "" : ",", options[i].name));
         }
     }
-    CAPSA_TRY(capsa_buf_str(&details, "]}"));
+    const struct capsa_keymanager_evidence *evidence = &manager->options.evidence;
+    CAPSA_TRY(capsa_buf_format(&details, "],\"platform\":\"%s\",\"evidence\":\"%s\"}",
+                               evidence->attester == NULL ? "" : evidence->attester->name,
+                               evidence->required ? "required" : "optional"));
     struct capsa_audit_entry entry = {.type = CAPSA_AUDIT_START,
                                       .details = capsa_buf_bytes(&details)};
     CAPSA_TRY(capsa_ledger_now(manager->options.ledger, &entry.time));
