@@ -12,146 +12,129 @@
 #define SCALAR        72
 #define USAGE_NONE    0x1000
 #define ROOT_SIGNED   576
-#define ROOT_REST     112
-#define SLOT_REST     368
-#define ROOT_KEY_REST 108
-#define CERT_KEY_REST 624
+#define CERT_SIGNED   1044
 
-/* ---- The key, alike in both ------------------------------------------------------------------ */
-
+/* What stands in the bytes beside what a caller gets. */
 struct key_raw {
     uint32_t curve;
-    struct capsa_csv_key key;
     uint16_t id_len;
     capsa_bytes id;
 };
-#define NONE CAPSA_LAYOUT_NOWHERE
-const struct capsa_layout capsa_csv_key_layout[] = {
-    {"curve", 4, CAPSA_LAYOUT_NUMBER, offsetof(struct key_raw, curve), 0, NULL},
-    {"qx", SCALAR, CAPSA_LAYOUT_SCALAR, offsetof(struct key_raw, key.x), 32, NULL},
-    {"qy", SCALAR, CAPSA_LAYOUT_SCALAR, offsetof(struct key_raw, key.y), 32, NULL},
-    {"user_id_length", 2, CAPSA_LAYOUT_NUMBER, offsetof(struct key_raw, id_len), 0, NULL},
-    {"user_id", USER_ID_BYTES, CAPSA_LAYOUT_BYTES, offsetof(struct key_raw, id), 0, NULL},
+struct root_raw {
+    struct capsa_csv_root_cert cert;
+    struct key_raw key;
+};
+struct cert_raw {
+    struct capsa_csv_cert cert;
+    struct key_raw key;
+    struct {
+        capsa_bytes r, s; /* not numbers yet: an unused slot may hold anything */
+    } slots[2];
+};
+
+#define FIELD(name, size, kind, of, member)                                                        \
+    {                                                                                              \
+        name, size, CAPSA_LAYOUT_##kind, offsetof(struct of, member), 0, NULL                      \
+    }
+#define NUMBER_32(name, place)                                                                     \
+    {                                                                                              \
+        name, SCALAR, CAPSA_LAYOUT_SCALAR, place, 32, NULL                                         \
+    }
+#define SKIP(name, size)                                                                           \
+    {                                                                                              \
+        name, size, CAPSA_LAYOUT_RESERVED, CAPSA_LAYOUT_NOWHERE, 0, NULL                           \
+    }
+#define KEY(of)                                                                                    \
+    FIELD("curve", 4, NUMBER, of, key.curve), NUMBER_32("qx", offsetof(struct of, cert.key.x)),    \
+        NUMBER_32("qy", offsetof(struct of, cert.key.y)),                                          \
+        FIELD("user_id_length", 2, NUMBER, of, key.id_len),                                        \
+        FIELD("user_id", USER_ID_BYTES, BYTES, of, key.id)
+#define SLOT(prefix, index)                                                                        \
+    FIELD(prefix "_usage", 4, NUMBER, cert_raw, cert.sigs[index].usage),                           \
+        FIELD(prefix "_algo", 4, NUMBER, cert_raw, cert.sigs[index].algo),                         \
+        FIELD(prefix "_r", SCALAR, BYTES, cert_raw, slots[index].r),                               \
+        FIELD(prefix "_s", SCALAR, BYTES, cert_raw, slots[index].s), SKIP(prefix "_reserved", 368)
+
+static const struct capsa_layout root_layout[] = {
+    FIELD("version", 4, NUMBER, root_raw, cert.version),
+    FIELD("key_id", 16, BYTES, root_raw, cert.key_id),
+    FIELD("certifying_id", 16, BYTES, root_raw, cert.certifying_id),
+    FIELD("key_usage", 4, NUMBER, root_raw, cert.key_usage),
+    SKIP("reserved1", 24),
+    KEY(root_raw),
+    SKIP("reserved2", 108),
+    NUMBER_32("signature_r", offsetof(struct root_raw, cert.signature)),
+    NUMBER_32("signature_s", offsetof(struct root_raw, cert.signature) + 32),
+    SKIP("reserved3", 112),
+    {0},
+};
+const struct capsa_layout capsa_csv_cert_layout[] = {
+    FIELD("version", 4, NUMBER, cert_raw, cert.version),
+    FIELD("api_major", 1, NUMBER, cert_raw, cert.api_major),
+    FIELD("api_minor", 1, NUMBER, cert_raw, cert.api_minor),
+    SKIP("reserved1", 2),
+    FIELD("pubkey_usage", 4, NUMBER, cert_raw, cert.pubkey_usage),
+    FIELD("pubkey_algo", 4, NUMBER, cert_raw, cert.pubkey_algo),
+    KEY(cert_raw),
+    SKIP("reserved2", 624),
+    SLOT("sig1", 0),
+    SLOT("sig2", 1),
     {0},
 };
 
-static capsa_result read_key(struct capsa_reader *reader, struct capsa_csv_key *ret_key)
+/* A certificate of a wrong length is found by its first field that is missing, or by what is left.
+ */
+static capsa_result read_all(const struct capsa_layout *table, capsa_bytes bytes, void *ret_raw)
 {
-    const size_t at = reader->at;
-    struct key_raw raw = {0};
-    CAPSA_TRY_AT(capsa_layout_read(capsa_csv_key_layout, reader, &raw), "public key");
-    CAPSA_REQUIRE(raw.curve == CURVE_SM2, UNSUPPORTED,
-                  "at offset %zu: a key on curve %u; 3 (SM2, 256 bits) is known", at, raw.curve);
-    CAPSA_REQUIRE(raw.id_len <= USER_ID_BYTES, MALFORMED,
-                  "at offset %zu: a user id of %u bytes in a field of %d",
-                  at + 4 + (size_t)2 * SCALAR, raw.id_len, USER_ID_BYTES);
-    *ret_key = raw.key;
-    ret_key->user_id = capsa_bytes_of(raw.id.data, raw.id_len);
-    return CAPSA_OK;
-}
-
-/* ---- HRK, HSK -------------------------------------------------------------------------------- */
-
-static const struct capsa_layout root_head[] = {
-    {"version", 4, CAPSA_LAYOUT_NUMBER, offsetof(struct capsa_csv_root_cert, version), 0, NULL},
-    {"key_id", 16, CAPSA_LAYOUT_BYTES, offsetof(struct capsa_csv_root_cert, key_id), 0, NULL},
-    {"certifying_id", 16, CAPSA_LAYOUT_BYTES, offsetof(struct capsa_csv_root_cert, certifying_id),
-     0, NULL},
-    {"key_usage", 4, CAPSA_LAYOUT_NUMBER, offsetof(struct capsa_csv_root_cert, key_usage), 0, NULL},
-    {"reserved1", 24, CAPSA_LAYOUT_RESERVED, NONE, 0, NULL},
-    {0},
-};
-static const struct capsa_layout root_tail[] = {
-    {"reserved2", ROOT_KEY_REST, CAPSA_LAYOUT_RESERVED, NONE, 0, NULL},
-    {"signature r", SCALAR, CAPSA_LAYOUT_SCALAR, offsetof(struct capsa_csv_root_cert, signature),
-     32, NULL},
-    {"signature s", SCALAR, CAPSA_LAYOUT_SCALAR,
-     offsetof(struct capsa_csv_root_cert, signature) + 32, 32, NULL},
-    {"reserved3", ROOT_REST, CAPSA_LAYOUT_RESERVED, NONE, 0, NULL},
-    {0},
-};
-
-static capsa_result check_length(capsa_bytes bytes, size_t wanted)
-{
-    CAPSA_REQUIRE(bytes.len >= wanted, TRUNCATED, "%zu bytes; it has %zu", bytes.len, wanted);
-    CAPSA_REQUIRE(bytes.len == wanted, MALFORMED, "%zu bytes; it has %zu", bytes.len, wanted);
-    return CAPSA_OK;
-}
-
-static capsa_result parse_root(capsa_bytes bytes, struct capsa_csv_root_cert *ret_cert)
-{
-    struct capsa_csv_root_cert cert = {0};
     struct capsa_reader reader = capsa_reader_of(bytes);
-    CAPSA_TRY(check_length(bytes, CAPSA_CSV_ROOT_CERT_BYTES));
-    CAPSA_TRY(capsa_layout_read(root_head, &reader, &cert));
-    CAPSA_TRY(read_key(&reader, &cert.key));
-    CAPSA_TRY(capsa_layout_read(root_tail, &reader, &cert));
-    CAPSA_TRY(capsa_read_end(&reader));
-    cert.signed_region = capsa_bytes_of(bytes.data, ROOT_SIGNED);
-    *ret_cert = cert;
+    const size_t size = capsa_layout_size(table);
+    CAPSA_TRY_AT(capsa_layout_read(table, &reader, ret_raw), "%zu bytes, of %zu", bytes.len, size);
+    CAPSA_REQUIRE(bytes.len == size, MALFORMED, "%zu bytes; it has %zu", bytes.len, size);
+    return CAPSA_OK;
+}
+
+static capsa_result take_key(const struct key_raw *raw, struct capsa_csv_key *key)
+{
+    CAPSA_REQUIRE(raw->curve == CURVE_SM2, UNSUPPORTED,
+                  "a key on curve %u; 3 (SM2, 256 bits) is known", raw->curve);
+    CAPSA_REQUIRE(raw->id_len <= USER_ID_BYTES, MALFORMED, "a user id of %u bytes in a field of %d",
+                  raw->id_len, USER_ID_BYTES);
+    key->user_id = capsa_bytes_of(raw->id.data, raw->id_len);
     return CAPSA_OK;
 }
 
 CAPSA_RESULT capsa_csv_root_cert_parse(capsa_bytes bytes, struct capsa_csv_root_cert *ret_cert)
 {
-    CAPSA_TRY_AT(parse_root(bytes, ret_cert), "HRK or HSK certificate");
+    struct root_raw raw = {0};
+    CAPSA_TRY_AT(read_all(root_layout, bytes, &raw), "HRK or HSK certificate");
+    CAPSA_TRY_AT(take_key(&raw.key, &raw.cert.key), "HRK or HSK certificate");
+    raw.cert.signed_region = capsa_bytes_of(bytes.data, ROOT_SIGNED);
+    *ret_cert = raw.cert;
     return CAPSA_OK;
 }
 
-/* ---- CEK, PEK -------------------------------------------------------------------------------- */
-
-const struct capsa_layout capsa_csv_cert_layout[] = {
-    {"version", 4, CAPSA_LAYOUT_NUMBER, offsetof(struct capsa_csv_cert, version), 0, NULL},
-    {"api_major", 1, CAPSA_LAYOUT_NUMBER, offsetof(struct capsa_csv_cert, api_major), 0, NULL},
-    {"api_minor", 1, CAPSA_LAYOUT_NUMBER, offsetof(struct capsa_csv_cert, api_minor), 0, NULL},
-    {"reserved1", 2, CAPSA_LAYOUT_RESERVED, NONE, 0, NULL},
-    {"pubkey_usage", 4, CAPSA_LAYOUT_NUMBER, offsetof(struct capsa_csv_cert, pubkey_usage), 0,
-     NULL},
-    {"pubkey_algo", 4, CAPSA_LAYOUT_NUMBER, offsetof(struct capsa_csv_cert, pubkey_algo), 0, NULL},
-    {0},
-};
-
-/* An unused slot may hold anything; nothing of it is handed on. */
-static capsa_result read_slot(struct capsa_reader *reader, size_t index,
-                              struct capsa_csv_cert *cert)
+/* Of an unused slot nothing is handed on. */
+static capsa_result take_slots(struct cert_raw *raw)
 {
-    uint32_t usage, algo;
-    capsa_bytes r, s, rest;
-    CAPSA_TRY(capsa_read_le32(reader, &usage));
-    CAPSA_TRY(capsa_read_le32(reader, &algo));
-    CAPSA_TRY(capsa_read_bytes(reader, SCALAR, &r));
-    CAPSA_TRY(capsa_read_bytes(reader, SCALAR, &s));
-    CAPSA_TRY(capsa_read_bytes(reader, SLOT_REST, &rest));
-    cert->sigs[index].usage = usage;
-    cert->sigs[index].algo = algo;
-    if (usage == USAGE_NONE) {
-        return CAPSA_OK;
-    }
-    CAPSA_TRY(capsa_layout_scalar("r", r, 32, cert->sigs[index].signature));
-    CAPSA_TRY(capsa_layout_scalar("s", s, 32, cert->sigs[index].signature + 32));
-    return CAPSA_OK;
-}
-
-static capsa_result parse_cert(capsa_bytes bytes, struct capsa_csv_cert *ret_cert)
-{
-    struct capsa_csv_cert cert = {0};
-    struct capsa_reader reader = capsa_reader_of(bytes);
-    capsa_bytes reserved;
-    CAPSA_TRY(check_length(bytes, CAPSA_CSV_CERT_BYTES));
-    CAPSA_TRY(capsa_layout_read(capsa_csv_cert_layout, &reader, &cert));
-    CAPSA_TRY(read_key(&reader, &cert.key));
-    CAPSA_TRY(capsa_read_bytes(&reader, CERT_KEY_REST, &reserved));
-    cert.signed_region = capsa_bytes_of(bytes.data, reader.at);
     for (size_t i = 0; i < 2; i++) {
-        CAPSA_TRY_AT(read_slot(&reader, i, &cert), "signature %zu", i + 1);
+        uint8_t *signature = raw->cert.sigs[i].signature;
+        if (raw->cert.sigs[i].usage != USAGE_NONE) {
+            CAPSA_TRY_AT(capsa_layout_scalar("r", raw->slots[i].r, 32, signature), "signature %zu",
+                         i + 1);
+            CAPSA_TRY_AT(capsa_layout_scalar("s", raw->slots[i].s, 32, signature + 32),
+                         "signature %zu", i + 1);
+        }
     }
-    CAPSA_TRY(capsa_read_end(&reader));
-    *ret_cert = cert;
     return CAPSA_OK;
 }
 
 CAPSA_RESULT capsa_csv_cert_parse(capsa_bytes bytes, struct capsa_csv_cert *ret_cert)
 {
-    CAPSA_TRY_AT(parse_cert(bytes, ret_cert), "CEK or PEK certificate");
+    struct cert_raw raw = {0};
+    CAPSA_TRY_AT(read_all(capsa_csv_cert_layout, bytes, &raw), "CEK or PEK certificate");
+    CAPSA_TRY_AT(take_key(&raw.key, &raw.cert.key), "CEK or PEK certificate");
+    CAPSA_TRY_AT(take_slots(&raw), "CEK or PEK certificate");
+    raw.cert.signed_region = capsa_bytes_of(bytes.data, CERT_SIGNED);
+    *ret_cert = raw.cert;
     return CAPSA_OK;
 }

@@ -160,6 +160,16 @@ static capsa_result show_flags(const struct capsa_layout *field, capsa_bytes byt
     return capsa_json_set(object, member, given);
 }
 
+/* The number, or the whole field as it stands when it is none. */
+static struct capsa_json *scalar_json(const struct capsa_layout *field, capsa_bytes bytes)
+{
+    uint8_t number[64];
+    return field->width <= sizeof(number) &&
+                   !capsa_failed(capsa_layout_scalar(field->name, bytes, field->width, number))
+               ? capsa_json_new_hex(capsa_bytes_of(number, field->width))
+               : capsa_json_new_hex(bytes);
+}
+
 static capsa_result show(const struct capsa_layout *field, capsa_bytes bytes,
                          struct capsa_json *object)
 {
@@ -173,9 +183,10 @@ static capsa_result show(const struct capsa_layout *field, capsa_bytes bytes,
                    : capsa_json_set(object, field->name, capsa_json_new_hex(bytes));
     case CAPSA_LAYOUT_NUMBER:
         return capsa_json_set(object, field->name, number_json(bytes));
+    case CAPSA_LAYOUT_SCALAR:
+        return capsa_json_set(object, field->name, scalar_json(field, bytes));
     case CAPSA_LAYOUT_BYTES:
     case CAPSA_LAYOUT_COPY:
-    case CAPSA_LAYOUT_SCALAR:
         break;
     }
     return capsa_json_set(object, field->name, capsa_json_new_hex(bytes));

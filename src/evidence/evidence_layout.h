@@ -45,7 +45,8 @@ CAPSA_RESULT capsa_layout_read(const struct capsa_layout *table, struct capsa_re
                                void *ret_struct);
 size_t capsa_layout_size(const struct capsa_layout *table);
 /* Every field of `bytes`, as members of `object` in the order of the bytes. Bytes are hex, numbers
- * to 4 bytes are numbers and longer ones hex; flags get a second member "<name>_flags". */
+ * to 4 bytes are numbers and longer ones hex, as are SCALARs, from their highest byte on; flags get
+ * a second member "<name>_flags". */
 CAPSA_RESULT capsa_layout_show(const struct capsa_layout *table, capsa_bytes bytes,
                                struct capsa_json *object);
 
@@ -63,5 +64,4 @@ extern const struct capsa_layout capsa_td_report_layout[];
 extern const struct capsa_layout capsa_td15_layout[]; /* what TD 1.5 appends */
 extern const struct capsa_layout capsa_snp_layout[];  /* without the signature */
 extern const struct capsa_layout capsa_csv_report_layout[];
-extern const struct capsa_layout capsa_csv_cert_layout[]; /* up to the key */
-extern const struct capsa_layout capsa_csv_key_layout[];
+extern const struct capsa_layout capsa_csv_cert_layout[];

@@ -28,7 +28,20 @@ static capsa_result set_text(struct capsa_json *object, const char *name, const 
     return capsa_json_set(object, name, capsa_json_new_string(text));
 }
 
-/* A new object as a member; borrowed from `object`, which stays the owner. */
+/* As text when it is text, else as hex. */
+static capsa_result set_printable(struct capsa_json *object, const char *name, capsa_bytes bytes)
+{
+    if (capsa_failed(capsa_utf8_check(bytes))) {
+        return set_hex(object, name, bytes);
+    }
+    CAPSA_AUTO(capsa_buf) copy = capsa_buf_of(bytes.len + 1);
+    const char *text = NULL;
+    CAPSA_TRY(capsa_buf_append(&copy, bytes));
+    CAPSA_TRY(capsa_buf_cstr(&copy, &text));
+    return set_text(object, name, text);
+}
+
+/* A new object as a member, filled by `fill`. */
 static capsa_result set_object(struct capsa_json *object, const char *name,
                                capsa_result (*fill)(struct capsa_json *member, const void *of),
                                const void *of)
@@ -98,20 +111,13 @@ static capsa_result fill_ppid(struct capsa_json *object, const struct capsa_quot
     return capsa_layout_show(ppid_tail, capsa_bytes_from(quote->cert_data, ppid), object);
 }
 
-/* PEM as text, whatever is none as hex. */
-static capsa_result set_cert_data(struct capsa_json *object, capsa_bytes data)
+/* PEM chains often end with a NUL. */
+static capsa_bytes without_nuls(capsa_bytes data)
 {
-    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(data.len + 1);
-    const char *pem = NULL;
     while (data.len > 0 && data.data[data.len - 1] == 0) {
         data.len--;
     }
-    if (capsa_failed(capsa_utf8_check(data))) {
-        return set_hex(object, "data", data);
-    }
-    CAPSA_TRY(capsa_buf_append(&text, data));
-    CAPSA_TRY(capsa_buf_cstr(&text, &pem));
-    return set_text(object, "data", pem);
+    return data;
 }
 
 static capsa_result fill_certification(struct capsa_json *object, const void *of)
@@ -122,7 +128,7 @@ static capsa_result fill_certification(struct capsa_json *object, const void *of
     CAPSA_TRY(set_size(object, "size", quote->cert_data.len));
     return quote->cert_type <= 3 && quote->cert_data.len >= capsa_layout_size(ppid_tail)
                ? fill_ppid(object, quote)
-               : set_cert_data(object, quote->cert_data);
+               : set_printable(object, "data", without_nuls(quote->cert_data));
 }
 
 static capsa_result fill_authentication(struct capsa_json *object, const void *of)
@@ -240,65 +246,45 @@ static capsa_result show_snp(enum capsa_platform platform, capsa_bytes bytes,
 
 /* ---- Hygon ----------------------------------------------------------------------------------- */
 
-/* The fields of the table, with the certificate and the chip id as what they are. */
-static capsa_result fill_csv_report(struct capsa_json *object, const void *of)
-{
-    return capsa_layout_show(capsa_csv_report_layout, capsa_bytes_of(of, CAPSA_CSV_REPORT_BYTES),
-                             object);
-}
+struct csv_bytes {
+    struct capsa_csv_report report;
+    struct capsa_csv_cert pek;
+    uint8_t plain[CAPSA_CSV_REPORT_BYTES];
+};
 
-static capsa_result fill_user_id(struct capsa_json *object, const struct capsa_csv_key *key)
-{
-    if (!capsa_failed(capsa_utf8_check(key->user_id))) {
-        CAPSA_AUTO(capsa_buf) text = capsa_buf_of(KIB(1));
-        const char *id = NULL;
-        CAPSA_TRY(capsa_buf_append(&text, key->user_id));
-        CAPSA_TRY(capsa_buf_cstr(&text, &id));
-        return set_text(object, "user_id", id);
-    }
-    return set_hex(object, "user_id", key->user_id);
-}
-
+/* Setting a member again puts the new value where the old one stood. */
 static capsa_result fill_pek(struct capsa_json *object, const void *of)
 {
-    const struct capsa_csv_cert *cert = of;
-    CAPSA_TRY(set_size(object, "version", cert->version));
-    CAPSA_TRY(set_size(object, "api_major", cert->api_major));
-    CAPSA_TRY(set_size(object, "api_minor", cert->api_minor));
-    CAPSA_TRY(set_size(object, "pubkey_usage", cert->pubkey_usage));
-    CAPSA_TRY(set_size(object, "pubkey_algo", cert->pubkey_algo));
-    CAPSA_TRY(set_hex(object, "x", capsa_bytes_of(cert->key.x, sizeof(cert->key.x))));
-    CAPSA_TRY(set_hex(object, "y", capsa_bytes_of(cert->key.y, sizeof(cert->key.y))));
-    CAPSA_TRY(fill_user_id(object, &cert->key));
-    for (size_t i = 0; i < 2; i++) {
-        char name[32];
-        (void)snprintf(name, sizeof(name), "sig%zu_usage", i + 1);
-        CAPSA_TRY(set_size(object, name, cert->sigs[i].usage));
-        (void)snprintf(name, sizeof(name), "sig%zu_algo", i + 1);
-        CAPSA_TRY(set_size(object, name, cert->sigs[i].algo));
-        (void)snprintf(name, sizeof(name), "sig%zu", i + 1);
-        CAPSA_TRY(
-            set_hex(object, name,
-                    capsa_bytes_of(cert->sigs[i].signature, sizeof(cert->sigs[i].signature))));
+    const struct csv_bytes *all = of;
+    const capsa_bytes user_id = all->pek.key.user_id;
+    CAPSA_TRY(capsa_layout_show(capsa_csv_cert_layout,
+                                capsa_bytes_of(all->report.pek, CAPSA_CSV_CERT_BYTES), object));
+    return set_printable(object, "user_id", user_id);
+}
+
+/* A PEK that is none stays the hex that it is in the table. */
+static capsa_result fill_csv_report(struct capsa_json *object, const void *of)
+{
+    const struct csv_bytes *all = of;
+    CAPSA_TRY(capsa_layout_show(capsa_csv_report_layout,
+                                capsa_bytes_of(all->plain, sizeof(all->plain)), object));
+    if (all->pek.signed_region.len > 0) {
+        CAPSA_TRY(set_object(object, "pek", fill_pek, all));
     }
-    return CAPSA_OK;
+    return set_text(object, "chip_id", all->report.chip_id);
 }
 
 static capsa_result show_csv(enum capsa_platform platform, capsa_bytes bytes,
                              struct capsa_json *object)
 {
     (void)platform;
-    struct capsa_csv_report report;
-    struct capsa_csv_cert pek;
-    uint8_t plain[CAPSA_CSV_REPORT_BYTES];
-    CAPSA_TRY(capsa_csv_report_parse(bytes, &report));
-    CAPSA_TRY(capsa_csv_report_unmask(bytes, plain));
-    CAPSA_TRY(set_object(object, "report", fill_csv_report, plain));
-    CAPSA_TRY(set_text(object, "chip_id", report.chip_id));
-    /* A PEK that is none is shown as the bytes it is, above. */
-    return capsa_failed(capsa_csv_cert_parse(capsa_bytes_of(report.pek, sizeof(report.pek)), &pek))
-               ? CAPSA_OK
-               : set_object(object, "pek", fill_pek, &pek);
+    struct csv_bytes all = {0};
+    CAPSA_TRY(capsa_csv_report_parse(bytes, &all.report));
+    CAPSA_TRY(capsa_csv_report_unmask(bytes, all.plain));
+    capsa_ignore(
+        capsa_csv_cert_parse(capsa_bytes_of(all.report.pek, sizeof(all.report.pek)), &all.pek),
+        "a PEK that is no certificate is shown as bytes");
+    return set_object(object, "report", fill_csv_report, &all);
 }
 
 /* ---- All ------------------------------------------------------------------------------------- */
