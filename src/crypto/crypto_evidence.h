@@ -17,8 +17,8 @@ void capsa_sha512_parts(const capsa_bytes *parts, size_t count, uint8_t ret_dige
 void capsa_sm3(capsa_bytes bytes, uint8_t ret_digest[CAPSA_SM3]);
 void capsa_hmac_sm3(capsa_secret_bytes key, capsa_bytes bytes, uint8_t ret_mac[CAPSA_SM3]);
 
-/* A P256, P384 or SM2 key from its point, each coordinate as long as the field (32 or 48). MALFORMED
- * for a point that is not on the curve, and for zeros. */
+/* A P256, P384 or SM2 key from its point, each coordinate as long as the field (32 or 48).
+ * MALFORMED for a point that is not on the curve, and for zeros. */
 CAPSA_RESULT capsa_public_key_of_point(enum capsa_key_kind kind, capsa_bytes x, capsa_bytes y,
                                        struct capsa_public_key **ret_key);
 /* x||y of a P256, P384 or SM2 key, appended. */
@@ -26,12 +26,13 @@ CAPSA_RESULT capsa_public_key_point(const struct capsa_public_key *key, capsa_bu
 CAPSA_RESULT capsa_private_key_new_p384(struct capsa_private_key **ret_key);
 
 /* ECDSA, P-256 with SHA-256 or P-384 with SHA-384 by the key's kind; r||s, 64 or 96 bytes. A high s
- * is as good as a low one; r or s of zero, or not below the order, is not. Holds, or UNAUTHENTIC. */
+ * is as good as a low one; r or s of zero, or not below the order, is not. Holds, or UNAUTHENTIC.
+ */
 CAPSA_RESULT capsa_ecdsa_check(const struct capsa_public_key *key, capsa_bytes message,
                                capsa_bytes rs);
 CAPSA_RESULT capsa_ecdsa_sign(const struct capsa_private_key *key, capsa_bytes message,
                               capsa_buf *ret_rs);
-/* SM2 with SM3 (GB/T 32918.2); `id` is the signer's, any length to 8191 bytes, never defaulted. */
+/* SM2 with SM3 (GB/T 32918.2); `id` is the signer's, any length to 8190 bytes, never defaulted. */
 CAPSA_RESULT capsa_sm2_check(const struct capsa_public_key *key, capsa_bytes id,
                              capsa_bytes message, capsa_bytes rs);
 CAPSA_RESULT capsa_sm2_sign(const struct capsa_private_key *key, capsa_bytes id,
