@@ -30,19 +30,18 @@ static capsa_result check_signature(const struct capsa_csv_key *signer, capsa_by
 static capsa_result check_signed_by(const struct capsa_csv_cert *cert, uint32_t usage,
                                     const struct capsa_csv_key *signer)
 {
-    capsa_result checked =
-        capsa_error_make(CAPSA_E_UNAUTHENTIC, __FILE__, __LINE__,
-                         "neither signature is of usage 0x%x with SM2", (unsigned)usage);
+    capsa_result failed = CAPSA_OK;
     for (size_t i = 0; i < COUNT(cert->sigs); i++) {
         if (cert->sigs[i].usage != usage || cert->sigs[i].algo != SM2_SIGNS) {
             continue;
         }
-        checked = check_signature(signer, cert->signed_region, cert->sigs[i].signature);
-        if (!capsa_failed(checked)) {
+        failed = check_signature(signer, cert->signed_region, cert->sigs[i].signature);
+        if (!capsa_failed(failed)) {
             return CAPSA_OK;
         }
     }
-    return checked;
+    CAPSA_TRY(failed);
+    CAPSA_FAIL(UNAUTHENTIC, "neither signature is of usage 0x%x with SM2", (unsigned)usage);
 }
 
 static capsa_result check_usage(const struct capsa_csv_cert *cert, uint32_t usage)
@@ -97,17 +96,17 @@ static capsa_result judge_anchor(const struct capsa_verify_input *input,
                                  const struct capsa_csv_root_cert *hsk,
                                  struct capsa_verdict *verdict)
 {
-    capsa_result checked = capsa_error_make(CAPSA_E_UNAUTHENTIC, __FILE__, __LINE__,
-                                            "no trust anchor is a Hygon root key");
+    capsa_result failed = CAPSA_OK;
     const struct capsa_anchor_key *anchor = NULL;
     for (size_t i = 0; (anchor = capsa_anchors_at(input->anchors, CAPSA_PLATFORM_CSV, i)) != NULL;
          i++) {
-        checked = check_under(anchor, hsk);
-        if (!capsa_failed(checked)) {
+        failed = check_under(anchor, hsk);
+        if (!capsa_failed(failed)) {
             return capsa_anchor_use(input, anchor, verdict);
         }
     }
-    CAPSA_JUDGE_TRY(verdict, ANCHOR, checked);
+    CAPSA_JUDGE_TRY(verdict, ANCHOR, failed);
+    CAPSA_JUDGE(verdict, ANCHOR, false, "no trust anchor is a Hygon root key");
     return CAPSA_OK;
 }
 

@@ -96,10 +96,10 @@ static capsa_result judge_signature(const struct capsa_snp_report *report,
     CAPSA_JUDGE(verdict, CHAIN, report->signing_key == (unsigned)chain->says.kind,
                 "the report says that a %s signed it, and the certificate is of a %s",
                 key_name(report->signing_key), key_name(chain->says.kind));
-    CAPSA_JUDGE_TRY(verdict, SIGNATURE,
-                    capsa_ecdsa_check(capsa_cert_key(chain->leaf.certs[0]), report->signed_region,
-                                      capsa_bytes_of(report->signature,
-                                                     sizeof(report->signature))));
+    CAPSA_JUDGE_TRY(
+        verdict, SIGNATURE,
+        capsa_ecdsa_check(capsa_cert_key(chain->leaf.certs[0]), report->signed_region,
+                          capsa_bytes_of(report->signature, sizeof(report->signature))));
     return CAPSA_OK;
 }
 
