@@ -4,6 +4,7 @@
  * noun's verbs are at the end of its own file.
  */
 #include "base/bytes.h"
+#include "cli/cli_evidence.h"
 #include "cli/cli_nouns.h"
 
 const struct capsa_cli_noun *const capsa_cli_nouns[] = {
@@ -82,7 +83,9 @@ const struct capsa_cli_option *capsa_cli_option_at(const struct capsa_cli_noun *
         {noun->options, true},
         {cert_options, (flags & (CAPSA_CLI_SIGNS | CAPSA_CLI_NAMES)) != 0},
         {key_options, (flags & CAPSA_CLI_SIGNS) != 0},
+        {capsa_cli_attest_options, (flags & CAPSA_CLI_ATTESTS) != 0},
         {server_options, (flags & CAPSA_CLI_SERVER) != 0},
+        {capsa_cli_trust_options, (flags & CAPSA_CLI_SERVER) != 0},
         {config_options, config && noun->options == NULL},
     };
     for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {

@@ -28,8 +28,9 @@ static capsa_result check_production(const struct capsad_config *config)
                                     "nobody could know what runs here"},
         {capsad_platform_is_simulated(config->platform),
          "the platform is simulated, and its evidence proves nothing"},
-        {*config->sim_dir != '\0', "sim_dir: the root of a simulated platform is never trusted in "
-                                   "production"},
+        {*capsad_sim_dir(config) != '\0',
+         "sim_dir: the root of a simulated platform is never trusted in "
+         "production"},
         {config->enable_inject_cm_key, "enable_inject_cm_key: a private key that lies in a file is "
                                        "whoever reads it; here the manager makes its own"},
         {!capsad_stores_in_memory(config),
@@ -76,6 +77,30 @@ static capsa_result check_mode(const struct capsad_config *config)
 
 /* ---- evidence -------------------------------------------------------------------------------- */
 
+#ifdef CAPSA_SIMULATION
+const char *capsad_sim_dir(const struct capsad_config *config)
+{
+    return config->sim_dir;
+}
+
+const char *capsad_sim_code(const struct capsad_config *config)
+{
+    return config->sim_code;
+}
+#else
+const char *capsad_sim_dir(const struct capsad_config *config)
+{
+    (void)config;
+    return "";
+}
+
+const char *capsad_sim_code(const struct capsad_config *config)
+{
+    (void)config;
+    return "";
+}
+#endif
+
 bool capsad_platform_is_simulated(const char *platform)
 {
     return strncmp(platform, "sim-", 4) == 0;
@@ -116,11 +141,11 @@ static capsa_result check_evidence(const struct capsad_config *config)
                   config->platform);
     CAPSA_TRY(check_platform(config));
     bool is_simulated = capsad_platform_is_simulated(config->platform);
-    CAPSA_REQUIRE(!is_simulated || *config->sim_dir != '\0', USAGE,
+    CAPSA_REQUIRE(!is_simulated || *capsad_sim_dir(config) != '\0', USAGE,
                   "platform %s: sim_dir is needed, the folder that capsa sim init made",
                   config->platform);
-    CAPSA_REQUIRE(is_simulated || *config->sim_code == '\0', USAGE,
-                  "sim_code: of no use without platform sim-sgx or sim-tdx");
+    CAPSA_REQUIRE(is_simulated || *capsad_sim_code(config) == '\0', USAGE,
+                  "sim_code: of no use without a simulated platform");
     return CAPSA_OK;
 }
 

@@ -11,6 +11,9 @@
 CAPSA_RESULT capsad_check_config(const struct capsad_config *config);
 
 bool capsad_stores_in_memory(const struct capsad_config *config);
-bool capsad_platform_is_simulated(const char *platform); /* "sim-sgx" */
+bool capsad_platform_is_simulated(const char *platform);
+/* sim_dir and sim_code; "" in builds without simulation. */
+const char *capsad_sim_dir(const struct capsad_config *config);
+const char *capsad_sim_code(const struct capsad_config *config);
 /* Of programs: as `evidence` says, or by default where there is a platform. */
 bool capsad_evidence_is_required(const struct capsad_config *config);

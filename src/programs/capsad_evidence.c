@@ -39,16 +39,17 @@ static capsa_result anchors_simulated(const struct capsad_config *config,
 static capsa_result anchors_simulated(const struct capsad_config *config,
                                       struct capsa_anchors **ret_anchors)
 {
+    (void)config;
     (void)ret_anchors;
-    CAPSA_FAIL(UNSUPPORTED, "sim_dir %s: this build knows no simulated platform", config->sim_dir);
+    CAPSA_FAIL(UNSUPPORTED, "this build knows no simulated platform");
 }
 #endif
 
 static capsa_result anchors_make(const struct capsad_config *config,
                                  struct capsa_anchors **ret_anchors)
 {
-    return *config->sim_dir == '\0' ? capsa_anchors_new_vendor(ret_anchors)
-                                    : anchors_simulated(config, ret_anchors);
+    return *capsad_sim_dir(config) == '\0' ? capsa_anchors_new_vendor(ret_anchors)
+                                           : anchors_simulated(config, ret_anchors);
 }
 
 static bool is_listed(const capsad_evidence *evidence, const char *id)
@@ -142,18 +143,10 @@ static capsa_result open_appraiser(const struct capsad_config *config, capsad_ev
 
 /* ---- its own --------------------------------------------------------------------------------- */
 
-#ifdef CAPSA_SIMULATION
-/* Read anew each time, so that renewed collateral is used without a restart. */
-static capsa_result sim_get(void *context, enum capsa_platform platform, capsa_bytes evidence,
-                            capsa_collateral *ret_collateral)
+static const char *empty_is_none(const char *text)
 {
-    (void)evidence;
-    const capsad_evidence *own = context;
-    CAPSA_AUTO_FREE(capsa_sim) sim = NULL;
-    CAPSA_TRY(capsa_sim_open(own->options.where.sim_dir, &sim));
-    return capsa_sim_collateral(sim, platform, ret_collateral);
+    return *text == '\0' ? NULL : text;
 }
-#endif
 
 static void open_platform(const struct capsad_config *config, capsad_evidence *evidence)
 {
@@ -161,14 +154,9 @@ static void open_platform(const struct capsad_config *config, capsad_evidence *e
     options->attester = capsa_attester_by_name(config->platform);
     options->where = (struct capsa_attester_options){
         .root = config->tee_root,
-        .sim_dir = *config->sim_dir == '\0' ? NULL : config->sim_dir,
-        .sim_code = *config->sim_code == '\0' ? NULL : config->sim_code,
+        .sim_dir = empty_is_none(capsad_sim_dir(config)),
+        .sim_code = empty_is_none(capsad_sim_code(config)),
     };
-#ifdef CAPSA_SIMULATION
-    if (capsad_platform_is_simulated(config->platform)) {
-        options->getter = (struct capsa_collateral_getter){evidence, sim_get};
-    }
-#endif
 }
 
 /* For nobody but ourselves: bound to a number that is not used again. */
