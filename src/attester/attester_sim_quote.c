@@ -12,7 +12,6 @@
 #define TD15_BODY     648
 #define USER_DATA_LEN 20
 #define PPID_CERT     404 /* certification data of type 3: 384 encrypted bytes and 20 in clear */
-#define SGX_DEBUG     0x02U
 #define SGX_FLAGS     0x05U /* initialised, 64 bit */
 #define SGX_XFRM      0xe7U
 
@@ -66,7 +65,7 @@ static capsa_result put_enclave(const struct capsa_sim_recipe *recipe, capsa_buf
 {
     const struct capsa_sim_claims *claims = &recipe->claims;
     struct sgx_facts facts = {
-        .flags = SGX_FLAGS | (claims->debug ? SGX_DEBUG : 0),
+        .flags = SGX_FLAGS | (claims->debug ? CAPSA_SIM_SGX_DEBUG : 0),
         .xfrm = SGX_XFRM,
         .isv_prod_id = claims->isv_prod_id,
         .isv_svn = claims->isv_svn,

@@ -65,6 +65,7 @@ struct capsa_sim_signed {
  */
 
 #define CAPSA_SIM_COMPONENTS 16
+#define CAPSA_SIM_SGX_DEBUG  0x02U
 
 /* What the PCK certificate says of the platform. */
 struct capsa_sim_hardware {
