@@ -57,6 +57,7 @@ struct capsa_verdict {
     enum capsa_anchor_kind anchor_kind;
 
     enum capsa_tcb_status tcb_status, platform_tcb_status, module_tcb_status, qe_tcb_status;
+    bool tcb_unsupported; /* no TCB level fits; the appraisal refuses it, as it does REVOKED */
     struct capsa_advisories advisories; /* the union, in the order level, module, QE; no doubles */
     struct capsa_advisories level_advisories, module_advisories, qe_advisories;
     capsa_time tcb_date;           /* of the matched level; 0: none */
