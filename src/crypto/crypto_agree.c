@@ -13,46 +13,19 @@
 #define AGREED     32
 #define COORDINATE 32
 #define POINT      (1 + 2 * COORDINATE)
-#define SPKI_MAX   128
 
 /* ---- keys as JWK has them ---------------------------------------------------------------------
  */
 
 /* DER SubjectPublicKeyInfo up to the key itself; written out, because OpenSSL 3 takes as long to
  * write one as to agree on a secret. */
-static const uint8_t spki_p256[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
-                                    0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
-                                    0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
 static const uint8_t spki_x25519[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
                                       0x2b, 0x65, 0x6e, 0x03, 0x21, 0x00};
-
-static capsa_result public_key_made(EVP_PKEY *pkey, enum capsa_key_kind kind, capsa_bytes prefix,
-                                    capsa_bytes raw, struct capsa_public_key **ret_key)
-{
-    uint8_t spki[SPKI_MAX];
-    memcpy(spki, prefix.data, prefix.len);
-    memcpy(spki + prefix.len, raw.data, raw.len);
-    return capsa_crypto_public_key_of_kind(pkey, kind, capsa_bytes_of(spki, prefix.len + raw.len),
-                                           ret_key);
-}
 
 CAPSA_RESULT capsa_public_key_of_p256(capsa_bytes x, capsa_bytes y,
                                       struct capsa_public_key **ret_key)
 {
-    CAPSA_REQUIRE(x.len == COORDINATE && y.len == COORDINATE, MALFORMED,
-                  "coordinates of %zu and %zu bytes, not %d", x.len, y.len, COORDINATE);
-    uint8_t point[POINT] = {4}; /* uncompressed */
-    memcpy(point + 1, x.data, COORDINATE);
-    memcpy(point + 1 + COORDINATE, y.data, COORDINATE);
-    CRYPTO_AUTO(EVP_PKEY) pkey = EVP_PKEY_new();
-    CAPSA_REQUIRE_MEMORY(pkey);
-    CRYPTO_REQUIRE(EVP_PKEY_copy_parameters(pkey, capsa_crypto_algorithms()->p256) == 1,
-                   "prepare a P-256 key");
-    bool on_curve = EVP_PKEY_set1_encoded_public_key(pkey, point, sizeof(point)) == 1;
-    ERR_clear_error();
-    CAPSA_REQUIRE(on_curve, MALFORMED, "a point that is not on P-256");
-    return public_key_made(pkey, CAPSA_KEY_P256, capsa_bytes_of(spki_p256, sizeof(spki_p256)),
-                           capsa_bytes_of(point, sizeof(point)), ret_key);
+    return capsa_crypto_key_of_point(CAPSA_KEY_P256, x, y, ret_key);
 }
 
 CAPSA_RESULT capsa_public_key_of_x25519(capsa_bytes x, struct capsa_public_key **ret_key)
@@ -62,8 +35,11 @@ CAPSA_RESULT capsa_public_key_of_x25519(capsa_bytes x, struct capsa_public_key *
     CRYPTO_AUTO(EVP_PKEY)
     pkey = EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, x.data, x.len);
     CRYPTO_REQUIRE(pkey != NULL, "prepare an X25519 key");
-    return public_key_made(pkey, CAPSA_KEY_X25519, capsa_bytes_of(spki_x25519, sizeof(spki_x25519)),
-                           x, ret_key);
+    uint8_t spki[sizeof(spki_x25519) + COORDINATE];
+    memcpy(spki, spki_x25519, sizeof(spki_x25519));
+    memcpy(spki + sizeof(spki_x25519), x.data, COORDINATE);
+    return capsa_crypto_public_key_of_kind(pkey, CAPSA_KEY_X25519,
+                                           capsa_bytes_of(spki, sizeof(spki)), ret_key);
 }
 
 static bool coordinate(const EVP_PKEY *pkey, const char *name, uint8_t ret_bytes[COORDINATE])

@@ -13,12 +13,12 @@
 static struct crypto_algorithms algorithms; /* written once, under the guard of `looked_up` */
 static pthread_once_t looked_up = PTHREAD_ONCE_INIT;
 
-static EVP_PKEY *p256_parameters(void)
+static EVP_PKEY *curve_parameters(const char *type, const char *curve)
 {
     EVP_PKEY *parameters = NULL;
-    CRYPTO_AUTO(EVP_PKEY_CTX) context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    CRYPTO_AUTO(EVP_PKEY_CTX) context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
     if (context != NULL && EVP_PKEY_paramgen_init(context) == 1 &&
-        EVP_PKEY_CTX_set_group_name(context, "P-256") == 1) {
+        EVP_PKEY_CTX_set_group_name(context, curve) == 1) {
         (void)EVP_PKEY_paramgen(context, &parameters);
     }
     return parameters;
@@ -36,7 +36,9 @@ static void look_up(void)
         .aes192_gcm = EVP_CIPHER_fetch(NULL, "AES-192-GCM", NULL),
         .aes256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL),
         .aes256_wrap = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL),
-        .p256 = p256_parameters(),
+        .p256 = curve_parameters("EC", "P-256"),
+        .p384 = curve_parameters("EC", "P-384"),
+        .sm2 = curve_parameters("SM2", "SM2"),
     };
     ERR_clear_error();
 }

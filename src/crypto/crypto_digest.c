@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SHA-256, HMAC (RFC 2104), HKDF (RFC 5869), Concat KDF (RFC 7518 §4.6.2).
+ * SHA-2, HMAC (RFC 2104), HKDF (RFC 5869), Concat KDF (RFC 7518 §4.6.2).
  */
 #define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_Init and its like, see below */
 #include "crypto/crypto_internal.h"
 
 #include <openssl/sha.h>
+
+#include "crypto/crypto_evidence.h"
 
 #define HKDF_MAX ((size_t)255 * CAPSA_SHA256)
 
@@ -37,6 +39,38 @@ void capsa_sha256_parts(const capsa_bytes *parts, size_t count, uint8_t ret_dige
         digest_part(&context, parts[i]);
     }
     (void)SHA256_Final(ret_digest, &context);
+    capsa_wipe(&context, sizeof(context));
+}
+
+void capsa_sha384(capsa_bytes bytes, uint8_t ret_digest[CAPSA_SHA384])
+{
+    SHA512_CTX context;
+    (void)SHA384_Init(&context);
+    (void)SHA384_Update(&context, bytes.data, bytes.len);
+    (void)SHA384_Final(ret_digest, &context);
+    capsa_wipe(&context, sizeof(context));
+}
+
+void capsa_sha512(capsa_bytes bytes, uint8_t ret_digest[CAPSA_SHA512])
+{
+    SHA512_CTX context;
+    (void)SHA512_Init(&context);
+    (void)SHA512_Update(&context, bytes.data, bytes.len);
+    (void)SHA512_Final(ret_digest, &context);
+    capsa_wipe(&context, sizeof(context));
+}
+
+void capsa_sha512_parts(const capsa_bytes *parts, size_t count, uint8_t ret_digest[CAPSA_SHA512])
+{
+    SHA512_CTX context;
+    (void)SHA512_Init(&context);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t len[4] = {(uint8_t)(parts[i].len >> 24), (uint8_t)(parts[i].len >> 16),
+                                (uint8_t)(parts[i].len >> 8), (uint8_t)parts[i].len};
+        (void)SHA512_Update(&context, len, sizeof(len));
+        (void)SHA512_Update(&context, parts[i].data, parts[i].len);
+    }
+    (void)SHA512_Final(ret_digest, &context);
     capsa_wipe(&context, sizeof(context));
 }
 

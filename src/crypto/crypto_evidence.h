@@ -32,7 +32,7 @@ CAPSA_RESULT capsa_ecdsa_check(const struct capsa_public_key *key, capsa_bytes m
                                capsa_bytes rs);
 CAPSA_RESULT capsa_ecdsa_sign(const struct capsa_private_key *key, capsa_bytes message,
                               capsa_buf *ret_rs);
-/* SM2 with SM3 (GB/T 32918.2); `id` is the signer's, any length to 8191 bytes, never defaulted. */
+/* SM2 with SM3 (GB/T 32918.2); `id` is the signer's, any length to 8190 bytes, never defaulted. */
 CAPSA_RESULT capsa_sm2_check(const struct capsa_public_key *key, capsa_bytes id,
                              capsa_bytes message, capsa_bytes rs);
 CAPSA_RESULT capsa_sm2_sign(const struct capsa_private_key *key, capsa_bytes id,

@@ -21,7 +21,7 @@ struct crypto_algorithms {
     EVP_MD *sha1, *sha256, *sha384, *sha512, *sm3;
     EVP_CIPHER *aes128_gcm, *aes192_gcm, *aes256_gcm;
     EVP_CIPHER *aes256_wrap;
-    EVP_PKEY *p256; /* the parameters of the curve, without a key */
+    EVP_PKEY *p256, *p384, *sm2; /* the parameters of the curves, without a key */
 };
 const struct crypto_algorithms *capsa_crypto_algorithms(void);
 
@@ -36,6 +36,7 @@ struct capsa_public_key {
     enum capsa_key_kind kind;
     uint8_t *spki; /* DER SubjectPublicKeyInfo */
     size_t spki_len;
+    EVP_PKEY_CTX *check; /* begun with this key, to be copied for each ECDSA check; or NULL */
 };
 
 /* CAPSA_E_MALFORMED unless the modulus and the public exponent are within limits. */
@@ -47,6 +48,23 @@ CAPSA_RESULT capsa_crypto_public_key(EVP_PKEY *pkey, capsa_bytes spki,
 /* The same where the kind is known. */
 CAPSA_RESULT capsa_crypto_public_key_of_kind(EVP_PKEY *pkey, enum capsa_key_kind kind,
                                              capsa_bytes spki, struct capsa_public_key **ret_key);
+
+/* Prepare a P-256 or P-384 key for checking many signatures; for other kinds it does nothing.
+ * Before the key is shared. */
+CAPSA_RESULT capsa_crypto_begin_checking(struct capsa_public_key *key);
+/* capsa_public_key_of_point without that preparation. */
+CAPSA_RESULT capsa_crypto_key_of_point(enum capsa_key_kind kind, capsa_bytes x, capsa_bytes y,
+                                       struct capsa_public_key **ret_key);
+
+/* r||s, which has `half` bytes each, as the DER that OpenSSL takes, and back. */
+#define CRYPTO_PAIR_HALF_MAX 48
+#define CRYPTO_PAIR_DER_MAX  (2 + 2 * (2 + 1 + CRYPTO_PAIR_HALF_MAX))
+CAPSA_RESULT capsa_crypto_pair_to_der(capsa_bytes rs, size_t half,
+                                      uint8_t ret_der[CRYPTO_PAIR_DER_MAX], size_t *ret_len);
+CAPSA_RESULT capsa_crypto_pair_from_der(capsa_bytes der, size_t half, uint8_t *ret_rs);
+/* ECDSA by a P-256 or P-384 key over a message with SHA-256 or SHA-384, the signature in DER. */
+CAPSA_RESULT capsa_crypto_ecdsa_check(const struct capsa_public_key *key, capsa_bytes message,
+                                      capsa_bytes der);
 
 /* Key wrapping into plain memory: `out` has room for in.len + 8 or in.len - 8 bytes. False: OpenSSL
  * fails, or (unwrapping) the check does. */

@@ -13,6 +13,7 @@
 #include <openssl/rsa.h>
 
 #include "base/alloc.h"
+#include "crypto/crypto_evidence.h"
 
 #define RSA_EXPONENT_BITS_MAX 64 /* larger ones make checking slow, and nobody uses them */
 #define CURVE_NAME_MAX        32
@@ -132,6 +133,13 @@ CAPSA_RESULT capsa_private_key_new_p256(struct capsa_private_key **ret_key)
 {
     EVP_PKEY *pkey = EVP_EC_gen("P-256");
     CRYPTO_REQUIRE(pkey != NULL, "make a P-256 key");
+    return private_key_of(pkey, ret_key);
+}
+
+CAPSA_RESULT capsa_private_key_new_p384(struct capsa_private_key **ret_key)
+{
+    EVP_PKEY *pkey = EVP_EC_gen("P-384");
+    CRYPTO_REQUIRE(pkey != NULL, "make a P-384 key");
     return private_key_of(pkey, ret_key);
 }
 
@@ -270,7 +278,12 @@ CAPSA_RESULT capsa_crypto_public_key(EVP_PKEY *pkey, capsa_bytes spki,
                                      struct capsa_public_key **ret_key)
 {
     enum capsa_key_kind kind = pkey == NULL ? CAPSA_KEY_OTHER : key_kind(pkey);
-    return capsa_crypto_public_key_of_kind(pkey, kind, spki, ret_key);
+    CAPSA_AUTO_FREE(capsa_public_key) key = NULL;
+    CAPSA_TRY(capsa_crypto_public_key_of_kind(pkey, kind, spki, &key));
+    CAPSA_TRY(capsa_crypto_begin_checking(key));
+    *ret_key = key;
+    key = NULL;
+    return CAPSA_OK;
 }
 
 /* What OpenSSL writes for it is compared, or one key could have several kids. */
@@ -325,6 +338,7 @@ CAPSA_RESULT capsa_public_key_spki(const struct capsa_public_key *key, capsa_buf
 void capsa_public_key_free(struct capsa_public_key *key)
 {
     if (key != NULL) {
+        EVP_PKEY_CTX_free(key->check);
         EVP_PKEY_free(key->pkey);
         capsa_dealloc(key->spki);
         capsa_dealloc(key);

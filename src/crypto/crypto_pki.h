@@ -69,9 +69,12 @@ void capsa_crl_validity(const struct capsa_crl *crl, capsa_time *ret_this_update
 bool capsa_crl_has_number_and_aki(const struct capsa_crl *crl);
 size_t capsa_crl_count(const struct capsa_crl *crl);
 /* Holds when its issuer is the subject of `issuer` and the signature verifies; an unknown critical
- * extension fails. */
+ * extension fails, and so does a list that is a delta or covers not exactly what its issuer signed.
+ * UNAUTHENTIC. */
 CAPSA_RESULT capsa_crl_check(const struct capsa_crl *crl, const struct capsa_cert *issuer,
                              enum capsa_link kind);
+/* By the serial number alone: that the list is one of the certificate's issuer is for the caller.
+ */
 bool capsa_crl_revokes(const struct capsa_crl *crl, const struct capsa_cert *cert);
 
 /* ---- Issuing, for the simulation and tests ------------------------------------------------------
@@ -94,8 +97,9 @@ struct capsa_cert_issue {
     } * extra;
     size_t extra_count;
 };
-/* v3; AKI, SKI, keyUsage, basicConstraints. Subject O=Capsa simulation beside the CN unless `extra`
- * tells otherwise. */
+/* v3; AKI, SKI, keyUsage, basicConstraints. Subject O=Capsa simulation beside the CN. An `extra`
+ * with the number of one of these, or of cRLDistributionPoints, stands in its place; without
+ * content, in place of none. `serial` is the number, big-endian. */
 CAPSA_RESULT capsa_cert_issue(const struct capsa_cert_issue *issue, struct capsa_cert **ret_cert);
 
 struct capsa_crl_issue {

@@ -8,7 +8,7 @@
 #define SERIAL_BYTES 16
 #define NAME_MAX_LEN 64 /* RFC 5280's upper bound of a common name and of an organization */
 
-static capsa_result add_name(X509_NAME *subject, int nid, const char *text, const char *what)
+CAPSA_RESULT capsa_crypto_add_name(X509_NAME *subject, int nid, const char *text, const char *what)
 {
     if (text == NULL) {
         return CAPSA_OK;
@@ -24,7 +24,7 @@ static capsa_result add_name(X509_NAME *subject, int nid, const char *text, cons
 }
 
 /* Positive and not zero; 128 bits of chance. */
-static capsa_result set_serial(X509 *x509)
+CAPSA_RESULT capsa_crypto_set_random_serial(X509 *x509)
 {
     uint8_t bytes[SERIAL_BYTES];
     CAPSA_TRY(capsa_random(bytes, sizeof(bytes)));
@@ -44,18 +44,19 @@ static capsa_result set_facts(X509 *x509, const struct capsa_cert_request *reque
                        ASN1_TIME_set(X509_getm_notBefore(x509), request->not_before) != NULL &&
                        ASN1_TIME_set(X509_getm_notAfter(x509), request->not_after) != NULL,
                    "fill in a certificate");
-    CAPSA_TRY(set_serial(x509));
+    CAPSA_TRY(capsa_crypto_set_random_serial(x509));
     X509_NAME *name = X509_get_subject_name(x509);
-    CAPSA_TRY(add_name(name, NID_organizationName, request->organization, "an organization"));
-    CAPSA_TRY(add_name(name, NID_commonName, request->common_name, "a common name"));
+    CAPSA_TRY(capsa_crypto_add_name(name, NID_organizationName, request->organization,
+                                    "an organization"));
+    CAPSA_TRY(capsa_crypto_add_name(name, NID_commonName, request->common_name, "a common name"));
     CRYPTO_REQUIRE(X509_set_issuer_name(x509, name) == 1, "fill in a certificate");
     return CAPSA_OK;
 }
 
-static capsa_result add_extension(X509 *x509, int nid, const char *value)
+CAPSA_RESULT capsa_crypto_add_extension(X509 *x509, X509 *issuer, int nid, const char *value)
 {
     X509V3_CTX context;
-    X509V3_set_ctx(&context, x509, x509, NULL, NULL, 0);
+    X509V3_set_ctx(&context, issuer, x509, NULL, NULL, 0);
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
     bool added = extension != NULL && X509_add_ext(x509, extension, -1) == 1;
     X509_EXTENSION_free(extension);
@@ -142,24 +143,20 @@ static capsa_result add_names(X509 *x509, const struct capsa_cert_request *reque
     return CAPSA_OK;
 }
 
-static capsa_result add_foreign(X509 *x509, const struct capsa_cert_request *request)
+CAPSA_RESULT capsa_crypto_add_foreign(X509 *x509, const char *oid, capsa_bytes content)
 {
-    if (request->extension_oid == NULL) {
-        return CAPSA_OK;
-    }
-    CAPSA_REQUIRE(request->extension.len <= CAPSA_LIMIT_cert_pem, TOO_LARGE,
-                  "an extension of %zu bytes, at most %d", request->extension.len,
-                  CAPSA_LIMIT_cert_pem);
+    CAPSA_REQUIRE(content.len <= CAPSA_LIMIT_cert_pem, TOO_LARGE,
+                  "an extension of %zu bytes, at most %d", content.len, CAPSA_LIMIT_cert_pem);
     CRYPTO_AUTO(ASN1_OBJECT) object = NULL;
-    CAPSA_TRY(capsa_crypto_object(request->extension_oid, &object));
-    ASN1_OCTET_STRING *content = ASN1_OCTET_STRING_new();
-    bool filled = content != NULL && ASN1_OCTET_STRING_set(content, request->extension.data,
-                                                           (int)request->extension.len) == 1;
+    CAPSA_TRY(capsa_crypto_object(oid, &object));
+    ASN1_OCTET_STRING *octets = ASN1_OCTET_STRING_new();
+    bool filled =
+        octets != NULL && ASN1_OCTET_STRING_set(octets, content.data, (int)content.len) == 1;
     X509_EXTENSION *extension =
-        filled ? X509_EXTENSION_create_by_OBJ(NULL, object, 0, content) : NULL;
+        filled ? X509_EXTENSION_create_by_OBJ(NULL, object, 0, octets) : NULL;
     bool added = extension != NULL && X509_add_ext(x509, extension, -1) == 1;
     X509_EXTENSION_free(extension);
-    ASN1_OCTET_STRING_free(content);
+    ASN1_OCTET_STRING_free(octets);
     CRYPTO_REQUIRE(added, "add an extension to a certificate");
     return CAPSA_OK;
 }
@@ -168,16 +165,19 @@ static capsa_result add_extensions(X509 *x509, const struct capsa_cert_request *
                                    enum capsa_key_kind kind)
 {
     static const char *const uses[] = {NULL, "serverAuth", "clientAuth", "serverAuth,clientAuth"};
-    CAPSA_TRY(add_extension(x509, NID_basic_constraints,
-                            request->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE"));
-    CAPSA_TRY(add_extension(x509, NID_key_usage, key_usage(request, kind)));
-    CAPSA_TRY(add_extension(x509, NID_subject_key_identifier, "hash"));
+    CAPSA_TRY(
+        capsa_crypto_add_extension(x509, x509, NID_basic_constraints,
+                                   request->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE"));
+    CAPSA_TRY(capsa_crypto_add_extension(x509, x509, NID_key_usage, key_usage(request, kind)));
+    CAPSA_TRY(capsa_crypto_add_extension(x509, x509, NID_subject_key_identifier, "hash"));
     const char *use = uses[(request->server_use ? 1 : 0) + (request->client_use ? 2 : 0)];
     if (use != NULL) {
-        CAPSA_TRY(add_extension(x509, NID_ext_key_usage, use));
+        CAPSA_TRY(capsa_crypto_add_extension(x509, x509, NID_ext_key_usage, use));
     }
     CAPSA_TRY(add_names(x509, request));
-    return add_foreign(x509, request);
+    return request->extension_oid == NULL
+               ? CAPSA_OK
+               : capsa_crypto_add_foreign(x509, request->extension_oid, request->extension);
 }
 
 static capsa_result sign(X509 *x509, const struct capsa_private_key *key)

@@ -4,14 +4,11 @@
  */
 #include "crypto/crypto_internal.h"
 
-#include <openssl/bn.h>
 #include <openssl/ec.h>
-#include <openssl/ecdsa.h>
 #include <openssl/rsa.h>
 
 #define PAIR_HALF 32
 #define PAIR_SIZE 64 /* r and s, on curves of 256 bits */
-#define PAIR_DER  80 /* the longest DER form has 72 bytes */
 
 struct scheme {
     const char *name;
@@ -109,41 +106,6 @@ static bool scheme_parameters(EVP_PKEY_CTX *context, const struct scheme *scheme
             EVP_PKEY_CTX_set_rsa_mgf1_md(context, scheme_digest(scheme)) == 1);
 }
 
-/* r||s as JOSE has it, out of the DER that OpenSSL has. */
-static capsa_result pair_from_der(capsa_bytes der, uint8_t ret_raw[PAIR_SIZE])
-{
-    const unsigned char *at = der.data;
-    ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &at, (long)der.len);
-    bool held = pair != NULL &&
-                BN_bn2binpad(ECDSA_SIG_get0_r(pair), ret_raw, PAIR_HALF) == PAIR_HALF &&
-                BN_bn2binpad(ECDSA_SIG_get0_s(pair), ret_raw + PAIR_HALF, PAIR_HALF) == PAIR_HALF;
-    ECDSA_SIG_free(pair);
-    CRYPTO_REQUIRE(held, "read its own signature");
-    return CAPSA_OK;
-}
-
-static capsa_result pair_to_der(capsa_bytes raw, uint8_t ret_der[PAIR_DER], size_t *ret_len)
-{
-    CAPSA_REQUIRE(raw.len == PAIR_SIZE, UNAUTHENTIC, "a signature of %zu bytes, not %d", raw.len,
-                  PAIR_SIZE);
-    ECDSA_SIG *pair = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn(raw.data, PAIR_HALF, NULL);
-    BIGNUM *s = BN_bin2bn(raw.data + PAIR_HALF, PAIR_HALF, NULL);
-    if (pair == NULL || r == NULL || s == NULL || ECDSA_SIG_set0(pair, r, s) != 1) {
-        ECDSA_SIG_free(pair);
-        BN_free(r);
-        BN_free(s);
-        CRYPTO_REQUIRE(false, "read a signature");
-    }
-    unsigned char *at = ret_der;
-    int len = i2d_ECDSA_SIG(pair, NULL);
-    bool held = len > 0 && len <= PAIR_DER && i2d_ECDSA_SIG(pair, &at) == len;
-    ECDSA_SIG_free(pair); /* and r and s */
-    CRYPTO_REQUIRE(held, "read a signature");
-    *ret_len = (size_t)len;
-    return CAPSA_OK;
-}
-
 /* libcrypto's RSA keys give wrong results for a while after memory ran out at a bad moment (their
  * blinding is then half renewed), and a result that went wrong in the machine may give the key
  * away. Checking costs a thirtieth of signing. */
@@ -182,7 +144,7 @@ CAPSA_RESULT capsa_sign(const struct capsa_private_key *key, enum capsa_scheme s
     }
     if (is_pair(how)) {
         uint8_t raw[PAIR_SIZE];
-        CAPSA_TRY(pair_from_der(capsa_bytes_of(made, len), raw));
+        CAPSA_TRY(capsa_crypto_pair_from_der(capsa_bytes_of(made, len), PAIR_HALF, raw));
         return capsa_buf_append(signature, capsa_bytes_of(raw, sizeof(raw)));
     }
     return capsa_buf_append(signature, capsa_bytes_of(made, len));
@@ -193,11 +155,11 @@ CAPSA_RESULT capsa_sign_check(const struct capsa_public_key *key, enum capsa_sch
 {
     CAPSA_TRY(scheme_check_key(scheme, key->kind, key->pkey));
     const struct scheme *how = &schemes[scheme];
-    uint8_t der[PAIR_DER];
+    uint8_t der[CRYPTO_PAIR_DER_MAX];
     capsa_bytes wanted = signature;
     if (is_pair(how)) {
         size_t der_len = 0;
-        CAPSA_TRY(pair_to_der(signature, der, &der_len));
+        CAPSA_TRY(capsa_crypto_pair_to_der(signature, PAIR_HALF, der, &der_len));
         wanted = capsa_bytes_of(der, der_len);
     }
     CRYPTO_AUTO(EVP_MD_CTX) context = EVP_MD_CTX_new();

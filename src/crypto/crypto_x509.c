@@ -13,7 +13,7 @@
 
 #include "base/alloc.h"
 
-static bool time_of(const ASN1_TIME *time, capsa_time *ret_time)
+bool capsa_crypto_time_of(const ASN1_TIME *time, capsa_time *ret_time)
 {
     struct tm parts;
     if (ASN1_TIME_to_tm(time, &parts) != 1) {
@@ -59,8 +59,8 @@ static capsa_result set_sm2_id(X509 *x509)
     return CAPSA_OK;
 }
 
-/* Takes over `taken`, also on failure. */
-static capsa_result cert_of(X509 *taken, struct capsa_cert **ret_cert)
+/* Takes over `taken`, which was read from `der`, also on failure. */
+static capsa_result cert_of(X509 *taken, capsa_bytes der, struct capsa_cert **ret_cert)
 {
     CRYPTO_AUTO(X509) x509 = taken;
     /* Reads all extensions once and keeps what they say, so that later readers change nothing. */
@@ -70,11 +70,14 @@ static capsa_result cert_of(X509 *taken, struct capsa_cert **ret_cert)
     CAPSA_REQUIRE(sound, MALFORMED,
                   "the certificate has extensions that contradict each other or "
                   "cannot be read");
-    CAPSA_AUTO_FREE(capsa_cert) cert = CAPSA_NEW(struct capsa_cert);
+    CAPSA_AUTO_FREE(capsa_cert) cert = capsa_alloc(sizeof(struct capsa_cert) + der.len);
     CAPSA_REQUIRE_MEMORY(cert);
     atomic_init(&cert->owners, 1);
-    bool dated = time_of(X509_get0_notBefore(x509), &cert->not_before) &&
-                 time_of(X509_get0_notAfter(x509), &cert->not_after);
+    memcpy(cert->der, der.data, der.len);
+    cert->der_len = der.len;
+    CAPSA_TRY_AT(capsa_crypto_signed_parse(capsa_cert_der(cert), &cert->parts), "the certificate");
+    bool dated = capsa_crypto_time_of(X509_get0_notBefore(x509), &cert->not_before) &&
+                 capsa_crypto_time_of(X509_get0_notAfter(x509), &cert->not_after);
     CRYPTO_REQUIRE_MEMORY();
     CAPSA_REQUIRE(dated, MALFORMED, "the certificate's validity cannot be read");
     CAPSA_TRY(cert_key_of(x509, &cert->key));
@@ -99,7 +102,7 @@ CAPSA_RESULT capsa_cert_parse_der(capsa_bytes der, struct capsa_cert **ret_cert)
                   "%zu bytes behind the end of the certificate", (size_t)(der.data + der.len - at));
     X509 *parsed = x509;
     x509 = NULL;
-    return cert_of(parsed, ret_cert);
+    return cert_of(parsed, der, ret_cert);
 }
 
 static capsa_bytes trimmed(capsa_bytes text)

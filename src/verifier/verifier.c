@@ -9,6 +9,8 @@
 static const struct capsa_verifier *const verifiers[] = {
     &capsa_verifier_sgx,
     &capsa_verifier_tdx,
+    &capsa_verifier_snp,
+    &capsa_verifier_csv,
 };
 
 static const struct capsa_verifier *verifier_of(enum capsa_platform platform)
