@@ -5,7 +5,7 @@
  */
 #include "base/limits.h"
 #include "client/client_internal.h"
-#include "evidence/evidence_binding.h"
+#include "evidence/evidence_bound.h"
 
 #define NOTHING_SENT "nothing was sent to it"
 

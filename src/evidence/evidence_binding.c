@@ -1,37 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Report data of the key manager's protocols (evidence_binding.h).
+ * What evidence binds. Native report data fills all 64 bytes and names its purpose, so that none of
+ * it is good for another; the originals' has a zero upper half, so that the two never meet.
  */
-#include "evidence/evidence_binding.h"
-
 #include "base/limits.h"
-#include "codec/protobuf.h"
+#include "crypto/crypto.h"
+#include "crypto/crypto_evidence.h"
+#include "evidence/evidence.h"
 
-CAPSA_RESULT capsa_bind_cert(bool native, capsa_bytes cert, const char *nonce,
-                             uint8_t ret_report_data[CAPSA_REPORT_DATA])
+#define FIELDS_MAX 16
+
+CAPSA_RESULT capsa_report_data_native(const char *purpose, const capsa_bytes *fields, size_t count,
+                                      uint8_t ret_report_data[CAPSA_REPORT_DATA])
 {
-    const capsa_bytes parts[] = {cert, capsa_bytes_str(nonce)};
-    return native ? capsa_report_data_native("manager certificate", parts, 2, ret_report_data)
-                  : capsa_report_data_original(parts, 2, ret_report_data);
+    CAPSA_REQUIRE(purpose[0] != '\0', INTERNAL, "report data without a purpose");
+    CAPSA_REQUIRE(count <= FIELDS_MAX, TOO_LARGE, "report data: %zu fields, at most %d", count,
+                  FIELDS_MAX);
+    capsa_bytes parts[FIELDS_MAX + 2] = {CAPSA_BYTES_LITERAL("capsa/1"), capsa_bytes_str(purpose)};
+    for (size_t i = 0; i < count; i++) {
+        parts[i + 2] = fields[i];
+    }
+    capsa_sha512_parts(parts, count + 2, ret_report_data);
+    return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_bind_request(const struct capsa_bound_request *request,
-                                uint8_t ret_report_data[CAPSA_REPORT_DATA])
+CAPSA_RESULT capsa_report_data_original(const capsa_bytes *parts, size_t count,
+                                        uint8_t ret_report_data[CAPSA_REPORT_DATA])
 {
-    CAPSA_AUTO(capsa_buf) canonical = capsa_buf_of(CAPSA_LIMIT_grpc_message);
-    /* fields ascending, defaults left out: whoever reads the message comes to the same bytes */
-    CAPSA_TRY(capsa_protobuf_write(request->message, &canonical));
-    if (request->manager_id != NULL) {
-        const capsa_bytes fields[] = {
-            capsa_bytes_str(request->manager_id),
-            capsa_bytes_of(request->jti, CAPSA_BIND_JTI),
-            capsa_bytes_of(request->spki, CAPSA_BIND_SPKI),
-            capsa_buf_bytes(&canonical),
-        };
-        return capsa_report_data_native(request->method, fields, 4, ret_report_data);
+    CAPSA_AUTO(capsa_buf) joined = capsa_buf_of((size_t)CAPSA_LIMIT_grpc_message * 2);
+    for (size_t i = 0; i < count; i++) {
+        CAPSA_TRY(capsa_buf_str(&joined, i == 0 ? "" : "."));
+        CAPSA_TRY(capsa_buf_append(&joined, parts[i]));
     }
-    const capsa_bytes parts[] = {capsa_bytes_str(request->cert), capsa_buf_bytes(&canonical)};
-    bool has_cert = request->cert != NULL;
-    return capsa_report_data_original(has_cert ? parts : &parts[1], has_cert ? 2 : 1,
-                                      ret_report_data);
+    capsa_sha256(capsa_buf_bytes(&joined), ret_report_data);
+    memset(ret_report_data + CAPSA_SHA256, 0, CAPSA_REPORT_DATA - CAPSA_SHA256);
+    return CAPSA_OK;
 }

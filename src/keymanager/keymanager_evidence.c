@@ -7,7 +7,7 @@
 
 #include "base/limits.h"
 #include "codec/text.h"
-#include "evidence/evidence_binding.h"
+#include "evidence/evidence_bound.h"
 
 /* ---- judging --------------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 #include "keymanager/keymanager_evidence.h"
 
 #include "base/limits.h"
-#include "evidence/evidence_binding.h"
+#include "evidence/evidence_bound.h"
 
 #define REPORT_VERSION "1.0"
 #define PASSPORT       "Passport"
