@@ -38,8 +38,8 @@ typedef struct capsa_sim_forgery {
 } capsa_sim_forgery;
 void capsa_sim_forgery_drop(capsa_sim_forgery *forgery);
 
-/* What the turns make, for a verifier whose time is `now`. The platform's folder must have been made
- * before `now`. USAGE names the knob that was not understood. */
+/* What the turns make, for a verifier whose time is `now`. The platform's folder must have been
+ * made before `now`. USAGE names the knob that was not understood. */
 CAPSA_RESULT capsa_sim_forge(const struct capsa_sim *sim, capsa_time now,
                              const struct capsa_sim_turn *turns, size_t count,
                              capsa_sim_forgery *ret_forgery);
