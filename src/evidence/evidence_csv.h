@@ -60,6 +60,8 @@ struct capsa_csv_report {
 };
 /* 2548 bytes, or padded with zeros to 4096. */
 CAPSA_RESULT capsa_csv_report_parse(capsa_bytes bytes, struct capsa_csv_report *ret_report);
+/* The report in clear, its secret bytes as zeros. For printers: nothing of it is checked. */
+CAPSA_RESULT capsa_csv_report_unmask(capsa_bytes bytes, uint8_t ret_plain[CAPSA_CSV_REPORT_BYTES]);
 CAPSA_RESULT capsa_csv_claims(const struct capsa_csv_report *report,
                               struct capsa_claims *ret_claims);
 #define CAPSA_CSV_POLICY_NODBG 0x01u
