@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Hygon CSV reports: root (HRK) -> HSK -> CEK -> PEK -> report, SM2 each, under the id that stands
- * in the signer's own certificate. The PEK comes in the report, hidden by the XOR with anonce. That
- * word is not signed: what authenticates it is that the PEK, read with it, is signed by the CEK, so
- * the PEK is never taken from anywhere else. Nothing of Hygon's expires or is revoked.
+ * in the signer's own certificate. Nothing of Hygon's expires or is revoked.
+ *
+ * The PEK comes in the report, hidden by the XOR with anonce, and is taken from nowhere else.
+ * Neither that word nor the hidden PEK is signed: whoever changes the word alone is found out,
+ * because the PEK then reads as a key that the CEK did not sign; whoever hides the PEK anew with
+ * another word is not, and turns all fields by one word. The measurement turns with them. So a
+ * policy that does not ask for the measurement has no ground to believe the rest, the debug bit
+ * first of all.
  */
 #include "verifier/verifier_csv.h"
 

@@ -175,23 +175,23 @@ static void A10_a_signed_report_must_be_of_the_leafs_chip_and_versions(void **st
         uint8_t value;
         enum capsa_check check;
     } lies[] = {
-        {0x180, 4, CAPSA_CHECK_CHIP},           /* boot loader 3 */
-        {0x180, 2, CAPSA_CHECK_CHIP},           /* lower is no better: another key then */
-        {0x181, 1, CAPSA_CHECK_CHIP},           /* TEE 0 */
-        {0x186, 9, CAPSA_CHECK_CHIP},           /* SNP 8 */
-        {0x187, 0xdc, CAPSA_CHECK_CHIP},        /* microcode 0xdb */
-        {0x1a0, '1', CAPSA_CHECK_CHIP},         /* chip id, first byte */
-        {0x1df, '0', CAPSA_CHECK_CHIP},         /* and its last */
-        {0x188, 0x1a, CAPSA_CHECK_CHIP},        /* family of Turin, model 1 */
-        {0x189, 0x11, CAPSA_CHECK_CHIP},        /* model of Genoa */
-        {0x188, 0x17, CAPSA_CHECK_CHIP},        /* no family that has SNP */
-        {0x038, 4, CAPSA_CHECK_NONE},           /* current_tcb: the key was not derived of it */
-        {0x034, 2, CAPSA_CHECK_FORMAT},         /* signature_algo */
+        {0x180, 4, CAPSA_CHECK_CHIP},    /* boot loader 3 */
+        {0x180, 2, CAPSA_CHECK_CHIP},    /* lower is no better: another key then */
+        {0x181, 1, CAPSA_CHECK_CHIP},    /* TEE 0 */
+        {0x186, 9, CAPSA_CHECK_CHIP},    /* SNP 8 */
+        {0x187, 0xdc, CAPSA_CHECK_CHIP}, /* microcode 0xdb */
+        {0x1a0, '1', CAPSA_CHECK_CHIP},  /* chip id, first byte */
+        {0x1df, '0', CAPSA_CHECK_CHIP},  /* and its last */
+        {0x188, 0x1a, CAPSA_CHECK_CHIP}, /* family of Turin, model 1 */
+        {0x189, 0x11, CAPSA_CHECK_CHIP}, /* model of Genoa */
+        {0x188, 0x17, CAPSA_CHECK_CHIP}, /* no family that has SNP */
+        {0x038, 4, CAPSA_CHECK_NONE},    /* current_tcb: the key was not derived of it */
+        {0x034, 2, CAPSA_CHECK_FORMAT},  /* signature_algo */
         {0x034, 0, CAPSA_CHECK_FORMAT},
-        {0x048, 7 << 2, CAPSA_CHECK_FORMAT},    /* signed by no key */
-        {0x048, 2 << 2, CAPSA_CHECK_FORMAT},    /* a key nobody knows */
-        {0x048, 1 << 2, CAPSA_CHECK_CHAIN},     /* VLEK */
-        {0x030, 3, CAPSA_CHECK_NONE},           /* VMPL: for the policy */
+        {0x048, 7 << 2, CAPSA_CHECK_FORMAT}, /* signed by no key */
+        {0x048, 2 << 2, CAPSA_CHECK_FORMAT}, /* a key nobody knows */
+        {0x048, 1 << 2, CAPSA_CHECK_CHAIN},  /* VLEK */
+        {0x030, 3, CAPSA_CHECK_NONE},        /* VMPL: for the policy */
     };
     for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
         try_byte(lies[i].at, lies[i].value, lies[i].check);
@@ -242,13 +242,13 @@ static void A10_turin_has_its_own_layout(void **state)
     struct snp_plan plan = snp_plan_turin();
     snp_make(&scene, &plan);
     snp_report(&scene, &plan);
-    try_byte(0x180, 3, CAPSA_CHECK_CHIP);    /* FMC 2 */
-    try_byte(0x181, 4, CAPSA_CHECK_CHIP);    /* boot loader 3 */
-    try_byte(0x182, 1, CAPSA_CHECK_CHIP);    /* TEE 0 */
-    try_byte(0x183, 9, CAPSA_CHECK_CHIP);    /* SNP 8 */
-    try_byte(0x187, 0, CAPSA_CHECK_CHIP);    /* microcode */
-    try_byte(0x1a7, '6', CAPSA_CHECK_CHIP);  /* HWID has 8 bytes */
-    try_byte(0x1a8, 1, CAPSA_CHECK_CHIP);    /* and zeros follow */
+    try_byte(0x180, 3, CAPSA_CHECK_CHIP);   /* FMC 2 */
+    try_byte(0x181, 4, CAPSA_CHECK_CHIP);   /* boot loader 3 */
+    try_byte(0x182, 1, CAPSA_CHECK_CHIP);   /* TEE 0 */
+    try_byte(0x183, 9, CAPSA_CHECK_CHIP);   /* SNP 8 */
+    try_byte(0x187, 0, CAPSA_CHECK_CHIP);   /* microcode */
+    try_byte(0x1a7, '6', CAPSA_CHECK_CHIP); /* HWID has 8 bytes */
+    try_byte(0x1a8, 1, CAPSA_CHECK_CHIP);   /* and zeros follow */
     try_byte(0x1df, 1, CAPSA_CHECK_CHIP);
     plan.parts[CAPSA_SNP_FMC] = -1;
     snp_make(&scene, &plan);
@@ -291,7 +291,7 @@ static void A11_certificates_of_the_wrong_role(void **state)
     for (size_t i = 0; i < 16; i++) {
         plans[i] = snp_plan_milan();
     }
-    plans[count++].hwid_len = 0;           /* a VCEK of no chip */
+    plans[count++].hwid_len = 0; /* a VCEK of no chip */
     plans[count++].hwid_len = 63;
     plans[count++].hwid_len = 8;           /* as Turin's */
     plans[count++].csp = true;             /* of a chip and a cloud */
@@ -454,6 +454,7 @@ static void the_narrowest_window_counts(void **state)
     plan.from = SNP_NOW - 30 * SNP_YEAR; /* now others' are narrower */
     plan.to = SNP_NOW + 30 * SNP_YEAR;
     snp_try(&scene, &plan, CAPSA_CHECK_NONE);
+    input = snp_input(&scene);
     assert_ok(capsa_verify(&input, &verdict));
     assert_int_equal(verdict.collateral_issued, SNP_NOW - 19 * SNP_YEAR);
     assert_int_equal(verdict.collateral_expires, SNP_NOW + 20 * SNP_YEAR);
@@ -536,7 +537,6 @@ static void A22_the_same_answer_twice(void **state)
         scene.report[0x90] ^= 1; /* then one that is refused */
     }
 }
-
 
 int main(void)
 {
