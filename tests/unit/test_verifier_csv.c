@@ -248,6 +248,7 @@ static void hygons_own_chain_stands_under_hygons_own_root(void **state)
     (void)state;
     struct test_case test;
     struct capsa_csv_cert read;
+    size_t anchor = 9;
     struct capsa_verdict verdict = {0};
     CAPSA_AUTO_FREE(capsa_anchors) vendor = NULL;
     CAPSA_AUTO_FREE(capsa_anchors) given = NULL;
@@ -255,12 +256,13 @@ static void hygons_own_chain_stands_under_hygons_own_root(void **state)
     assert_ok(capsa_anchors_new_vendor(&vendor));
     struct capsa_verify_input input = test_case_input(&test, true, vendor);
     input.vendor_only = true;
-    assert_ok(capsa_csv_chain_judge(&input, &verdict, &read));
+    assert_ok(capsa_csv_chain_judge(&input, &verdict, &anchor, &read));
     assert_string_equal(verdict.anchor, "hygon-hrk");
+    assert_int_equal(anchor, 0);
     assert_int_equal(read.pubkey_usage, CAPSA_CSV_USAGE_CEK);
     assert_ok(capsa_anchors_new_custom(capsa_buf_bytes(&test.root), &given));
     input.anchors = given;
-    assert_fails(capsa_csv_chain_judge(&input, &verdict, &read), EVIDENCE);
+    assert_fails(capsa_csv_chain_judge(&input, &verdict, &anchor, &read), EVIDENCE);
     assert_int_equal(verdict.failed_check, CAPSA_CHECK_ANCHOR_KIND);
     test_case_drop(&test);
 }
