@@ -10,16 +10,19 @@
 
 #include "verifier/verifier.h"
 
-/* The head of whatever is kept. Made with one reference; immutable from when it is shared. */
+/* The head of whatever is kept. Made with one reference; immutable once it is shared. */
 struct capsa_kept {
     atomic_size_t references;
     void (*destroy)(struct capsa_kept *kept);
+    uint8_t *key; /* what it was made of, once it is in a cache */
+    size_t key_len;
 };
 void capsa_kept_init(struct capsa_kept *kept, void (*destroy)(struct capsa_kept *kept));
 struct capsa_kept *capsa_kept_share(struct capsa_kept *kept);
 void capsa_kept_release(struct capsa_kept *kept); /* NULL is fine */
 
-/* What an object is made of. Parts never run into each other; `kind` tells apart who keeps what. */
+/* What an object is made of. No two lists of parts are the same; `kind` tells apart who keeps what.
+ */
 struct capsa_cache_key {
     const char *kind; /* a literal */
     const capsa_bytes *parts;
@@ -28,7 +31,8 @@ struct capsa_cache_key {
 /* A reference, or NULL. `cache` may be NULL. */
 struct capsa_kept *capsa_verify_cache_find(struct capsa_verify_cache *cache,
                                            const struct capsa_cache_key *key);
-/* Keeps a reference of its own. Whatever fails here only makes the next call slower. */
+/* Keeps a reference of its own. An object is kept once, by whoever made it, and after everything
+ * that it stands for was checked. What fails here only makes the next call slower. */
 void capsa_verify_cache_keep(struct capsa_verify_cache *cache, const struct capsa_cache_key *key,
                              struct capsa_kept *kept);
 /* Certificates that were read before; NULL for no cache. */

@@ -139,6 +139,10 @@ CAPSA_RESULT capsa_dcap_platform_check(const struct capsa_verify_input *input,
                                        const struct capsa_quote *quote, capsa_bytes chain_text,
                                        struct capsa_verdict *verdict,
                                        struct capsa_dcap_platform **ret_platform);
+/* The one thing about a platform that a kept one is asked again: is its root trusted here? */
+CAPSA_RESULT capsa_dcap_judge_anchor(const struct capsa_verify_input *input,
+                                     const struct capsa_dcap_platform *platform,
+                                     struct capsa_verdict *verdict);
 void capsa_dcap_platform_free(struct capsa_dcap_platform *platform);
 CAPSA_DEFINE_AUTO_FREE(capsa_dcap_platform)
 
