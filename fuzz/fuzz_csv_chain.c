@@ -29,8 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     capsa_bytes rest = capsa_bytes_of(data, size);
     CAPSA_AUTO_FREE(capsa_anchors) anchors = NULL;
-    if (capsa_failed(
-            capsa_anchors_new_custom(take(&rest, CAPSA_CSV_ROOT_CERT_BYTES), &anchors))) {
+    if (capsa_failed(capsa_anchors_new_custom(take(&rest, CAPSA_CSV_ROOT_CERT_BYTES), &anchors))) {
         return 0;
     }
     CAPSA_AUTO(capsa_buf) hsk = capsa_buf_of(CAPSA_CSV_ROOT_CERT_BYTES);

@@ -68,6 +68,7 @@ struct snp_scene {
     struct capsa_private_key *ark_key, *ask_key, *leaf_key;
     struct capsa_cert *ark, *ask, *leaf;
     struct capsa_anchors *anchors;
+    struct capsa_verify_cache *cache; /* NULL: none */
     capsa_collateral collateral;
     uint8_t report[CAPSA_SNP_REPORT_BYTES];
 };
@@ -282,6 +283,7 @@ static inline struct capsa_verify_input snp_input(const struct snp_scene *scene)
         .collateral = &scene->collateral,
         .now = SNP_NOW,
         .anchors = scene->anchors,
+        .cache = scene->cache,
     };
 }
 

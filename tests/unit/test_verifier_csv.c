@@ -14,6 +14,7 @@ static const char *const ids[KEYS] = {"HYGON-SSD-HRK", "HYGON-SSD-HSK", "HYGON-S
                                       "HYGON-SSD-PEK", "HYGON-SSD-OCA"};
 
 static struct capsa_private_key *keys[KEYS];
+static struct capsa_verify_cache *cache; /* NULL: none */
 static uint8_t hrk[CAPSA_CSV_ROOT_CERT_BYTES], hsk[CAPSA_CSV_ROOT_CERT_BYTES],
     cek[CAPSA_CSV_CERT_BYTES], pek[CAPSA_CSV_CERT_BYTES], report[CAPSA_CSV_REPORT_BYTES];
 
@@ -166,6 +167,7 @@ static struct capsa_verdict judge(void)
         .collateral = &collateral,
         .now = CSV_NOW,
         .anchors = anchors,
+        .cache = cache,
     };
     (void)test_accepts(&input, &verdict);
     test_collateral_drop(&collateral);
@@ -600,6 +602,35 @@ static void A22_the_same_answer_twice(void **state)
     }
 }
 
+static void a_cache_changes_no_answer(void **state)
+{
+    (void)state;
+    make_all(0x70d178ab);
+    struct capsa_verdict cold = judge();
+    assert_ok(capsa_verify_cache_new(16, &cache));
+    for (int round = 0; round < 3; round++) {
+        struct capsa_verdict again = judge();
+        assert_memory_equal(&cold, &again, sizeof(cold));
+    }
+    report[0] ^= 1;
+    expect(SIGNATURE);
+    report[0] ^= 1;
+    uint8_t *const parts[] = {hsk + 500, cek + 1000, report + 336 + 1000};
+    static const enum capsa_check checks[] = {CAPSA_CHECK_ANCHOR, CAPSA_CHECK_CHAIN,
+                                              CAPSA_CHECK_CHAIN};
+    for (size_t i = 0; i < 6; i++) { /* twice each: a refusal is not kept as anything else */
+        *parts[i / 2] ^= 1;
+        expect_at(__LINE__, checks[i / 2]);
+        *parts[i / 2] ^= 1;
+    }
+    make_root(hrk, OTHER, OTHER, 0); /* another anchor, which signed nothing */
+    expect(ANCHOR);
+    make_root(hrk, HRK, HRK, 0);
+    expect(NONE);
+    capsa_verify_cache_free(cache);
+    cache = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -623,6 +654,7 @@ int main(void)
         cmocka_unit_test(keys_that_are_none),
         cmocka_unit_test(cut_input_is_refused_at_every_length),
         cmocka_unit_test(A22_the_same_answer_twice),
+        cmocka_unit_test(a_cache_changes_no_answer),
     };
     return cmocka_run_group_tests(tests, make_keys, free_keys);
 }

@@ -538,6 +538,57 @@ static void A22_the_same_answer_twice(void **state)
     }
 }
 
+static struct capsa_verdict warm(const struct capsa_anchors *anchors, bool vendor_only)
+{
+    struct capsa_verdict verdict;
+    struct capsa_verify_input input = snp_input(&scene);
+    input.anchors = anchors;
+    input.vendor_only = vendor_only;
+    (void)test_accepts(&input, &verdict);
+    return verdict;
+}
+
+static void a_cache_changes_no_answer(void **state)
+{
+    (void)state;
+    struct snp_plan plan = snp_plan_milan();
+    CAPSA_AUTO_FREE(capsa_anchors) vendor = NULL;
+    vendor_anchors(&vendor);
+    snp_try(&scene, &plan, CAPSA_CHECK_NONE);
+    struct capsa_verdict cold = warm(scene.anchors, false), again;
+    assert_ok(capsa_verify_cache_new(16, &scene.cache));
+    for (int round = 0; round < 3; round++) {
+        again = warm(scene.anchors, false);
+        assert_memory_equal(&cold, &again, sizeof(cold));
+    }
+    /* what is judged anew each time */
+    assert_int_equal(warm(vendor, false).failed_check, CAPSA_CHECK_ANCHOR);
+    assert_int_equal(warm(scene.anchors, true).failed_check, CAPSA_CHECK_ANCHOR_KIND);
+    scene.report[0x90] ^= 1;
+    snp_expect(&scene, CAPSA_CHECK_SIGNATURE);
+    scene.report[0x90] ^= 1;
+    try_byte(0x180, 4, CAPSA_CHECK_CHIP);
+    snp_sign(&scene);
+    /* other bytes are others */
+    capsa_buf *const parts[] = {&scene.collateral.snp_leaf, &scene.collateral.snp_ask,
+                                &scene.collateral.snp_ark};
+    for (size_t i = 0; i < 3; i++) {
+        for (int round = 0; round < 2; round++) { /* nor is a refusal forgotten */
+            parts[i]->data[parts[i]->len - 100] ^= 1;
+            snp_expect(&scene, CAPSA_CHECK_CHAIN);
+            parts[i]->data[parts[i]->len - 100] ^= 1;
+        }
+    }
+    try_list(&(struct list){0}, CAPSA_CHECK_NONE);
+    try_list(&(struct list){.revoked = scene.leaf}, CAPSA_CHECK_REVOKED);
+    try_list(&(struct list){.revoked = scene.leaf}, CAPSA_CHECK_REVOKED);
+    capsa_buf_clear(&scene.collateral.snp_crl);
+    again = warm(scene.anchors, false);
+    assert_memory_equal(&cold, &again, sizeof(cold));
+    capsa_verify_cache_free(scene.cache);
+    scene.cache = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -565,6 +616,7 @@ int main(void)
         cmocka_unit_test(A13_a_list_that_is_there_counts),
         cmocka_unit_test(A13_the_lists_window_is_noted),
         cmocka_unit_test(A22_the_same_answer_twice),
+        cmocka_unit_test(a_cache_changes_no_answer),
     };
     return cmocka_run_group_tests(tests, open_scene, close_scene);
 }
