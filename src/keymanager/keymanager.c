@@ -114,6 +114,7 @@ CAPSA_RESULT capsa_keymanager_new(const struct capsa_keymanager_options *options
     struct capsa_keymanager *manager = CAPSA_NEW(struct capsa_keymanager);
     CAPSA_REQUIRE_MEMORY(manager);
     manager->options = *options;
+    (void)pthread_rwlock_init(&manager->appraising, NULL);
     capsa_result result = init(manager);
     if (capsa_failed(result)) {
         capsa_keymanager_free(manager);
@@ -136,6 +137,7 @@ void capsa_keymanager_free(struct capsa_keymanager *manager)
     capsa_km_envelope_free(manager->envelope);
     capsa_km_spent_free(manager->spent);
     capsa_cert_cache_free(manager->certs);
+    (void)pthread_rwlock_destroy(&manager->appraising);
     capsa_dealloc(manager);
 }
 
@@ -166,6 +168,18 @@ CAPSA_RESULT capsa_keymanager_renew(struct capsa_keymanager *manager, bool *ret_
 {
     bool filling = capsa_km_spent_is_filling(manager->spent);
     return capsa_km_envelope_rotate(manager->envelope, filling, ret_renewed);
+}
+
+struct capsa_appraiser *capsa_keymanager_appraise_by(struct capsa_keymanager *manager,
+                                                     const struct capsa_keymanager_evidence *how)
+{
+    struct capsa_keymanager_evidence *kept = &manager->options.evidence;
+    (void)pthread_rwlock_wrlock(&manager->appraising);
+    struct capsa_appraiser *before = kept->appraiser;
+    kept->appraiser = how->appraiser;
+    memcpy(kept->has_floor, how->has_floor, sizeof(kept->has_floor));
+    (void)pthread_rwlock_unlock(&manager->appraising);
+    return before;
 }
 
 CAPSA_RESULT capsa_keymanager_probe(struct capsa_keymanager *manager)

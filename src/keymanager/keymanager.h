@@ -60,6 +60,11 @@ size_t capsa_keymanager_method_count(void);
 void capsa_keymanager_methods(struct capsa_keymanager *manager,
                               struct capsa_rpc_method *ret_methods);
 
+/* From now on judge what requests bring by this; the one before is given back, and no call uses it
+ * any more. Waits for calls that do. */
+struct capsa_appraiser *capsa_keymanager_appraise_by(struct capsa_keymanager *manager,
+                                                     const struct capsa_keymanager_evidence *how);
+
 /* New envelope keys, when it is time. Call every minute or so, not on the event loop: making an RSA
  * key takes a while. *ret_renewed says whether there are new ones. */
 CAPSA_RESULT capsa_keymanager_renew(struct capsa_keymanager *manager, bool *ret_renewed);

@@ -98,7 +98,8 @@ struct capsa_keymanager {
     struct capsa_cert_cache *certs; /* of signers */
     struct capsa_km_entry *entries;
     size_t entry_count;
-    atomic_uint reports; /* about this manager, that are being made */
+    pthread_rwlock_t appraising; /* for the appraiser and the floors in options.evidence */
+    atomic_uint reports;         /* about this manager, that are being made */
 };
 
 /* keymanager_dispatch.c, keymanager_plain.c: the RPC handlers. `context` is a capsa_km_entry. */

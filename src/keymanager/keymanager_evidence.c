@@ -112,10 +112,14 @@ static capsa_result judge(const struct capsa_km_call *call,
     CAPSA_AUTO(capsa_collateral) collateral;
     capsa_collateral_init(&collateral);
     CAPSA_TRY(parse(report, &evidence, &collateral));
-    CAPSA_TRY(capsa_appraiser_judge(how->appraiser, evidence.platform,
-                                    capsa_buf_bytes(&evidence.bytes), &collateral, call->now,
-                                    report_data, verdict));
-    return judge_production(how, verdict);
+    struct capsa_keymanager *manager = call->manager;
+    (void)pthread_rwlock_rdlock(&manager->appraising);
+    capsa_result judged =
+        capsa_appraiser_judge(how->appraiser, evidence.platform, capsa_buf_bytes(&evidence.bytes),
+                              &collateral, call->now, report_data, verdict);
+    judged = capsa_failed(judged) ? judged : judge_production(how, verdict);
+    (void)pthread_rwlock_unlock(&manager->appraising);
+    return judged;
 }
 
 CAPSA_RESULT capsa_km_evidence_judge(const struct capsa_km_call *call,

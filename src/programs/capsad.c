@@ -363,17 +363,20 @@ static void on_stop(void *context)
     capsa_rpc_server_stop(daemon->server);
 }
 
+static void log_reload(capsad *daemon, const char *what, capsa_result result)
+{
+    capsa_log_event(daemon->log, capsa_failed(result) ? CAPSA_LOG_ERROR : CAPSA_LOG_INFO, "reload",
+                    CAPSA_LOG_STR("what", what), CAPSA_LOG_CODE("result", result));
+}
+
 static void on_reload(void *context)
 {
     capsad *daemon = context;
-    if (daemon->tls == NULL) {
-        capsa_log_event(daemon->log, CAPSA_LOG_INFO, "reload",
-                        CAPSA_LOG_STR("what", "nothing: TLS is off"));
-        return;
+    if (daemon->tls != NULL) {
+        log_reload(daemon, "TLS certificates", capsa_net_tls_reload(daemon->tls));
     }
-    capsa_result result = capsa_net_tls_reload(daemon->tls);
-    capsa_log_event(daemon->log, capsa_failed(result) ? CAPSA_LOG_ERROR : CAPSA_LOG_INFO, "reload",
-                    CAPSA_LOG_STR("what", "TLS certificates"), CAPSA_LOG_CODE("result", result));
+    log_reload(daemon, "evidence_policy",
+               capsad_evidence_reload(&daemon->config, &daemon->evidence, daemon->manager));
 }
 
 static void on_renewal(void *context)

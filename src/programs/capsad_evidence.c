@@ -123,21 +123,39 @@ static capsa_result appraiser_make(const struct capsad_config *config,
     return CAPSA_OK;
 }
 
-static capsa_result open_appraiser(const struct capsad_config *config, capsad_evidence *evidence)
+/* The policy of the file, with anchors: an appraiser, and which platforms it has a floor for. */
+static capsa_result appraise_as_told(const struct capsad_config *config,
+                                     struct capsa_keymanager_evidence *how)
 {
     CAPSA_AUTO_FREE(capsa_anchors) anchors = NULL;
     CAPSA_AUTO_FREE(capsa_appraisal_policy) policy = NULL;
     CAPSA_TRY(anchors_make(config, &anchors));
-    CAPSA_TRY(anchors_list(anchors, evidence));
     CAPSA_TRY(policy_load(config, &policy));
     for (unsigned i = CAPSA_PLATFORM_NONE + 1; i < CAPSA_PLATFORM_COUNT; i++) {
-        evidence->options.has_floor[i] =
-            capsa_appraisal_policy_has_floor(policy, (enum capsa_platform)i);
+        how->has_floor[i] = capsa_appraisal_policy_has_floor(policy, (enum capsa_platform)i);
     }
-    CAPSA_TRY(appraiser_make(config, &anchors, &policy, &evidence->appraiser));
-    evidence->options.appraiser = evidence->appraiser;
+    return appraiser_make(config, &anchors, &policy, &how->appraiser);
+}
+
+static capsa_result open_appraiser(const struct capsad_config *config, capsad_evidence *evidence)
+{
+    CAPSA_AUTO_FREE(capsa_anchors) anchors = NULL;
+    CAPSA_TRY(anchors_make(config, &anchors));
+    CAPSA_TRY(anchors_list(anchors, evidence));
+    CAPSA_TRY(appraise_as_told(config, &evidence->options));
+    evidence->appraiser = evidence->options.appraiser;
     evidence->options.required = capsad_evidence_is_required(config);
     evidence->options.production = capsa_streq(config->mode, "production");
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsad_evidence_reload(const struct capsad_config *config, capsad_evidence *evidence,
+                                    struct capsa_keymanager *manager)
+{
+    struct capsa_keymanager_evidence how = {.appraiser = NULL};
+    CAPSA_TRY(appraise_as_told(config, &how));
+    evidence->appraiser = how.appraiser;
+    capsa_appraiser_free(capsa_keymanager_appraise_by(manager, &how));
     return CAPSA_OK;
 }
 

@@ -23,5 +23,10 @@ typedef struct capsad_evidence {
 } capsad_evidence;
 void capsad_evidence_drop(capsad_evidence *evidence); /* callable twice, and on zeros */
 
+/* The policy for what requests bring, read anew. A file that cannot be one leaves the policy as it
+ * was. */
+CAPSA_RESULT capsad_evidence_reload(const struct capsad_config *config, capsad_evidence *evidence,
+                                    struct capsa_keymanager *manager);
+
 /* EVIDENCE: the platform makes none, or none that could be believed. */
 CAPSA_RESULT capsad_evidence_open(const struct capsad_config *config, capsad_evidence *evidence);
