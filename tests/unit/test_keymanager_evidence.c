@@ -5,7 +5,7 @@
  */
 #include "keymanager_native.h"
 
-#include "attester/attester_sim.h"
+#include "attester/attester_sim_forge.h"
 #include "evidence/evidence_bound.h"
 #include "policy/policy_claims.h"
 #include "vectors.h"
@@ -29,7 +29,8 @@ struct shown {
     const struct party *bound_cert;
     const char *initiator;
     bool native, background, missing;
-    const uint8_t *jti; /* native: bound, instead of the request's own */
+    const uint8_t *jti;         /* native: bound, instead of the request's own */
+    struct capsa_sim_turn knob; /* forged so */
 };
 
 #ifdef CAPSA_SIMULATION
@@ -94,6 +95,21 @@ static const char *code_hex(void)
     return hex_of(claims.mr_enclave, sizeof(claims.mr_enclave));
 }
 
+static struct capsa_json *forged_report(const struct capsa_sim *sim, const struct shown *shown,
+                                        const uint8_t report_data[CAPSA_REPORT_DATA])
+{
+    const char *hex = hex_of(report_data, CAPSA_REPORT_DATA);
+    const struct capsa_sim_turn turns[] = {{"report-data", hex}, shown->knob};
+    CAPSA_AUTO(capsa_sim_forgery) forgery = {.check = NULL};
+    CAPSA_AUTO(capsa_buf) report = capsa_buf_of(MIB(1));
+    struct capsa_json *value;
+    assert_ok(capsa_sim_forge(sim, NOW, turns, 2, &forgery));
+    assert_ok(capsa_ual_write(forgery.platform, capsa_buf_bytes(&forgery.evidence),
+                              &forgery.collateral, &report));
+    assert_ok(capsa_json_parse(capsa_buf_bytes(&report), &value));
+    return value;
+}
+
 /* The report as JSON, binding what it is told. */
 static struct capsa_json *report_of(const struct shown *shown,
                                     const uint8_t report_data[CAPSA_REPORT_DATA])
@@ -108,6 +124,9 @@ static struct capsa_json *report_of(const struct shown *shown,
     CAPSA_AUTO(capsa_collateral) collateral;
     capsa_collateral_init(&collateral);
     assert_ok(capsa_sim_open(sim_dir, &sim));
+    if (shown->knob.knob != NULL) {
+        return forged_report(sim, shown, report_data);
+    }
     assert_ok(capsa_sim_quote(sim, &claims, &quote));
     if (!shown->background) {
         assert_ok(capsa_sim_collateral(sim, platform, &collateral));
@@ -439,6 +458,59 @@ static void evidence_of_a_debug_enclave_or_out_of_date_is_refused(void **state)
     gate_close(&gate);
 }
 
+/* One of each kind: the rest are the verifier's own tests. */
+static void A1_A2_A6_A13_forged_evidence_releases_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        struct capsa_sim_turn knob;
+        const char *check; /* NULL: it is as it should be */
+    } cases[] = {
+        {{"revoke", "pck"}, "revoked"},
+        {{"self-made-qe", ""}, "qe-report"},
+        {{"unsigned-crl", "pck-crl"}, "crl"},
+        {{"expire", "pck"}, "expired"},
+        {{"tcb-status", "OutOfDate"}, "tcb-status"},
+        {{"damage", "quote"}, "signature"},
+        {{"isv-svn", "4"}, NULL},
+    };
+    struct gate gate;
+    gate_open(&gate);
+    assert_int_equal(grant(&gate.scene.house, &alice, "a", &carol, "join", "[\"x\"]"), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct shown shown = {.knob = cases[i].knob};
+        int code = get(&gate, &shown);
+        if (code != (cases[i].check == NULL ? 0 : 7)) {
+            fail_msg("%s: %d, %s", cases[i].knob.knob, code, status_text);
+        }
+        if (cases[i].check != NULL) {
+            assert_says(cases[i].check);
+        }
+    }
+    gate_close(&gate);
+}
+
+/* Whatever was verified before, and however often: the next request is judged by the new policy. */
+static void A29_a_policy_that_denies_is_in_force_at_once(void **state)
+{
+    (void)state;
+    struct gate gate;
+    gate_open(&gate);
+    assert_int_equal(grant(&gate.scene.house, &alice, "a", &carol, "join", "[\"x\"]"), 0);
+    const struct shown shown = {.platform = CAPSA_PLATFORM_SGX};
+    assert_int_equal(get(&gate, &shown), 0);
+    assert_int_equal(get(&gate, &shown), 0);
+    const struct capsa_keymanager_evidence how = {.appraiser =
+                                                      appraiser_of("{\"platforms\":[\"tdx\"]}")};
+    struct capsa_appraiser *before = capsa_keymanager_appraise_by(gate.scene.house.manager, &how);
+    assert_ptr_equal(before, gate.appraiser);
+    capsa_appraiser_free(before);
+    gate.appraiser = how.appraiser;
+    assert_int_equal(get(&gate, &shown), 7);
+    assert_says("evidence refused: platform");
+    gate_close(&gate);
+}
+
 static void evidence_vouches_for_an_initiator_under_a_rule_that_pins_code_alone(void **state)
 {
     (void)state;
@@ -734,6 +806,8 @@ int main(void)
         cmocka_unit_test(a_result_wants_evidence_of_its_body),
         cmocka_unit_test(a_report_that_is_none_is_told_from_one_that_is_refused),
         cmocka_unit_test(evidence_of_a_debug_enclave_or_out_of_date_is_refused),
+        cmocka_unit_test(A1_A2_A6_A13_forged_evidence_releases_nothing),
+        cmocka_unit_test(A29_a_policy_that_denies_is_in_force_at_once),
         cmocka_unit_test(evidence_vouches_for_an_initiator_under_a_rule_that_pins_code_alone),
         cmocka_unit_test(A15_production_takes_no_simulated_anchor),
         cmocka_unit_test(what_the_policy_wants_is_told_to_the_owner_alone),
