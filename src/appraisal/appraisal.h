@@ -55,7 +55,7 @@ CAPSA_RESULT capsa_appraise_verdict(const struct capsa_appraisal_policy *policy,
  * path unless configured. Blocks; any thread. */
 struct capsa_collateral_getter {
     void *context;
-    CAPSA_RESULT (*get)
+    CAPSA_RESULT(*get)
     (void *context, enum capsa_platform platform, capsa_bytes evidence,
      capsa_collateral *ret_collateral);
 };

@@ -24,7 +24,7 @@ struct capsa_attester {
     bool (*present)(const struct capsa_attester_options *options);
     /* Evidence that binds report_data; and the certificates that the interface itself hands out
      * beside it, if any (SNP's table): the rest of the collateral is fetched by collateral/. */
-    CAPSA_RESULT (*collect)
+    CAPSA_RESULT(*collect)
     (const struct capsa_attester_options *options, const uint8_t report_data[CAPSA_REPORT_DATA],
      capsa_buf *ret_evidence, capsa_collateral *ret_collateral);
 };

@@ -27,7 +27,7 @@ struct capsa_collateral_options {
 struct capsa_collateral_source {
     const char *name; /* "pccs", "kds", "hygon", "bundle" */
     bool (*serves)(enum capsa_platform platform);
-    CAPSA_RESULT (*fetch)
+    CAPSA_RESULT(*fetch)
     (const struct capsa_collateral_options *options, enum capsa_platform platform,
      capsa_bytes evidence, capsa_collateral *ret_collateral);
 };

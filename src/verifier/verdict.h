@@ -37,7 +37,7 @@ const char *capsa_tcb_status_name(enum capsa_tcb_status status); /* "UpToDate"; 
 /* ABSENT when there is no such name. */
 enum capsa_tcb_status capsa_tcb_status_by_name(capsa_bytes name);
 
-#define CAPSA_ADVISORIES    32 /* in one list; more in collateral is TOO_LARGE */
+#define CAPSA_ADVISORIES    64 /* in one list; more in collateral is TOO_LARGE */
 #define CAPSA_ADVISORY_TEXT 24
 struct capsa_advisories {
     size_t count;
@@ -57,6 +57,7 @@ struct capsa_verdict {
     enum capsa_anchor_kind anchor_kind;
 
     enum capsa_tcb_status tcb_status, platform_tcb_status, module_tcb_status, qe_tcb_status;
+    bool tcb_unsupported; /* no TCB level fits; the appraisal refuses it, as it does REVOKED */
     struct capsa_advisories advisories; /* the union, in the order level, module, QE; no doubles */
     struct capsa_advisories level_advisories, module_advisories, qe_advisories;
     capsa_time tcb_date;           /* of the matched level; 0: none */
@@ -93,6 +94,10 @@ CAPSA_RESULT capsa_verdict_fail_with(struct capsa_verdict *verdict, enum capsa_c
                 capsa_verdict_fail_with(verdict, CAPSA_CHECK_##check, capsa_judged_));             \
         }                                                                                          \
     } while (0)
+
+/* What Intel's library would answer, for a verdict on SGX or TDX that no policy has judged yet:
+ * sgx_ql_qv_result_t by the status, 0xA004 for signatures that do not hold, else 0xA006. */
+uint32_t capsa_verdict_intel_result(const struct capsa_verdict *verdict);
 
 /* {verdict, platform, tcb_status, advisory_ids, failed_check, reason, claims, anchor, ...}, on
  * refusals too; members without a value are null. */

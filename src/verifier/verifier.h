@@ -24,7 +24,8 @@ struct capsa_anchor_key {
     enum capsa_anchor_kind kind;
     enum capsa_platform platforms[2]; /* those it may vouch for; NONE fills */
     enum capsa_snp_product product;   /* AMD; UNKNOWN: any */
-    capsa_buf spki; /* DER SubjectPublicKeyInfo of an X.509 root; empty for Hygon */
+    capsa_buf
+        spki; /* DER, of an X.509 root; empty for Hygon, and where the digest is all we have */
     uint8_t spki_sha256[32];
     capsa_buf hrk; /* Hygon's 832 bytes, or made of the pinned key; empty for others */
 };
@@ -47,6 +48,16 @@ const struct capsa_anchor_key *capsa_anchors_find(const struct capsa_anchors *an
 /* Every anchor of `platform` in turn; NULL behind the last. */
 const struct capsa_anchor_key *capsa_anchors_at(const struct capsa_anchors *anchors,
                                                 enum capsa_platform platform, size_t index);
+/* What a verifier asks of the key that its chain ends in, before it checks any signature: ANCHOR
+ * fails when nobody trusts it, ANCHOR_KIND when only a vendor's will do. Notes it in the verdict.
+ */
+struct capsa_verify_input;
+CAPSA_RESULT capsa_anchors_judge(const struct capsa_verify_input *input, capsa_bytes spki,
+                                 struct capsa_verdict *verdict,
+                                 const struct capsa_anchor_key **ret_key);
+/* The same for an anchor that was found in another way (Hygon's). */
+CAPSA_RESULT capsa_anchor_use(const struct capsa_verify_input *input,
+                              const struct capsa_anchor_key *key, struct capsa_verdict *verdict);
 /* SHA-256 over all anchors: part of what caches are keyed by. */
 void capsa_anchors_digest(const struct capsa_anchors *anchors, uint8_t ret_digest[32]);
 
