@@ -16,7 +16,7 @@
 #include "cli/cli_read.h"
 #include "codec/text.h"
 
-struct asked {
+struct question {
     capsa_evidence evidence;
     capsa_collateral collateral;
     struct capsa_anchors *anchors;
@@ -25,9 +25,9 @@ struct asked {
     bool binds;
     uint8_t report_data[CAPSA_REPORT_DATA];
 };
-typedef struct asked asked;
+typedef struct question question;
 
-static void asked_drop(asked *asked)
+static void question_drop(question *asked)
 {
     capsa_evidence_drop(&asked->evidence);
     capsa_collateral_drop(&asked->collateral);
@@ -47,7 +47,7 @@ static capsa_result check_readable(const char *option, const char *path)
 static capsa_result read_time(const struct capsa_cli *cli, capsa_time *ret_now)
 {
     *ret_now = capsa_now(&capsa_clock_system);
-    return capsa_cli_number(cli, "time", 1, INT64_C(1) << 40, *ret_now, ret_now);
+    return capsa_cli_number(cli, "time", INT64_MIN, INT64_C(1) << 40, *ret_now, ret_now);
 }
 
 static capsa_result read_anchors(const struct capsa_cli *cli, struct capsa_anchors **ret_anchors)
@@ -79,7 +79,7 @@ static capsa_result read_policy(const struct capsa_cli *cli,
     return CAPSA_OK;
 }
 
-static capsa_result read_report_data(const struct capsa_cli *cli, struct asked *asked)
+static capsa_result read_report_data(const struct capsa_cli *cli, struct question *asked)
 {
     const char *text = capsa_cli_option(cli, "report-data");
     if (text == NULL) {
@@ -108,7 +108,7 @@ static bool is_json(capsa_bytes bytes)
     return at < bytes.len && bytes.data[at] == '{' && !capsa_failed(capsa_utf8_check(bytes));
 }
 
-static capsa_result parse_evidence(capsa_bytes bytes, struct asked *asked)
+static capsa_result parse_evidence(capsa_bytes bytes, struct question *asked)
 {
     CAPSA_REQUIRE(bytes.len > 0, MALFORMED, "expected evidence, got an empty file");
     if (!is_json(bytes)) {
@@ -118,7 +118,7 @@ static capsa_result parse_evidence(capsa_bytes bytes, struct asked *asked)
     return capsa_ual_parse(bytes, &asked->evidence, &asked->collateral, &type);
 }
 
-static capsa_result read_evidence(const struct capsa_cli *cli, struct asked *asked,
+static capsa_result read_evidence(const struct capsa_cli *cli, struct question *asked,
                                   struct capsa_verdict *verdict)
 {
     const char *path = capsa_cli_option(cli, "evidence");
@@ -132,7 +132,7 @@ static capsa_result read_evidence(const struct capsa_cli *cli, struct asked *ask
 }
 
 /* What is given by option replaces what the evidence brought along. */
-static capsa_result read_collateral(const struct capsa_cli *cli, struct asked *asked,
+static capsa_result read_collateral(const struct capsa_cli *cli, struct question *asked,
                                     struct capsa_verdict *verdict)
 {
     size_t count = capsa_cli_option_count(cli, "collateral");
@@ -230,7 +230,7 @@ static capsa_result say_verdict(struct capsa_cli *cli, const struct capsa_verdic
 }
 
 /* The members of the verdict are those of the answer. */
-static capsa_result answer(struct capsa_cli *cli, const struct asked *asked,
+static capsa_result answer(struct capsa_cli *cli, const struct question *asked,
                            const struct capsa_verdict *verdict)
 {
     capsa_json_free(cli->answer);
@@ -245,7 +245,7 @@ static bool is_verdict(enum capsa_code code)
     return code == CAPSA_E_EVIDENCE || code == CAPSA_E_TCB || code == CAPSA_E_DENIED;
 }
 
-static capsa_result judge(const struct capsa_cli *cli, struct asked *asked,
+static capsa_result judge(const struct capsa_cli *cli, struct question *asked,
                           struct capsa_verdict *verdict)
 {
     CAPSA_TRY(read_evidence(cli, asked, verdict));
@@ -265,11 +265,27 @@ static capsa_result judge(const struct capsa_cli *cli, struct asked *asked,
     return capsa_appraise(&input, asked->policy, asked->binds ? asked->report_data : NULL, verdict);
 }
 
+/* A number that is no time is wrong use; but who reads only the answer shall find a refusal in it.
+ */
+static capsa_result refuse_time(struct capsa_cli *cli, const struct question *asked)
+{
+    struct capsa_verdict verdict = {.accepted = false};
+    capsa_result refused = capsa_verdict_fail(
+        &verdict, CAPSA_CHECK_TIME, __FILE__, __LINE__,
+        "--time is seconds since 1970 and above zero, not %lld", (long long)asked->now);
+    cli->exit = capsa_code_exit(CAPSA_E_USAGE);
+    capsa_cli_complain(cli, "capsa: %s\n", capsa_text_of(refused));
+    return answer(cli, asked, &verdict);
+}
+
 static capsa_result run_verify(struct capsa_cli *cli)
 {
-    CAPSA_AUTO(asked) asked = {.anchors = NULL};
+    CAPSA_AUTO(question) asked = {.anchors = NULL};
     capsa_collateral_init(&asked.collateral);
     CAPSA_TRY(read_time(cli, &asked.now));
+    if (asked.now <= 0) {
+        return refuse_time(cli, &asked);
+    }
     CAPSA_TRY(read_report_data(cli, &asked));
     CAPSA_TRY(read_policy(cli, &asked.policy));
     CAPSA_TRY(read_anchors(cli, &asked.anchors));

@@ -30,7 +30,7 @@ static void A8_accidental_wildcards_are_refused_at_load(void **state)
         {"reference_values: []", "reference_values: empty"},
         {"reference_values: [{}]", "reference_values: [0]: empty"},
         {"reference_values: [{sgx: {}}]", "sgx: nothing is expected"},
-        {"reference_values:", "reference_values: a list wanted, got null"},
+        {"reference_values:", "reference_values: an array wanted, got null"},
         {"reference_values: [{snp: {product: '*'}}]", "product: a name wanted"},
         {"reference_values: [{snp: {product: any}}]", "product: a name wanted"},
         {"reference_values: [{sgx: {isv_prod_id: -1}}]", "isv_prod_id: 0 to 4294967295 wanted"},
