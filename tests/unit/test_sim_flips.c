@@ -226,6 +226,7 @@ static void every_byte_of_the_pck_chain_is_signed(void **state)
     const struct sim_scene *scene = *state;
     struct subject subject;
     subject_open(scene, NULL, 0, &subject);
+    capsa_collateral_drop(&subject.forgery.collateral);
     assert_ok(capsa_sim_collateral(scene->sim, CAPSA_PLATFORM_SGX, &subject.forgery.collateral));
     struct capsa_sim_recipe recipe;
     const struct capsa_sim_claims claims = {.platform = CAPSA_PLATFORM_SGX};
@@ -254,6 +255,7 @@ static void every_byte_of_the_tcb_signer_is_signed(void **state)
     const struct sim_scene *scene = *state;
     struct subject subject;
     subject_open(scene, NULL, 0, &subject);
+    capsa_collateral_drop(&subject.forgery.collateral);
     assert_ok(capsa_sim_collateral(scene->sim, CAPSA_PLATFORM_SGX, &subject.forgery.collateral));
     capsa_buf *chains[] = {&subject.forgery.collateral.tcb_info_issuer_chain,
                            &subject.forgery.collateral.qe_identity_issuer_chain};
