@@ -234,7 +234,7 @@ static capsa_result time_of(const struct crypto_element *element, const char *wh
     ASN1_TIME *time = d2i_ASN1_TIME(NULL, &at, (long)element->whole.len);
     bool read = time != NULL && capsa_crypto_time_of(time, ret_time);
     ASN1_TIME_free(time);
-    CRYPTO_REQUIRE_MEMORY();
+    CRYPTO_REQUIRE_MEMORY_UNLESS(read);
     CAPSA_REQUIRE(read, MALFORMED, "the %s of the revocation list is no time", what);
     return CAPSA_OK;
 }

@@ -187,7 +187,7 @@ CAPSA_RESULT capsa_sm2_check(const struct capsa_public_key *key, capsa_bytes id,
                        set_id(parameters, id),
                    "check a signature");
     int status = EVP_DigestVerify(context, der, len, message.data, message.len);
-    CRYPTO_REQUIRE_MEMORY();
+    CRYPTO_REQUIRE_MEMORY_UNLESS(status == 1);
     CAPSA_REQUIRE(status == 1, UNAUTHENTIC, "the SM2 signature is wrong");
     return CAPSA_OK;
 }

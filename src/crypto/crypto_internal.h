@@ -90,6 +90,14 @@ bool capsa_crypto_ran_out(void);
  * because there was no memory to look at it. */
 #define CRYPTO_REQUIRE_MEMORY() CAPSA_REQUIRE(!capsa_crypto_ran_out(), NOMEM, "out of memory")
 
+/* The same where the call did what it was for: that memory ran out on the way is of no consequence
+ * then, also when it was on the way of an earlier one. */
+#define CRYPTO_REQUIRE_MEMORY_UNLESS(done)                                                         \
+    do {                                                                                           \
+        bool crypto_ran_out_ = capsa_crypto_ran_out();                                             \
+        CAPSA_REQUIRE((done) || !crypto_ran_out_, NOMEM, "out of memory");                         \
+    } while (0)
+
 #define CRYPTO_REQUIRE(condition, what)                                                            \
     do {                                                                                           \
         if (!(condition)) {                                                                        \

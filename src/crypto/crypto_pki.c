@@ -70,7 +70,7 @@ static capsa_result common_name(const X509_NAME *name, const char *whose,
         ret_name[len] = '\0';
     }
     OPENSSL_free(text);
-    CRYPTO_REQUIRE_MEMORY();
+    CRYPTO_REQUIRE_MEMORY_UNLESS(plain);
     CAPSA_REQUIRE(plain, MALFORMED, "the %s has a commonName that is no text of 1 to %d bytes",
                   whose, CAPSA_COMMON_NAME - 1);
     return CAPSA_OK;

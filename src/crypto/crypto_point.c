@@ -80,7 +80,7 @@ CAPSA_RESULT capsa_crypto_key_of_point(enum capsa_key_kind kind, capsa_bytes x, 
                    "prepare a key on a curve");
     /* from the byte that says "uncompressed" on */
     bool on_curve = EVP_PKEY_set1_encoded_public_key(pkey, spki + before - 1, 1 + 2 * half) == 1;
-    CRYPTO_REQUIRE_MEMORY();
+    CRYPTO_REQUIRE_MEMORY_UNLESS(on_curve);
     CAPSA_REQUIRE(on_curve, MALFORMED, "a point that is not on %s", curve->name);
     return capsa_crypto_public_key_of_kind(pkey, kind, capsa_bytes_of(spki, before + 2 * half),
                                            ret_key);

@@ -182,7 +182,7 @@ static capsa_result check_rsa_pss(const struct capsa_public_key *key, capsa_byte
                    "check a signature");
     int status =
         EVP_DigestVerify(context, signature.data, signature.len, message.data, message.len);
-    CRYPTO_REQUIRE_MEMORY();
+    CRYPTO_REQUIRE_MEMORY_UNLESS(status == 1);
     CAPSA_REQUIRE(status == 1, UNAUTHENTIC, "the RSA-PSS signature is wrong");
     return CAPSA_OK;
 }
@@ -211,7 +211,7 @@ CAPSA_RESULT capsa_crypto_signed_check(const struct crypto_signed *parts,
                   "outside",
                   what);
     bool is = links[kind].is(parts->inner_algorithm);
-    CRYPTO_REQUIRE_MEMORY();
+    CRYPTO_REQUIRE_MEMORY_UNLESS(is);
     CAPSA_REQUIRE(is, UNAUTHENTIC, "the %s is signed otherwise than by %s", what, links[kind].name);
     CAPSA_REQUIRE(key->kind == links[kind].key, UNAUTHENTIC,
                   "the issuer of the %s has a key that is not %s", what, links[kind].key_name);

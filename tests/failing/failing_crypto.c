@@ -4,7 +4,10 @@
  */
 #include "failing.h"
 
+#include "base/alloc.h"
 #include "crypto/crypto.h"
+#include "crypto/crypto_evidence.h"
+#include "crypto/crypto_pki.h"
 
 #define NOW ((capsa_time)1780000000)
 
@@ -16,12 +19,52 @@ static const uint8_t iv[12];
 static struct capsa_private_key *rsa, *p256;
 static struct capsa_public_key *rsa_public, *p256_public;
 static struct capsa_cert *cert;
-static capsa_buf key_pem, cert_pem, cert_der, wrapped, sealed, rs256, es256;
+static struct capsa_private_key *p384, *sm2;
+static struct capsa_public_key *p384_public, *sm2_public;
+static struct capsa_cert *maker;
+static capsa_buf key_pem, cert_pem, cert_der, wrapped, sealed, rs256, es256, list, xy;
 static uint8_t tag[CAPSA_GCM_TAG];
 static uint8_t digest[CAPSA_SHA256];
 
 static const struct capsa_cert_request request = {
     .common_name = "name", .not_before = NOW - 10, .not_after = NOW + 10, .is_ca = true};
+
+static struct capsa_cert_issue maker_issue(void)
+{
+    return (struct capsa_cert_issue){.common_name = "maker",
+                                     .issuer_key = p256,
+                                     .key = p256_public,
+                                     .kind = CAPSA_LINK_P256_SHA256,
+                                     .not_before = NOW - 10,
+                                     .not_after = NOW + 10,
+                                     .is_ca = true,
+                                     .crl_url = "http://maker.example/crl"};
+}
+
+static struct capsa_crl_issue list_issue(void)
+{
+    return (struct capsa_crl_issue){.issuer = maker,
+                                    .issuer_key = p256,
+                                    .kind = CAPSA_LINK_P256_SHA256,
+                                    .this_update = NOW - 10,
+                                    .next_update = NOW + 10,
+                                    .revoked = (const struct capsa_cert *const *)&maker,
+                                    .revoked_count = 1};
+}
+
+static void fixtures_of_evidence(void)
+{
+    const struct capsa_cert_issue issue = maker_issue();
+    list = xy = capsa_buf_of(KIB(64));
+    assert_ok(capsa_private_key_new_p384(&p384));
+    assert_ok(capsa_private_key_new_sm2(&sm2));
+    assert_ok(capsa_public_key_of(p384, &p384_public));
+    assert_ok(capsa_public_key_of(sm2, &sm2_public));
+    assert_ok(capsa_public_key_point(p384_public, &xy));
+    assert_ok(capsa_cert_issue(&issue, &maker));
+    const struct capsa_crl_issue revoking = list_issue();
+    assert_ok(capsa_crl_issue(&revoking, &list));
+}
 
 static int fixtures_make(void **state)
 {
@@ -41,6 +84,7 @@ static int fixtures_make(void **state)
     assert_ok(capsa_sign(rsa, CAPSA_RS256, capsa_bytes_of(bytes, 96), &rs256));
     assert_ok(capsa_sign(p256, CAPSA_ES256, capsa_bytes_of(bytes, 96), &es256));
     capsa_sha256(capsa_bytes_of(bytes, 96), digest);
+    fixtures_of_evidence();
     return 0;
 }
 
@@ -51,8 +95,14 @@ static int fixtures_free(void **state)
     capsa_private_key_free(p256);
     capsa_public_key_free(rsa_public);
     capsa_public_key_free(p256_public);
+    capsa_private_key_free(p384);
+    capsa_private_key_free(sm2);
+    capsa_public_key_free(p384_public);
+    capsa_public_key_free(sm2_public);
     capsa_cert_free(cert);
-    capsa_buf *const bufs[] = {&key_pem, &cert_pem, &cert_der, &wrapped, &sealed, &rs256, &es256};
+    capsa_cert_free(maker);
+    capsa_buf *const bufs[] = {&key_pem, &cert_pem, &cert_der, &wrapped, &sealed,
+                               &rs256,   &es256,    &list,     &xy};
     for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++) {
         capsa_buf_drop(bufs[i]);
     }
@@ -352,6 +402,153 @@ static void certificates_survive_every_failure(void **state)
     FAILING_TRY_ALL(cases);
 }
 
+/* ---- Evidence -------------------------------------------------------------------------------- */
+
+static capsa_result key_of_point(struct failing_out *out)
+{
+    struct capsa_public_key *made = out->made;
+    capsa_result result = capsa_public_key_of_point(CAPSA_KEY_P384, capsa_bytes_of(xy.data, 48),
+                                                    capsa_bytes_of(xy.data + 48, 48), &made);
+    out->made = made;
+    return result;
+}
+
+static capsa_result point(struct failing_out *out)
+{
+    return capsa_public_key_point(p384_public, &out->buf);
+}
+
+/* Signatures are checked when nothing fails any more: for a check on these curves libcrypto draws
+ * randomness too, keeps no secret by it, and goes on without it. */
+static capsa_result kept(capsa_result signed_, struct failing_out *out, size_t before)
+{
+    CAPSA_TRY(signed_);
+    capsa_buf *rs = capsa_alloc(sizeof(*rs));
+    bool copied = rs != NULL;
+    if (copied) {
+        *rs = capsa_buf_of(KIB(1));
+        copied = !capsa_failed(
+            capsa_buf_append(rs, capsa_bytes_from(capsa_buf_bytes(&out->buf), before)));
+    }
+    capsa_buf_cut(&out->buf, before);
+    if (!copied) {
+        capsa_dealloc(rs);
+    }
+    CAPSA_REQUIRE(copied, NOMEM, "out of memory");
+    out->made = rs;
+    return CAPSA_OK;
+}
+
+static void free_rs(capsa_buf *rs)
+{
+    capsa_buf_drop(rs);
+    capsa_dealloc(rs);
+}
+
+static capsa_result sign_p384(struct failing_out *out)
+{
+    size_t before = out->buf.len;
+    return kept(capsa_ecdsa_sign(p384, capsa_bytes_of(bytes, 96), &out->buf), out, before);
+}
+
+static void free_p384(void *made)
+{
+    assert_ok(capsa_ecdsa_check(p384_public, capsa_bytes_of(bytes, 96), capsa_buf_bytes(made)));
+    free_rs(made);
+}
+
+static capsa_result sign_sm2(struct failing_out *out)
+{
+    size_t before = out->buf.len;
+    return kept(
+        capsa_sm2_sign(sm2, capsa_bytes_of(bytes, 13), capsa_bytes_of(bytes, 96), &out->buf), out,
+        before);
+}
+
+static void free_sm2(void *made)
+{
+    assert_ok(capsa_sm2_check(sm2_public, capsa_bytes_of(bytes, 13), capsa_bytes_of(bytes, 96),
+                              capsa_buf_bytes(made)));
+    free_rs(made);
+}
+
+static void free_made_by_maker(void *made)
+{
+    assert_ok(capsa_cert_link_check(made, maker, CAPSA_LINK_P256_SHA256));
+    capsa_cert_free(made);
+}
+
+static capsa_result cert_issue(struct failing_out *out)
+{
+    struct capsa_cert_issue issue = maker_issue();
+    issue.issuer = maker;
+    struct capsa_cert *made = out->made;
+    capsa_result result = capsa_cert_issue(&issue, &made);
+    out->made = made;
+    return result;
+}
+
+static capsa_result crl_issue(struct failing_out *out)
+{
+    const struct capsa_crl_issue issue = list_issue();
+    size_t before = out->buf.len;
+    capsa_result result = capsa_crl_issue(&issue, &out->buf);
+    if (!capsa_failed(result)) {
+        capsa_buf_cut(&out->buf, before);
+    }
+    return result;
+}
+
+static void free_list(void *made)
+{
+    assert_int_equal(capsa_crl_count(made), 1);
+    assert_true(capsa_crl_revokes(made, maker));
+    capsa_crl_free(made);
+}
+
+static capsa_result crl_parse(struct failing_out *out)
+{
+    struct capsa_crl *made = out->made;
+    capsa_result result = capsa_crl_parse(capsa_buf_bytes(&list), &made);
+    out->made = made;
+    return result;
+}
+
+static capsa_result link_check(struct failing_out *out)
+{
+    (void)out;
+    CAPSA_AUTO_FREE(capsa_crl) crl = NULL;
+    CAPSA_TRY(capsa_crl_parse(capsa_buf_bytes(&list), &crl));
+    CAPSA_TRY(capsa_crl_check(crl, maker, CAPSA_LINK_P256_SHA256));
+    return capsa_cert_link_check(maker, maker, CAPSA_LINK_P256_SHA256);
+}
+
+static capsa_result certs_parse(struct failing_out *out)
+{
+    (void)out;
+    char name[CAPSA_COMMON_NAME];
+    CAPSA_AUTO(capsa_chain) chain = {.count = 0};
+    CAPSA_TRY(capsa_certs_parse(capsa_buf_bytes(&cert_pem), &chain));
+    return capsa_cert_subject_name(chain.certs[0], name);
+}
+
+static void evidence_survives_every_failure(void **state)
+{
+    (void)state;
+    static const struct failing_case cases[] = {
+        {"public_key_of_point", key_of_point, free_public_key, true, false},
+        {"public_key_point", point, NULL, false, false},
+        {"ecdsa_sign", sign_p384, free_p384, true, false},
+        {"sm2_sign", sign_sm2, free_sm2, true, false},
+        {"cert_issue", cert_issue, free_made_by_maker, true, true}, /* as cert_self_sign */
+        {"crl_issue", crl_issue, NULL, false, true},
+        {"crl_parse", crl_parse, free_list, true, false},
+        {"certs_parse", certs_parse, NULL, true, false},
+        {"link_check", link_check, NULL, true, false},
+    };
+    FAILING_TRY_ALL(cases);
+}
+
 int main(void)
 {
     failing_install();
@@ -359,6 +556,7 @@ int main(void)
         cmocka_unit_test(digests_and_ciphers_survive_every_failure),
         cmocka_unit_test(keys_survive_every_failure),
         cmocka_unit_test(certificates_survive_every_failure),
+        cmocka_unit_test(evidence_survives_every_failure),
     };
     return cmocka_run_group_tests_name("crypto, failing", tests, fixtures_make, fixtures_free);
 }
