@@ -13,8 +13,7 @@
 
 struct given_file {
     capsa_evidence evidence;
-    capsa_collateral collateral;
-    bool is_ual;
+    capsa_collateral collateral; /* what a Passport ships */
 };
 typedef struct given_file given_file;
 
@@ -30,7 +29,7 @@ static capsa_result read_evidence(const struct capsa_cli *cli, struct given_file
     CAPSA_AUTO(capsa_buf) file = capsa_buf_of(CAPSA_LIMIT_evidence_bytes);
     CAPSA_TRY(capsa_file_read(path, &file));
     CAPSA_TRY_AT(capsa_evidence_parse(capsa_buf_bytes(&file), &ret_given->evidence,
-                                      &ret_given->collateral, &ret_given->is_ual),
+                                      &ret_given->collateral, NULL),
                  "%s", path);
     return CAPSA_OK;
 }
@@ -132,14 +131,14 @@ static void say_value(struct capsa_cli *cli, size_t depth, const char *name,
 
 static capsa_result run_show(struct capsa_cli *cli)
 {
-    CAPSA_AUTO(given_file) given = {.is_ual = false};
+    CAPSA_AUTO(given_file) given = {.evidence = {.platform = CAPSA_PLATFORM_NONE}};
     CAPSA_TRY(read_evidence(cli, &given));
     struct capsa_json *shown = NULL;
     CAPSA_TRY(capsa_evidence_show(given.evidence.platform, capsa_buf_bytes(&given.evidence.bytes),
                                   &shown));
     capsa_json_free(cli->answer);
     cli->answer = shown;
-    if (given.is_ual) {
+    if (!capsa_collateral_is_empty(&given.collateral)) {
         struct capsa_json *collateral = NULL;
         CAPSA_TRY(capsa_collateral_show(&given.collateral, &collateral));
         CAPSA_TRY(capsa_cli_set(cli, "collateral", collateral));
@@ -272,7 +271,7 @@ static capsa_result run_convert(struct capsa_cli *cli)
     CAPSA_REQUIRE(capsa_cli_option(cli, "type") == NULL || form->write == to_ual, USAGE,
                   "--type goes with --to ual");
     CAPSA_TRY(capsa_cli_check_out(cli, out));
-    CAPSA_AUTO(given_file) given = {.is_ual = false};
+    CAPSA_AUTO(given_file) given = {.evidence = {.platform = CAPSA_PLATFORM_NONE}};
     CAPSA_TRY(read_evidence(cli, &given));
     CAPSA_TRY(read_collateral(cli, &given));
     CAPSA_AUTO(capsa_buf) file = capsa_buf_of(CAPSA_LIMIT_json_bytes);
