@@ -37,7 +37,7 @@ const char *capsa_tcb_status_name(enum capsa_tcb_status status); /* "UpToDate"; 
 /* ABSENT when there is no such name. */
 enum capsa_tcb_status capsa_tcb_status_by_name(capsa_bytes name);
 
-#define CAPSA_ADVISORIES    32 /* in one list; more in collateral is TOO_LARGE */
+#define CAPSA_ADVISORIES    64 /* in one list; more in collateral is TOO_LARGE */
 #define CAPSA_ADVISORY_TEXT 24
 struct capsa_advisories {
     size_t count;
@@ -94,6 +94,10 @@ CAPSA_RESULT capsa_verdict_fail_with(struct capsa_verdict *verdict, enum capsa_c
                 capsa_verdict_fail_with(verdict, CAPSA_CHECK_##check, capsa_judged_));             \
         }                                                                                          \
     } while (0)
+
+/* What Intel's library would answer, for a verdict on SGX or TDX that no policy has judged yet:
+ * sgx_ql_qv_result_t by the status, 0xA004 for signatures that do not hold, else 0xA006. */
+uint32_t capsa_verdict_intel_result(const struct capsa_verdict *verdict);
 
 /* {verdict, platform, tcb_status, advisory_ids, failed_check, reason, claims, anchor, ...}, on
  * refusals too; members without a value are null. */
