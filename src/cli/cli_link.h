@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "cli/cli_evidence.h"
 #include "cli/cli_read.h"
+#include "cli/cli_trust.h"
 #include "cli/cli_verb.h"
 #include "client/client.h"
 

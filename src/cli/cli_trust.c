@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Evidence from options and config file (cli_evidence.h).
+ * Evidence from options and config file (cli_trust.h).
  */
-#include "cli/cli_evidence.h"
+#include "cli/cli_trust.h"
 
 #include "base/file.h"
 #include "base/limits.h"
