@@ -39,7 +39,7 @@ static capsa_result check_production(const struct capsad_config *config)
          "when it stops"},
     };
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-        CAPSA_REQUIRE(!checks[i].wrong, DENIED, "mode production: %s", checks[i].why);
+        CAPSA_REQUIRE(!checks[i].wrong, USAGE, "mode production: %s", checks[i].why);
     }
     return CAPSA_OK;
 }
@@ -55,10 +55,10 @@ static capsa_result check_insecure(const struct capsad_config *config)
 {
     const char *first = NULL;
     capsad_config_each_insecure(config, note_first, &first);
-    CAPSA_REQUIRE(first == NULL || !capsa_streq(config->mode, "production"), DENIED,
+    CAPSA_REQUIRE(first == NULL || !capsa_streq(config->mode, "production"), USAGE,
                   "mode production: %s weakens it; there is no such option in production", first);
     CAPSA_REQUIRE(
-        !config->insecure_client_env || *config->platform == '\0', DENIED,
+        !config->insecure_client_env || *config->platform == '\0', USAGE,
         "insecure_client_env: where there is a platform, only verified evidence says what "
         "r.env is");
     return CAPSA_OK;
@@ -136,7 +136,7 @@ static capsa_result check_evidence(const struct capsad_config *config)
         known = known || capsa_streq(config->evidence, words[i]);
     }
     CAPSA_REQUIRE(known, MALFORMED, "evidence \"%s\": required or optional", config->evidence);
-    CAPSA_REQUIRE(*config->platform == '\0' || capsad_evidence_is_required(config), DENIED,
+    CAPSA_REQUIRE(*config->platform == '\0' || capsad_evidence_is_required(config), USAGE,
                   "evidence optional: where there is a platform (%s), it is required",
                   config->platform);
     CAPSA_TRY(check_platform(config));

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "programs/capsad_config.h"
 
-/* MALFORMED, USAGE, UNSUPPORTED or DENIED, naming the key. */
+/* MALFORMED, USAGE or UNSUPPORTED, naming the key. */
 CAPSA_RESULT capsad_check_config(const struct capsad_config *config);
 
 bool capsad_stores_in_memory(const struct capsad_config *config);
