@@ -69,6 +69,7 @@ static const struct capsa_sim_case cases[] = {
     {"A0_trailing_zeros", .turns = {TDX, SET("trailing", "17")}},
     {"A0_qe_auth_empty", .turns = {SET("qe-auth-length", "0")}},
     {"A0_qe_auth_long", .turns = {TDX, SET("qe-auth-length", "1000")}},
+    {"A0_qe_flags_masked", .turns = {SET("qe-flags", "21")}, .check = ""},
     {"A0_qe_svn_above", .turns = {SET("qe-svn", "9")}},
 
     {"A1_self_made_qe", .turns = {ON("self-made-qe")}},
@@ -80,7 +81,7 @@ static const struct capsa_sim_case cases[] = {
     {"A1_qe_svn_revoked", .turns = {SET("qe-svn", "5")}, .tcb_status = "Revoked"},
     {"A1_qe_svn_unknown", .turns = {SET("qe-svn", "3")}},
     {"A1_qe_debug", .turns = {ON("qe-debug")}},
-    {"A1_qe_flags", .turns = {SET("qe-flags", "21")}},
+    {"A1_qe_flags", .turns = {SET("qe-flags", "49")}},
     {"A1_qe_misc_select", .turns = {SET("qe-misc-select", "1")}},
     {"A1_qe_report_by_stranger", .turns = {SET("sign", "qe-report=stranger")}},
     {"A1_qe_report_by_ca", .turns = {SET("sign", "qe-report=platform-ca")}},

@@ -291,14 +291,44 @@ static capsa_result write_file(const char *dir, const char *name, const capsa_bu
     return capsa_file_write(file, capsa_buf_bytes(content), 0644, false);
 }
 
+/* QuoteCollateralV3, also of collateral that no honest writer would write: parts may be missing. */
+CAPSA_RESULT capsa_sim_forgery_collateral(const capsa_sim_forgery *forgery, capsa_buf *ret_text)
+{
+    const capsa_collateral *from = &forgery->collateral;
+    const struct {
+        const char *name;
+        const capsa_buf *part;
+        bool hex;
+    } members[] = {
+        {"pck_crl_issuer_chain", &from->pck_crl_issuer_chain, false},
+        {"root_ca_crl", &from->root_ca_crl, true},
+        {"pck_crl", &from->pck_crl, true},
+        {"tcb_info_issuer_chain", &from->tcb_info_issuer_chain, false},
+        {"tcb_info", &from->tcb_info, false},
+        {"tcb_info_signature", &from->tcb_info_signature, true},
+        {"qe_identity_issuer_chain", &from->qe_identity_issuer_chain, false},
+        {"qe_identity", &from->qe_identity, false},
+        {"qe_identity_signature", &from->qe_identity_signature, true},
+    };
+    CAPSA_AUTO_FREE(capsa_json) object = capsa_json_new_object();
+    CAPSA_REQUIRE_MEMORY(object);
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        CAPSA_AUTO(capsa_buf) text = capsa_buf_of(TEXT_MAX);
+        capsa_bytes bytes = capsa_buf_bytes(members[i].part);
+        CAPSA_TRY(members[i].hex ? capsa_hex_write(bytes, &text) : capsa_buf_append(&text, bytes));
+        const char *value;
+        CAPSA_TRY(capsa_buf_cstr(&text, &value));
+        CAPSA_TRY(capsa_json_set(object, members[i].name, capsa_json_new_string(value)));
+    }
+    CAPSA_TRY(capsa_json_write(object, CAPSA_JSON_PRETTY, ret_text));
+    return capsa_buf_u8(ret_text, '\n');
+}
+
 CAPSA_RESULT capsa_sim_forgery_save(const capsa_sim_forgery *forgery, const char *dir)
 {
     CAPSA_REQUIRE(mkdir(dir, 0755) == 0, IO, "cannot make %s: %s", dir, strerror(errno));
-    CAPSA_AUTO_FREE(capsa_json) json = NULL;
-    CAPSA_TRY(capsa_collateral_write_v3(&forgery->collateral, &json));
     CAPSA_AUTO(capsa_buf) collateral = capsa_buf_of(TEXT_MAX);
-    CAPSA_TRY(capsa_json_write(json, CAPSA_JSON_PRETTY, &collateral));
-    CAPSA_TRY(capsa_buf_u8(&collateral, '\n'));
+    CAPSA_TRY(capsa_sim_forgery_collateral(forgery, &collateral));
     const struct {
         const char *name;
         const capsa_buf *content;

@@ -225,7 +225,9 @@ static capsa_result read_der(const char *name, capsa_bytes bytes, capsa_collater
 {
     CAPSA_AUTO(capsa_collateral) tried;
     capsa_collateral_init(&tried);
-    if (!capsa_failed(capsa_collateral_crl_file(bytes, &tried))) {
+    capsa_result read = capsa_collateral_crl_file(bytes, &tried);
+    CAPSA_TRY(capsa_code_of(read) == CAPSA_E_NOMEM ? read : CAPSA_OK);
+    if (!capsa_failed(read)) {
         *ret_why = NULL;
         return capsa_collateral_take(ret, &tried);
     }

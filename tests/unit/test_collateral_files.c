@@ -212,6 +212,34 @@ static void the_evidence_of_a_passport_is_not_looked_at(void **state)
     assert_int_equal(collateral.snp_leaf.len, 2);
 }
 
+/* GUIDs as their text has them; in the table the first three parts are little-endian. */
+static void push_entry(capsa_buf *table, const char *guid_as_stored, size_t offset, size_t len)
+{
+    assert_ok(capsa_hex_parse(capsa_bytes_str(guid_as_stored), table));
+    assert_ok(capsa_buf_le32(table, (uint32_t)offset));
+    assert_ok(capsa_buf_le32(table, (uint32_t)len));
+}
+
+static void a_table_of_certificates_is_taken_apart(void **state)
+{
+    (void)state;
+    CAPSA_AUTO(capsa_buf) leaf = file_of(SNP, "leaf.der");
+    CAPSA_AUTO(capsa_buf) ask = file_of(SNP, "ask.pem");
+    CAPSA_AUTO(capsa_buf) table = capsa_buf_of(KIB(64));
+    size_t begin = (size_t)3 * 24;
+    push_entry(&table, "8d75da6364e66445adc5f4b93be8accd", begin, leaf.len);
+    push_entry(&table, "79b3b74aacbbe44fa02f05aef327c782", begin + leaf.len, ask.len);
+    push_entry(&table, "00000000000000000000000000000000", 0, 0);
+    assert_ok(capsa_buf_append(&table, capsa_buf_bytes(&leaf)));
+    assert_ok(capsa_buf_append(&table, capsa_buf_bytes(&ask)));
+    CAPSA_AUTO(capsa_collateral) collateral;
+    capsa_collateral_init(&collateral);
+    assert_ok(capsa_collateral_add(&collateral, "auxblob", capsa_buf_bytes(&table)));
+    assert_true(capsa_bytes_equal(capsa_buf_bytes(&collateral.snp_leaf), capsa_buf_bytes(&leaf)));
+    assert_true(collateral.snp_ask.len > 0);
+    assert_int_equal(collateral.snp_ark.len, 0);
+}
+
 /* ---- Folders made here ----------------------------------------------------------------------- */
 
 static void write_file(const char *folder, const char *name, capsa_bytes bytes)
@@ -345,6 +373,7 @@ int main(void)
         cmocka_unit_test(another_of_the_same_part_is_refused_and_changes_nothing),
         cmocka_unit_test(what_is_no_collateral_is_an_error_when_it_is_named),
         cmocka_unit_test(the_evidence_of_a_passport_is_not_looked_at),
+        cmocka_unit_test(a_table_of_certificates_is_taken_apart),
         cmocka_unit_test(answers_of_services_saved_as_they_came_are_collateral),
         cmocka_unit_test(a_folder_passes_over_what_is_known_and_refuses_what_is_broken),
         cmocka_unit_test(a_folder_has_a_limit_of_files_and_of_their_size),

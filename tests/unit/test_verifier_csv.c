@@ -4,6 +4,7 @@
  * signature holds and only the lie is wrong.
  */
 #include "crypto/crypto_evidence.h"
+#include "crypto/crypto_pki.h"
 #include "verifier/verifier_csv.h"
 #include "verifier_case.h"
 
@@ -517,6 +518,56 @@ static void the_intermediate_names_its_root_and_is_signed_by_it(void **state)
     expect(CHAIN);
 }
 
+static void keys_for_another_algorithm(void **state)
+{
+    (void)state;
+    make_all(0);
+    write32(cek + 12, 1);
+    sign_slot(cek, 0, HSK, 0x13);
+    expect(CHAIN);
+    make_all(0);
+    write32(cek + 1048, 1); /* of its signature */
+    expect(CHAIN);
+}
+
+/* Anchors none of which is Hygon's. */
+static void no_root_of_hygons(void **state)
+{
+    (void)state;
+    struct capsa_verdict verdict;
+    capsa_collateral collateral;
+    CAPSA_AUTO_FREE(capsa_private_key) key = NULL;
+    CAPSA_AUTO_FREE(capsa_public_key) public_key = NULL;
+    CAPSA_AUTO_FREE(capsa_cert) root = NULL;
+    CAPSA_AUTO_FREE(capsa_anchors) anchors = NULL;
+    assert_ok(capsa_private_key_new_p256(&key));
+    assert_ok(capsa_public_key_of(key, &public_key));
+    const struct capsa_cert_issue issue = {
+        .common_name = "a root of Intel's kind",
+        .issuer_key = key,
+        .key = public_key,
+        .kind = CAPSA_LINK_P256_SHA256,
+        .not_after = CSV_NOW,
+        .is_ca = true,
+    };
+    assert_ok(capsa_cert_issue(&issue, &root));
+    assert_ok(capsa_anchors_new_custom(capsa_cert_der(root), &anchors));
+    make_all(0);
+    test_collateral_init(&collateral);
+    put(&collateral.csv_hsk, hsk, sizeof(hsk));
+    put(&collateral.csv_cek, cek, sizeof(cek));
+    const struct capsa_verify_input input = {
+        .platform = CAPSA_PLATFORM_CSV,
+        .evidence = capsa_bytes_of(report, sizeof(report)),
+        .collateral = &collateral,
+        .now = CSV_NOW,
+        .anchors = anchors,
+    };
+    assert_fails(capsa_verify(&input, &verdict), EVIDENCE);
+    assert_int_equal(verdict.failed_check, CAPSA_CHECK_ANCHOR);
+    test_collateral_drop(&collateral);
+}
+
 /* A key of no curve, and zeros, in each certificate. */
 static void keys_that_are_none(void **state)
 {
@@ -651,6 +702,8 @@ int main(void)
         cmocka_unit_test(signatures_of_the_wrong_kind),
         cmocka_unit_test(certificates_of_the_wrong_role),
         cmocka_unit_test(the_intermediate_names_its_root_and_is_signed_by_it),
+        cmocka_unit_test(keys_for_another_algorithm),
+        cmocka_unit_test(no_root_of_hygons),
         cmocka_unit_test(keys_that_are_none),
         cmocka_unit_test(cut_input_is_refused_at_every_length),
         cmocka_unit_test(A22_the_same_answer_twice),

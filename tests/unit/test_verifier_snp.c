@@ -4,6 +4,7 @@
  * root of our own, where every signature holds and only the lie is wrong.
  */
 #include "snp_scene.h"
+#include "verifier/verifier_snp_chain.h"
 
 static struct snp_scene scene; /* RSA and P-384 keys are loaded once */
 
@@ -343,6 +344,20 @@ static void a_leaf_that_another_signed(void **state)
     snp_try(&scene, &plan, CAPSA_CHECK_CHAIN);
 }
 
+static void a_leaf_with_a_key_of_another_kind(void **state)
+{
+    (void)state;
+    struct snp_plan plan = snp_plan_milan();
+    struct capsa_private_key *p384 = scene.leaf_key;
+    snp_make(&scene, &plan);
+    snp_report(&scene, &plan);
+    assert_ok(capsa_private_key_new_p256(&scene.leaf_key));
+    snp_make(&scene, &plan);
+    snp_expect(&scene, CAPSA_CHECK_CHAIN);
+    capsa_private_key_free(scene.leaf_key);
+    scene.leaf_key = p384;
+}
+
 /* A root that lies in the collateral is none. */
 static void A11_the_root_is_never_taken_from_the_collateral(void **state)
 {
@@ -517,6 +532,116 @@ static void A13_the_lists_window_is_noted(void **state)
     assert_int_equal(verdict.collateral_status, 1);
 }
 
+/* The root's certificate anew, of the same key, that may sign certificates and nothing else. */
+static void a_root_that_may_not_sign_lists(void **state)
+{
+    (void)state;
+    static const uint8_t cert_sign_only[] = {CAPSA_DER_BIT_STRING, 2, 2, 4};
+    const struct capsa_cert_extra usage = {"2.5.29.15",
+                                           capsa_bytes_of(cert_sign_only, sizeof(cert_sign_only))};
+    struct snp_plan plan = snp_plan_milan();
+    snp_try(&scene, &plan, CAPSA_CHECK_NONE);
+    const struct capsa_cert_issue issue = {
+        .common_name = "ARK-Milan",
+        .issuer_key = scene.ark_key,
+        .not_before = SNP_NOW - SNP_YEAR,
+        .not_after = SNP_NOW + SNP_YEAR,
+        .is_ca = true,
+        .extra = &usage,
+        .extra_count = 1,
+    };
+    CAPSA_AUTO_FREE(capsa_cert) root = NULL;
+    snp_issue(&issue, scene.ark_key, &root);
+    snp_put(&scene.collateral.snp_ark, root);
+    snp_expect(&scene, CAPSA_CHECK_NONE); /* the key is what counts, and no list is asked for */
+    try_list(&(struct list){0}, CAPSA_CHECK_CRL);
+}
+
+/* ---- extensions alone --------------------------------------------------------------------------
+ */
+
+static const char product_milan[] = {0x16, 5, 'M', 'i', 'l', 'a', 'n'};
+static const char two_bytes[] = {2, 2, 0, (char)0xdb}, one_byte[] = {2, 1, 7};
+static const char csp_name[] = {0x16, 4, 'C', 'N', '=', 'x'}, csp_empty[] = {0x16, 0};
+
+static struct capsa_snp_extensions milan_extensions(void)
+{
+    capsa_bytes one = capsa_bytes_of(one_byte, sizeof(one_byte));
+    return (struct capsa_snp_extensions){
+        .product = capsa_bytes_of(product_milan, sizeof(product_milan)),
+        .parts = {one, one, one, capsa_bytes_of(two_bytes, sizeof(two_bytes))},
+        .hwid = capsa_bytes_of(SNP_HWID, 64),
+    };
+}
+
+static void refused(enum capsa_snp_key kind, const struct capsa_snp_extensions *extensions,
+                    const char *text)
+{
+    struct capsa_snp_leaf leaf = {.hwid_len = 99};
+    capsa_result read = capsa_snp_leaf_read(kind, extensions, &leaf);
+    assert_true(capsa_failed(read));
+    if (strstr(capsa_text_of(read), text) == NULL) {
+        fail_msg("wanted \"%s\": %s", text, capsa_text_of(read));
+    }
+    assert_int_equal(leaf.hwid_len, 99); /* untouched */
+}
+
+static void extensions_are_whole_and_in_their_form(void **state)
+{
+    (void)state;
+    struct capsa_snp_extensions all = milan_extensions();
+    struct capsa_snp_leaf leaf;
+    assert_ok(capsa_snp_leaf_read(CAPSA_SNP_VCEK, &all, &leaf));
+    assert_int_equal(leaf.parts[CAPSA_SNP_UCODE], 0xdb);
+    assert_int_equal(leaf.parts[CAPSA_SNP_TEE], 7);
+    const struct {
+        capsa_bytes *extension;
+        const char *missing, *cut;
+    } cuts[] = {
+        {&all.product, "product's name is missing", "product name"},
+        {&all.parts[CAPSA_SNP_BL], "boot_loader is missing", "version of boot_loader"},
+        {&all.parts[CAPSA_SNP_UCODE], "microcode is missing", "version of microcode"},
+        {&all.hwid, "without a HWID", "HWID of"},
+    };
+    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+        size_t whole = cuts[i].extension->len;
+        for (size_t len = 0; len < whole; len++) {
+            cuts[i].extension->len = len;
+            refused(CAPSA_SNP_VCEK, &all, len == 0 ? cuts[i].missing : cuts[i].cut);
+        }
+        cuts[i].extension->len = whole;
+    }
+}
+
+static void versions_are_bytes(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"\x02\x02\x01\x00", "\x02\x01\xff",     "\x02\x02\x00\x07",
+                                      "\x0a\x01\x07",     "\x02\x01\x07\x07", "\x02\x81\x01\x07"};
+    static const size_t lens[] = {4, 3, 4, 3, 4, 4};
+    struct capsa_snp_extensions all = milan_extensions();
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        all.parts[CAPSA_SNP_SNP] = capsa_bytes_of(bad[i], lens[i]);
+        refused(CAPSA_SNP_VCEK, &all, "version of snp");
+    }
+}
+
+static void a_vlek_names_its_cloud(void **state)
+{
+    (void)state;
+    struct capsa_snp_extensions all = milan_extensions();
+    struct capsa_snp_leaf leaf;
+    all.hwid.len = 0;
+    refused(CAPSA_SNP_VLEK, &all, "without a CSP id");
+    all.csp = capsa_bytes_of(csp_empty, sizeof(csp_empty));
+    refused(CAPSA_SNP_VLEK, &all, "CSP id: it is empty");
+    all.csp = capsa_bytes_of(csp_name, sizeof(csp_name));
+    assert_ok(capsa_snp_leaf_read(CAPSA_SNP_VLEK, &all, &leaf));
+    assert_int_equal(leaf.hwid_len, 0);
+    all.csp.len--;
+    refused(CAPSA_SNP_VLEK, &all, "CSP id");
+}
+
 /* ---- always the same ---------------------------------------------------------------------------
  */
 
@@ -607,6 +732,7 @@ int main(void)
         cmocka_unit_test(A11_certificates_of_the_wrong_role),
         cmocka_unit_test(A11_a_vlek_without_an_owner),
         cmocka_unit_test(a_leaf_that_another_signed),
+        cmocka_unit_test(a_leaf_with_a_key_of_another_kind),
         cmocka_unit_test(A11_the_root_is_never_taken_from_the_collateral),
         cmocka_unit_test(a_root_certificate_must_be_signed_by_its_key),
         cmocka_unit_test(what_is_missing_is_named),
@@ -615,6 +741,10 @@ int main(void)
         cmocka_unit_test(the_narrowest_window_counts),
         cmocka_unit_test(A13_a_list_that_is_there_counts),
         cmocka_unit_test(A13_the_lists_window_is_noted),
+        cmocka_unit_test(a_root_that_may_not_sign_lists),
+        cmocka_unit_test(extensions_are_whole_and_in_their_form),
+        cmocka_unit_test(versions_are_bytes),
+        cmocka_unit_test(a_vlek_names_its_cloud),
         cmocka_unit_test(A22_the_same_answer_twice),
         cmocka_unit_test(a_cache_changes_no_answer),
     };
