@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * appraisal: what a service keeps, on recorded quotes. Whose collateral counts, when other is asked
- * for, and that no answer depends on the cache. One quote is there with collateral of two numbers:
+ * for, and that no answer depends on the cache. One quote is there with collateral of two days:
  * by the older one its platform is up to date, by the newer one it is not.
  */
 #include "appraisal/appraisal.h"
@@ -11,6 +11,7 @@
 #define NEW_FOLDER "attestation/tdx_v4_outofdate_B0C06F_eval20"
 #define BOTH_VALID INT64_C(1787894484)
 #define OLD_ENDED  INT64_C(1789000311)
+#define OLD_SIGNED INT64_C(1786408760) /* the youngest part of the older one */
 
 struct scene {
     capsa_buf quote;
@@ -75,20 +76,20 @@ static capsa_result judge(struct scene *scene, const capsa_collateral *shipped, 
     return first;
 }
 
-#define NUMBER_20 "min_tcb_evaluation_data_number: 20"
+#define AFTER_OLD "min_issue_date: 2026-08-12T00:00:00Z"
 
 static void A7_collateral_of_the_prover_counts_only_if_fresh(void **state)
 {
     (void)state;
     struct scene scene;
-    open_scene(&scene, NUMBER_20, true);
+    open_scene(&scene, AFTER_OLD, true);
     scene.fetched = &scene.new;
     for (int again = 0; again < 2; again++) { /* cold and warm */
         assert_fails(judge(&scene, &scene.old, BOTH_VALID), TCB);
         assert_int_equal(scene.asked, 1);
         assert_int_equal(scene.verdict.failed_check, CAPSA_CHECK_TCB_STATUS);
         assert_int_equal(scene.verdict.tcb_status, CAPSA_TCB_OUT_OF_DATE);
-        assert_int_equal(scene.verdict.tcb_evaluation, 20);
+        assert_true(scene.verdict.signed_at > OLD_SIGNED);
     }
     close_scene(&scene);
 }
@@ -97,11 +98,11 @@ static void A7_stale_collateral_is_refused_where_none_is_fetched(void **state)
 {
     (void)state;
     struct scene scene;
-    open_scene(&scene, NUMBER_20, false);
+    open_scene(&scene, AFTER_OLD, false);
     assert_fails(judge(&scene, &scene.old, BOTH_VALID), TCB);
     assert_int_equal(scene.verdict.failed_check, CAPSA_CHECK_STALE);
     close_scene(&scene);
-    open_scene(&scene, NUMBER_20, true); /* what is fetched is not fresher */
+    open_scene(&scene, AFTER_OLD, true); /* what is fetched is not fresher */
     scene.fetched = &scene.old;
     assert_fails(judge(&scene, &scene.old, BOTH_VALID), TCB);
     assert_int_equal(scene.asked, 1);
@@ -138,7 +139,7 @@ static void missing_and_expired_collateral_is_fetched(void **state)
     assert_int_equal(scene.asked, 1);
     assert_ok(judge(&scene, &scene.old, OLD_ENDED));
     assert_int_equal(scene.asked, 1);
-    assert_int_equal(scene.verdict.tcb_evaluation, 20);
+    assert_true(scene.verdict.signed_at > OLD_SIGNED);
     assert_ok(judge(&scene, &scene.old, OLD_ENDED - 1));
     assert_int_equal(scene.asked, 0);
     close_scene(&scene);
