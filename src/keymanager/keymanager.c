@@ -10,6 +10,7 @@
 #include "keymanager/keymanager_call.h"
 #include "keymanager/keymanager_denials.h"
 #include "keymanager/keymanager_envelope.h"
+#include "keymanager/keymanager_evidence.h"
 #include "keymanager/keymanager_spent.h"
 
 static capsa_result entry_add(struct capsa_keymanager *manager,
@@ -114,8 +115,10 @@ CAPSA_RESULT capsa_keymanager_new(const struct capsa_keymanager_options *options
     struct capsa_keymanager *manager = CAPSA_NEW(struct capsa_keymanager);
     CAPSA_REQUIRE_MEMORY(manager);
     manager->options = *options;
-    (void)pthread_rwlock_init(&manager->appraising, NULL);
+    (void)pthread_mutex_init(&manager->judge_lock, NULL);
     capsa_result result = init(manager);
+    result =
+        capsa_failed(result) ? result : capsa_keymanager_appraise_by(manager, &options->evidence);
     if (capsa_failed(result)) {
         capsa_keymanager_free(manager);
         return result;
@@ -137,7 +140,8 @@ void capsa_keymanager_free(struct capsa_keymanager *manager)
     capsa_km_envelope_free(manager->envelope);
     capsa_km_spent_free(manager->spent);
     capsa_cert_cache_free(manager->certs);
-    (void)pthread_rwlock_destroy(&manager->appraising);
+    capsa_km_judge_put(manager, manager->judge);
+    (void)pthread_mutex_destroy(&manager->judge_lock);
     capsa_dealloc(manager);
 }
 
@@ -168,18 +172,6 @@ CAPSA_RESULT capsa_keymanager_renew(struct capsa_keymanager *manager, bool *ret_
 {
     bool filling = capsa_km_spent_is_filling(manager->spent);
     return capsa_km_envelope_rotate(manager->envelope, filling, ret_renewed);
-}
-
-struct capsa_appraiser *capsa_keymanager_appraise_by(struct capsa_keymanager *manager,
-                                                     const struct capsa_keymanager_evidence *how)
-{
-    struct capsa_keymanager_evidence *kept = &manager->options.evidence;
-    (void)pthread_rwlock_wrlock(&manager->appraising);
-    struct capsa_appraiser *before = kept->appraiser;
-    kept->appraiser = how->appraiser;
-    memcpy(kept->has_floor, how->has_floor, sizeof(kept->has_floor));
-    (void)pthread_rwlock_unlock(&manager->appraising);
-    return before;
 }
 
 CAPSA_RESULT capsa_keymanager_probe(struct capsa_keymanager *manager)

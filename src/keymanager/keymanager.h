@@ -23,7 +23,8 @@ struct capsa_keymanager_evidence {
     const struct capsa_attester *attester;
     struct capsa_attester_options where;
     struct capsa_collateral_getter getter; /* for that evidence; .get NULL: none */
-    struct capsa_appraiser *appraiser;     /* of what requests bring; NULL: UNSUPPORTED */
+    struct capsa_appraiser *appraiser;     /* of what requests bring; NULL: UNSUPPORTED. Taken over
+                                              by the manager, once it is made */
     bool required;                         /* no key without */
     bool production; /* vendors' anchors only, no debug, and a floor where there is no TCB status */
     bool has_floor[CAPSA_PLATFORM_COUNT];
@@ -60,10 +61,10 @@ size_t capsa_keymanager_method_count(void);
 void capsa_keymanager_methods(struct capsa_keymanager *manager,
                               struct capsa_rpc_method *ret_methods);
 
-/* From now on judge what requests bring by this; the one before is given back, and no call uses it
- * any more. Waits for calls that do. */
-struct capsa_appraiser *capsa_keymanager_appraise_by(struct capsa_keymanager *manager,
-                                                     const struct capsa_keymanager_evidence *how);
+/* From now on judge what requests bring by this appraiser, which is taken over, with these floors;
+ * waits for nobody, so that what is being judged is judged by the one before. */
+CAPSA_RESULT capsa_keymanager_appraise_by(struct capsa_keymanager *manager,
+                                          const struct capsa_keymanager_evidence *how);
 
 /* New envelope keys, when it is time. Call every minute or so, not on the event loop: making an RSA
  * key takes a while. *ret_renewed says whether there are new ones. */

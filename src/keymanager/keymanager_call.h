@@ -27,6 +27,7 @@
 struct capsa_km_envelope; /* keymanager_envelope.h */
 struct capsa_km_spent;    /* keymanager_spent.h */
 struct capsa_km_denials;  /* keymanager_denials.h */
+struct capsa_km_judge;    /* keymanager_evidence.h */
 
 struct capsa_km_signer {
     char party[CAPSA_PARTY_ID];    /* of the last certificate of the chain */
@@ -98,8 +99,9 @@ struct capsa_keymanager {
     struct capsa_cert_cache *certs; /* of signers */
     struct capsa_km_entry *entries;
     size_t entry_count;
-    pthread_rwlock_t appraising; /* for the appraiser and the floors in options.evidence */
-    atomic_uint reports;         /* about this manager, that are being made */
+    pthread_mutex_t judge_lock; /* for what stands below */
+    struct capsa_km_judge *judge;
+    atomic_uint reports; /* about this manager, that are being made */
 };
 
 /* keymanager_dispatch.c, keymanager_plain.c: the RPC handlers. `context` is a capsa_km_entry. */

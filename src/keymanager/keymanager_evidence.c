@@ -5,9 +5,57 @@
  */
 #include "keymanager/keymanager_evidence.h"
 
+#include "base/alloc.h"
 #include "base/limits.h"
 #include "codec/text.h"
 #include "evidence/evidence_bound.h"
+
+struct capsa_km_judge {
+    struct capsa_appraiser *appraiser; /* or NULL */
+    bool has_floor[CAPSA_PLATFORM_COUNT];
+    unsigned uses; /* under the manager's judge_lock */
+};
+
+/* ---- by what --------------------------------------------------------------------------------- */
+
+static struct capsa_km_judge *judge_take(struct capsa_keymanager *manager)
+{
+    (void)pthread_mutex_lock(&manager->judge_lock);
+    struct capsa_km_judge *judge = manager->judge;
+    judge->uses++;
+    (void)pthread_mutex_unlock(&manager->judge_lock);
+    return judge;
+}
+
+void capsa_km_judge_put(struct capsa_keymanager *manager, struct capsa_km_judge *judge)
+{
+    if (judge == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&manager->judge_lock);
+    bool is_last = --judge->uses == 0;
+    (void)pthread_mutex_unlock(&manager->judge_lock);
+    if (is_last) {
+        capsa_appraiser_free(judge->appraiser);
+        capsa_dealloc(judge);
+    }
+}
+
+CAPSA_RESULT capsa_keymanager_appraise_by(struct capsa_keymanager *manager,
+                                          const struct capsa_keymanager_evidence *how)
+{
+    struct capsa_km_judge *judge = CAPSA_NEW(struct capsa_km_judge);
+    CAPSA_REQUIRE_MEMORY(judge);
+    judge->appraiser = how->appraiser;
+    judge->uses = 1;
+    memcpy(judge->has_floor, how->has_floor, sizeof(judge->has_floor));
+    (void)pthread_mutex_lock(&manager->judge_lock);
+    struct capsa_km_judge *before = manager->judge;
+    manager->judge = judge;
+    (void)pthread_mutex_unlock(&manager->judge_lock);
+    capsa_km_judge_put(manager, before);
+    return CAPSA_OK;
+}
 
 /* ---- judging --------------------------------------------------------------------------------- */
 
@@ -82,12 +130,9 @@ static capsa_result refuse(const struct capsa_verdict *verdict, capsa_result why
 }
 
 /* What no policy of the operator can allow where real keys are. */
-static capsa_result judge_production(const struct capsa_keymanager_evidence *how,
+static capsa_result judge_production(const struct capsa_km_judge *judge,
                                      struct capsa_verdict *verdict)
 {
-    if (!how->production) {
-        return CAPSA_OK;
-    }
     enum capsa_platform platform = verdict->claims.platform;
     verdict->accepted = false;
     CAPSA_JUDGE(verdict, ANCHOR_KIND, verdict->anchor_kind == CAPSA_ANCHOR_VENDOR,
@@ -95,31 +140,29 @@ static capsa_result judge_production(const struct capsa_keymanager_evidence *how
     CAPSA_JUDGE(verdict, DEBUG, !verdict->claims.debug,
                 "its host can look inside, and this manager is in production");
     CAPSA_JUDGE(verdict, TCB_FLOOR,
-                verdict->tcb_status != CAPSA_TCB_ABSENT || how->has_floor[platform],
+                verdict->tcb_status != CAPSA_TCB_ABSENT || judge->has_floor[platform],
                 "%s has no TCB status, and the manager's evidence_policy sets no floor for it",
                 capsa_platform_what(platform));
     verdict->accepted = true;
     return CAPSA_OK;
 }
 
-static capsa_result judge(const struct capsa_km_call *call,
-                          const Cm__UnifiedAttestationReport *report,
-                          const uint8_t report_data[CAPSA_REPORT_DATA],
-                          struct capsa_verdict *verdict)
+static capsa_result judge_by(const struct capsa_km_judge *judge, const struct capsa_km_call *call,
+                             const Cm__UnifiedAttestationReport *report,
+                             const struct capsa_km_bound *bound, struct capsa_verdict *verdict)
 {
-    const struct capsa_keymanager_evidence *how = &call->manager->options.evidence;
+    CAPSA_REQUIRE(judge->appraiser != NULL, UNSUPPORTED,
+                  "attestation_report: this manager cannot verify evidence; leave it out");
     CAPSA_AUTO(capsa_evidence) evidence = {.platform = CAPSA_PLATFORM_NONE};
     CAPSA_AUTO(capsa_collateral) collateral;
     capsa_collateral_init(&collateral);
+    uint8_t report_data[CAPSA_REPORT_DATA];
+    CAPSA_TRY(bind(call, bound, report_data));
     CAPSA_TRY(parse(report, &evidence, &collateral));
-    struct capsa_keymanager *manager = call->manager;
-    (void)pthread_rwlock_rdlock(&manager->appraising);
-    capsa_result judged =
-        capsa_appraiser_judge(how->appraiser, evidence.platform, capsa_buf_bytes(&evidence.bytes),
-                              &collateral, call->now, report_data, verdict);
-    judged = capsa_failed(judged) ? judged : judge_production(how, verdict);
-    (void)pthread_rwlock_unlock(&manager->appraising);
-    return judged;
+    CAPSA_TRY(capsa_appraiser_judge(judge->appraiser, evidence.platform,
+                                    capsa_buf_bytes(&evidence.bytes), &collateral, call->now,
+                                    report_data, verdict));
+    return call->manager->options.evidence.production ? judge_production(judge, verdict) : CAPSA_OK;
 }
 
 CAPSA_RESULT capsa_km_evidence_judge(const struct capsa_km_call *call,
@@ -135,12 +178,10 @@ CAPSA_RESULT capsa_km_evidence_judge(const struct capsa_km_call *call,
                       "that asks for keys or registers results");
         return CAPSA_OK;
     }
-    CAPSA_REQUIRE(how->appraiser != NULL, UNSUPPORTED,
-                  "attestation_report: this manager cannot verify evidence; leave it out");
     evidence->present = true;
-    uint8_t report_data[CAPSA_REPORT_DATA];
-    CAPSA_TRY(bind(call, bound, report_data));
-    capsa_result judged = judge(call, report, report_data, &evidence->verdict);
+    struct capsa_km_judge *judge = judge_take(call->manager);
+    capsa_result judged = judge_by(judge, call, report, bound, &evidence->verdict);
+    capsa_km_judge_put(call->manager, judge);
     if (capsa_failed(judged)) {
         return refuse(&evidence->verdict, judged);
     }

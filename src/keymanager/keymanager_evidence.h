@@ -28,6 +28,10 @@ CAPSA_RESULT capsa_km_evidence_judge(const struct capsa_km_call *call,
                                      const struct capsa_km_bound *bound,
                                      capsa_km_evidence *evidence);
 
+/* By what evidence is judged: counted, for it may be replaced while a call uses it. */
+struct capsa_km_judge;
+void capsa_km_judge_put(struct capsa_keymanager *manager, struct capsa_km_judge *judge);
+
 /* r.env.tee of verified evidence (docs/reference/constraints.md); nothing when there is none. */
 CAPSA_RESULT capsa_km_evidence_env(const capsa_km_evidence *evidence, struct capsa_json *env);
 

@@ -205,7 +205,8 @@ static capsa_result open_manager(capsad *daemon)
         .insecure_client_env = config->insecure_client_env,
     };
     CAPSA_TRY(capsa_keymanager_new(&options, &daemon->manager));
-    capsa_buf_drop(&daemon->injected_key); /* the manager has it where no core dump goes */
+    daemon->evidence.options.appraiser = NULL; /* the manager's */
+    capsa_buf_drop(&daemon->injected_key);     /* the manager has it where no core dump goes */
     return CAPSA_OK;
 }
 
@@ -375,8 +376,7 @@ static void on_reload(void *context)
     if (daemon->tls != NULL) {
         log_reload(daemon, "TLS certificates", capsa_net_tls_reload(daemon->tls));
     }
-    log_reload(daemon, "evidence_policy",
-               capsad_evidence_reload(&daemon->config, &daemon->evidence, daemon->manager));
+    log_reload(daemon, "evidence_policy", capsad_evidence_reload(&daemon->config, daemon->manager));
 }
 
 static void on_renewal(void *context)

@@ -17,8 +17,8 @@
 
 void capsad_evidence_drop(capsad_evidence *evidence)
 {
-    capsa_appraiser_free(evidence->appraiser);
-    *evidence = (capsad_evidence){.appraiser = NULL};
+    capsa_appraiser_free(evidence->options.appraiser);
+    *evidence = (capsad_evidence){.anchors_count = 0};
 }
 
 /* ---- anchors --------------------------------------------------------------------------------- */
@@ -143,20 +143,21 @@ static capsa_result open_appraiser(const struct capsad_config *config, capsad_ev
     CAPSA_TRY(anchors_make(config, &anchors));
     CAPSA_TRY(anchors_list(anchors, evidence));
     CAPSA_TRY(appraise_as_told(config, &evidence->options));
-    evidence->appraiser = evidence->options.appraiser;
     evidence->options.required = capsad_evidence_is_required(config);
     evidence->options.production = capsa_streq(config->mode, "production");
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsad_evidence_reload(const struct capsad_config *config, capsad_evidence *evidence,
+CAPSA_RESULT capsad_evidence_reload(const struct capsad_config *config,
                                     struct capsa_keymanager *manager)
 {
     struct capsa_keymanager_evidence how = {.appraiser = NULL};
     CAPSA_TRY(appraise_as_told(config, &how));
-    evidence->appraiser = how.appraiser;
-    capsa_appraiser_free(capsa_keymanager_appraise_by(manager, &how));
-    return CAPSA_OK;
+    capsa_result result = capsa_keymanager_appraise_by(manager, &how);
+    if (capsa_failed(result)) {
+        capsa_appraiser_free(how.appraiser);
+    }
+    return result;
 }
 
 /* ---- its own --------------------------------------------------------------------------------- */

@@ -13,8 +13,7 @@
 
 /* Borrows from the configuration. Start from {0}. */
 typedef struct capsad_evidence {
-    struct capsa_keymanager_evidence options;
-    struct capsa_appraiser *appraiser; /* of what requests bring */
+    struct capsa_keymanager_evidence options; /* the appraiser: until a manager has it */
     /* By which evidence is judged, for the genesis. */
     struct capsa_genesis_anchor anchors[CAPSAD_ANCHORS];
     char anchor_ids[CAPSAD_ANCHORS][CAPSA_ANCHOR_TEXT];
@@ -25,7 +24,7 @@ void capsad_evidence_drop(capsad_evidence *evidence); /* callable twice, and on 
 
 /* The policy for what requests bring, read anew. A file that cannot be one leaves the policy as it
  * was. */
-CAPSA_RESULT capsad_evidence_reload(const struct capsad_config *config, capsad_evidence *evidence,
+CAPSA_RESULT capsad_evidence_reload(const struct capsad_config *config,
                                     struct capsa_keymanager *manager);
 
 /* EVIDENCE: the platform makes none, or none that could be believed. */
