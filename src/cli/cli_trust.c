@@ -73,7 +73,7 @@ static capsa_result sim_root_of(const struct capsa_cli *cli, const char **ret_pa
 static capsa_result simulated_anchors(const char *path, struct capsa_anchors **ret_anchors)
 {
     (void)ret_anchors;
-    CAPSA_FAIL(UNSUPPORTED, "%s: this build knows no simulated platform", path);
+    CAPSA_FAIL(UNSUPPORTED, "%s: this build has no simulation", path);
 }
 #endif
 

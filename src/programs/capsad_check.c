@@ -29,8 +29,7 @@ static capsa_result check_production(const struct capsad_config *config)
         {capsad_platform_is_simulated(config->platform),
          "the platform is simulated, and its evidence proves nothing"},
         {*capsad_sim_dir(config) != '\0',
-         "sim_dir: the root of a simulated platform is never trusted in "
-         "production"},
+         "sim_dir: its root is simulated, and never trusted in production"},
         {config->enable_inject_cm_key, "enable_inject_cm_key: a private key that lies in a file is "
                                        "whoever reads it; here the manager makes its own"},
         {!capsad_stores_in_memory(config),
@@ -128,6 +127,25 @@ static capsa_result check_platform(const struct capsad_config *config)
     CAPSA_FAIL(UNSUPPORTED, "platform \"%s\": this build has %s", config->platform, text);
 }
 
+#ifdef CAPSA_SIMULATION
+static capsa_result check_simulated(const struct capsad_config *config)
+{
+    bool is_simulated = capsad_platform_is_simulated(config->platform);
+    CAPSA_REQUIRE(!is_simulated || *capsad_sim_dir(config) != '\0', USAGE,
+                  "platform %s: sim_dir is needed, the folder that capsa sim init made",
+                  config->platform);
+    CAPSA_REQUIRE(is_simulated || *capsad_sim_code(config) == '\0', USAGE,
+                  "sim_code: of no use without a simulated platform");
+    return CAPSA_OK;
+}
+#else
+static capsa_result check_simulated(const struct capsad_config *config)
+{
+    (void)config; /* a simulated platform is none that this build has */
+    return CAPSA_OK;
+}
+#endif
+
 static capsa_result check_evidence(const struct capsad_config *config)
 {
     static const char *const words[] = {"", "required", "optional"};
@@ -140,13 +158,7 @@ static capsa_result check_evidence(const struct capsad_config *config)
                   "evidence optional: where there is a platform (%s), it is required",
                   config->platform);
     CAPSA_TRY(check_platform(config));
-    bool is_simulated = capsad_platform_is_simulated(config->platform);
-    CAPSA_REQUIRE(!is_simulated || *capsad_sim_dir(config) != '\0', USAGE,
-                  "platform %s: sim_dir is needed, the folder that capsa sim init made",
-                  config->platform);
-    CAPSA_REQUIRE(is_simulated || *capsad_sim_code(config) == '\0', USAGE,
-                  "sim_code: of no use without a simulated platform");
-    return CAPSA_OK;
+    return check_simulated(config);
 }
 
 /* ---- the rest -------------------------------------------------------------------------------- */

@@ -41,7 +41,7 @@ static capsa_result anchors_simulated(const struct capsad_config *config,
 {
     (void)config;
     (void)ret_anchors;
-    CAPSA_FAIL(UNSUPPORTED, "this build knows no simulated platform");
+    CAPSA_FAIL(UNSUPPORTED, "this build has no simulation");
 }
 #endif
 
