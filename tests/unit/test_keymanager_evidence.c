@@ -6,9 +6,8 @@
 #include "keymanager_native.h"
 
 #include "attester/attester_sim_forge.h"
+#include "base/file.h"
 #include "evidence/evidence_bound.h"
-#include "policy/policy_claims.h"
-#include "vectors.h"
 
 #define DAYS 30
 
@@ -32,8 +31,6 @@ struct shown {
     const uint8_t *jti;         /* native: bound, instead of the request's own */
     struct capsa_sim_turn knob; /* forged so */
 };
-
-#ifdef CAPSA_SIMULATION
 
 static struct capsa_appraiser *appraiser_of(const char *policy_text)
 {
@@ -660,107 +657,6 @@ static void the_manager_shows_evidence_of_its_certificate_and_the_nonce(void **s
     gate_close(&gate);
 }
 
-#endif /* CAPSA_SIMULATION */
-
-/* ---- forms ----------------------------------------------------------------------------------- */
-
-/* As the original client and its programs compute it. */
-static void what_is_bound_is_the_originals_bytes(void **state)
-{
-    (void)state;
-    CAPSA_AUTO(capsa_buf) cert = capsa_buf_of(KIB(16));
-    test_vector_read("capsule-manager/alice.crt", &cert);
-    const char *pem;
-    assert_ok(capsa_buf_cstr(&cert, &pem));
-    CAPSA_AUTO_MESSAGE asked = NULL;
-    assert_ok(capsa_protojson_parse(
-        &cm__resource_request__descriptor,
-        CAPSA_BYTES_LITERAL(
-            "{\"op_name\":\"psi\",\"resources\":[{\"resource_uri\":\"data-uuid-1\",\"columns\":"
-            "[\"id\",\"f1\"]},{\"resource_uri\":\"data-uuid-2\",\"attrs\":\"\"}],\"scope\":"
-            "\"default\",\"env\":\"\",\"initiator_party_id\":"
-            "\"G4FNVUI53TLW3BCHXI2CWEXF6QRTV5VRGFTI6VUMFBKYP66FUUXQ\"}"),
-        CAPSA_UNKNOWN_REFUSED, &asked));
-    CAPSA_AUTO_MESSAGE body = NULL;
-    assert_ok(capsa_protojson_parse(
-        &cm__create_result_data_key_request__body__descriptor,
-        CAPSA_BYTES_LITERAL(
-            "{\"resource_uri\":\"result-1\",\"scope\":\"default\",\"owner_id\":\"\","
-            "\"data_key_b64\":\"AAECAwQFBgcICQoLDA0ODw==\",\"ancestor_uuids\":"
-            "[\"data-uuid-1\",\"data-uuid-2\"]}"),
-        CAPSA_UNKNOWN_REFUSED, &body));
-    const struct {
-        struct capsa_bound_request request;
-        const char *wanted;
-    } cases[] = {
-        {{.method = "GetDataKeys", .message = asked, .cert = pem},
-         "a9b892c89fa1a43ba9a5846ddc9b587f1635fcc5cfebd65e432f03d3b30c38b8"},
-        {{.method = "CreateResultDataKey", .message = body},
-         "909375479582bda08ffb57143e3be462226219708daa2335bc0bb7844b5e29cc"},
-    };
-    for (size_t i = 0; i < 2; i++) {
-        uint8_t report_data[CAPSA_REPORT_DATA];
-        CAPSA_AUTO(capsa_buf) hex = capsa_buf_of(KIB(1));
-        assert_ok(capsa_bind_request(&cases[i].request, report_data));
-        assert_ok(capsa_hex_write(capsa_bytes_of(report_data, sizeof(report_data)), &hex));
-        assert_memory_equal(hex.data, cases[i].wanted, 64);
-        for (size_t zero = 64; zero < 128; zero++) {
-            assert_int_equal(hex.data[zero], '0');
-        }
-    }
-}
-
-static bool is_composite(const char *name, enum capsa_platform platform)
-{
-    for (size_t i = 0; i < capsa_composites_count; i++) {
-        if (capsa_composites[i].platform == platform &&
-            capsa_streq(capsa_composites[i].name, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Two tables on one floor, neither of which can read the other. */
-static void policies_know_exactly_what_evidence_says(void **state)
-{
-    (void)state;
-    static const enum capsa_r_kind kinds[] = {
-        [CAPSA_CLAIM_HEX] = CAPSA_R_HEX,
-        [CAPSA_CLAIM_NUMBER] = CAPSA_R_NUMBER,
-        [CAPSA_CLAIM_TEXT] = CAPSA_R_TEXT,
-    };
-    size_t signed_claims = 0;
-    for (int i = 0; i < CAPSA_CLAIM_COUNT; i++) {
-        const struct capsa_claim_type *type = capsa_claim_type((enum capsa_claim)i);
-        const char *path = text("env.tee.%s.%s", capsa_platform_name(type->platform), type->name);
-        const struct capsa_r_value *value = capsa_r_value_find(path);
-        bool is_signed = type->provenance != CAPSA_PROVENANCE_ASSERTED;
-        if ((value != NULL) != is_signed) {
-            fail_msg("%s", path);
-        }
-        signed_claims += is_signed;
-        if (!is_signed) {
-            continue;
-        }
-        enum capsa_r_kind kind = value->kind == CAPSA_R_MEASUREMENT ? CAPSA_R_HEX : value->kind;
-        size_t digits = type->kind == CAPSA_CLAIM_HEX ? 2 * type->size : 0;
-        if (kind != kinds[type->kind] || value->digits != digits) {
-            fail_msg("%s is of another kind or size", path);
-        }
-    }
-    size_t listed = 0;
-    const struct capsa_r_value *value;
-    for (size_t i = 0; (value = capsa_r_value_at(i)) != NULL; i++) {
-        char platform[8] = "";
-        char name[64] = "";
-        if (sscanf(value->path, "env.tee.%7[a-z].%63s", platform, name) == 2) {
-            listed += !is_composite(name, capsa_platform_by_name(platform));
-        }
-    }
-    assert_int_equal(listed, signed_claims);
-}
-
 /* ---- all ------------------------------------------------------------------------------------- */
 
 static int begin(void **state)
@@ -775,9 +671,7 @@ static int begin(void **state)
     (void)snprintf(sim_dir, sizeof(sim_dir), "%s/sim", folder);
     (void)snprintf(code_file, sizeof(code_file), "%s/job", folder);
     assert_ok(capsa_file_write(code_file, CAPSA_BYTES_LITERAL("a program\n"), 0700, false));
-#ifdef CAPSA_SIMULATION
     assert_ok(capsa_sim_init(sim_dir, NOW, DAYS));
-#endif
     return 0;
 }
 
@@ -795,7 +689,6 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#ifdef CAPSA_SIMULATION
         cmocka_unit_test(what_is_verified_is_what_constraints_see),
         cmocka_unit_test(a_clients_own_env_does_not_count_beside_evidence),
         cmocka_unit_test(A17_missing_evidence_is_refused_where_it_is_required),
@@ -810,9 +703,6 @@ int main(void)
         cmocka_unit_test(what_the_policy_wants_is_told_to_the_owner_alone),
         cmocka_unit_test(a_release_says_to_which_code),
         cmocka_unit_test(the_manager_shows_evidence_of_its_certificate_and_the_nonce),
-#endif
-        cmocka_unit_test(what_is_bound_is_the_originals_bytes),
-        cmocka_unit_test(policies_know_exactly_what_evidence_says),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
