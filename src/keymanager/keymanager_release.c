@@ -338,18 +338,22 @@ static capsa_result check_request(const Cm__ResourceRequest *request)
     return CAPSA_OK;
 }
 
-/* Evidence that is refused is told to the owner of the first of the data asked for: there is one
+/* Evidence that is refused is told to an owner of the first of the data asked for: there is one
  * entry for a refusal. */
 static capsa_result note_evidence(km_asked *asked)
 {
     const Cm__ResourceRequest__Resource *wanted = asked->request->resources[0];
     CAPSA_AUTO(capsa_buf) uuid_buf = capsa_buf_of(CAPSA_LIMIT_id_bytes);
     CAPSA_AUTO_RECORD(Rec__Resource) resource = NULL;
+    CAPSA_AUTO(capsa_km_set) owners = {NULL, 0};
     const char *uuid;
     CAPSA_TRY(capsa_km_uri_parse(wanted->resource_uri, &uuid_buf));
     CAPSA_TRY(capsa_buf_cstr(&uuid_buf, &uuid));
     CAPSA_TRY(capsa_km_resource_find(asked->call->txn, uuid, &resource));
-    const char *owner = resource == NULL || resource->is_result ? NULL : resource->owner_party_id;
+    if (resource != NULL) {
+        CAPSA_TRY(capsa_km_owners_find(asked->call->txn, uuid, resource, &owners));
+    }
+    const char *owner = owners.count == 0 ? NULL : owners.items[0];
     asked->call->about = wanted->resource_uri;
     CAPSA_TRY(capsa_km_notes_resource(asked->call->notes, owner, wanted->resource_uri,
                                       wanted->columns, wanted->n_columns));
