@@ -13,8 +13,8 @@
 #define CAPSA_SIM_ROOT_FILE "root.pem"
 
 /* Keys, certificates and collateral in `dir` (made; 0700), which must not exist or be empty. The
- * collateral is valid from now for `days`. Files: root.pem (the anchor), platform.key and others
- * (0600), collateral.json (QuoteCollateralV3), each for sgx and tdx. */
+ * collateral is valid from now for `days`. Files: root.pem (the anchor), pck.key and others (0600),
+ * their certificates, sgx/collateral.json and tdx/collateral.json (QuoteCollateralV3). */
 CAPSA_RESULT capsa_sim_init(const char *dir, capsa_time now, unsigned days);
 /* Sign the collateral anew, for `days` from now, with the keys of `dir`. */
 CAPSA_RESULT capsa_sim_renew(const char *dir, capsa_time now, unsigned days);
@@ -38,7 +38,9 @@ struct capsa_sim_claims {
     uint8_t report_data[CAPSA_REPORT_DATA];
 };
 /* MRENCLAVE (or MRTD) of a program in simulation: SHA-256 (SHA-384) over its file,
- * domain-separated. */
+ * domain-separated. A TD gets RTMR0 and RTMR1 beside it, always the same. */
 CAPSA_RESULT capsa_sim_measure(const char *file, struct capsa_sim_claims *claims);
+/* MRSIGNER of the platform's own enclaves: SHA-256 of its signer's SubjectPublicKeyInfo. */
+CAPSA_RESULT capsa_sim_mr_signer(const struct capsa_sim *sim, uint8_t ret_mr_signer[32]);
 CAPSA_RESULT capsa_sim_quote(const struct capsa_sim *sim, const struct capsa_sim_claims *claims,
                              capsa_buf *ret_quote);

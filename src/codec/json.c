@@ -139,12 +139,12 @@ static capsa_result parse_failed(const json_error_t *error)
 
 /* jansson's lexer does not ask whether its copy of a token could grow. When that lost the quote at
  * the end of a string, it would read and write on behind it, were there memory for the string. */
-static capsa_result load(capsa_bytes text, json_t **ret_value)
+static capsa_result load(capsa_bytes text, size_t more_flags, json_t **ret_value)
 {
     json_error_t error;
     capsa_wiping_once(true);
     json_t *value = json_loadb((const char *)text.data, text.len,
-                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | more_flags, &error);
     capsa_wiping_once(false);
     if (value == NULL) {
         return parse_failed(&error);
@@ -153,7 +153,7 @@ static capsa_result load(capsa_bytes text, json_t **ret_value)
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_json_parse(capsa_bytes text, struct capsa_json **ret_value)
+static capsa_result parse(capsa_bytes text, size_t more_flags, struct capsa_json **ret_value)
 {
     CAPSA_REQUIRE(text.len <= CAPSA_LIMIT_json_bytes, TOO_LARGE, "JSON text over %d bytes",
                   CAPSA_LIMIT_json_bytes);
@@ -163,13 +163,67 @@ CAPSA_RESULT capsa_json_parse(capsa_bytes text, struct capsa_json **ret_value)
     capsa_wiping_forget();
     json_t *value = capsa_json_simple(text);
     if (value == NULL && !capsa_wiping_has_failed()) {
-        CAPSA_TRY(load(text, &value));
+        CAPSA_TRY(load(text, more_flags, &value));
     }
     if (capsa_wiping_has_failed()) { /* a value may have lost bytes */
         json_decref(value);
         CAPSA_FAIL(NOMEM, "out of memory");
     }
     *ret_value = outer(value);
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_json_parse(capsa_bytes text, struct capsa_json **ret_value)
+{
+    return parse(text, 0, ret_value);
+}
+
+static bool is_named(const char *name, const char *const *names)
+{
+    while (*names != NULL && !capsa_streq(*names, name)) {
+        names++;
+    }
+    return *names != NULL;
+}
+
+/* No deeper than CAPSA_LIMIT_json_depth: check_limits has counted. */
+static bool holds_nul(const struct capsa_json *value)
+{
+    capsa_bytes bytes = capsa_json_bytes(value);
+    if (capsa_bytes_find(bytes, 0) < bytes.len) {
+        return true;
+    }
+    bool found = false;
+    for (size_t i = 0; !found && json_is_array(inner_const(value)) && i < capsa_json_count(value);
+         i++) {
+        found = holds_nul(capsa_json_at(value, i));
+    }
+    struct capsa_json_walk walk = {NULL, false};
+    const char *name;
+    const struct capsa_json *member;
+    while (!found && capsa_json_next(value, &walk, &name, &member)) {
+        found = holds_nul(member);
+    }
+    return found;
+}
+
+CAPSA_RESULT capsa_json_parse_nul(capsa_bytes text, const char *const *names,
+                                  struct capsa_json **ret_value)
+{
+    CAPSA_AUTO_FREE(capsa_json) value = NULL;
+    CAPSA_TRY(parse(text, JSON_ALLOW_NUL, &value));
+    CAPSA_REQUIRE(json_is_object(inner(value)) || !holds_nul(value), MALFORMED,
+                  "JSON: a NUL in a string");
+    struct capsa_json_walk walk = {NULL, false};
+    const char *name;
+    const struct capsa_json *member;
+    while (capsa_json_next(value, &walk, &name, &member)) {
+        bool is_free = capsa_json_kind_of(member) == CAPSA_JSON_STRING && is_named(name, names);
+        CAPSA_REQUIRE(is_free || !holds_nul(member), MALFORMED,
+                      "JSON: a NUL in a string, in member \"%.64s\"", name);
+    }
+    *ret_value = value;
+    value = NULL;
     return CAPSA_OK;
 }
 
@@ -220,6 +274,12 @@ double capsa_json_real(const struct capsa_json *value)
 const char *capsa_json_string(const struct capsa_json *value)
 {
     return json_string_value(inner_const(value));
+}
+
+capsa_bytes capsa_json_bytes(const struct capsa_json *value)
+{
+    return capsa_bytes_of(json_string_value(inner_const(value)),
+                          json_string_length(inner_const(value)));
 }
 
 size_t capsa_json_count(const struct capsa_json *value)

@@ -27,6 +27,11 @@ enum capsa_json_kind {
 };
 
 CAPSA_RESULT capsa_json_parse(capsa_bytes text, struct capsa_json **ret_value);
+/* The same for texts of programs that count the NUL at the end of a C string: strings that are
+ * members of the outermost object under one of `names` (NULL-ended) may hold NULs. capsa_json_bytes
+ * gives them whole; for capsa_json_string they end at the first NUL. */
+CAPSA_RESULT capsa_json_parse_nul(capsa_bytes text, const char *const *names,
+                                  struct capsa_json **ret_value);
 void capsa_json_free(struct capsa_json *value); /* NULL is fine */
 CAPSA_DEFINE_AUTO_FREE(capsa_json)
 
@@ -45,6 +50,7 @@ bool capsa_json_bool(const struct capsa_json *value);          /* false for othe
 int64_t capsa_json_int(const struct capsa_json *value);        /* 0 for other kinds */
 double capsa_json_real(const struct capsa_json *value);        /* also of an int */
 const char *capsa_json_string(const struct capsa_json *value); /* NULL for other kinds; NUL-free */
+capsa_bytes capsa_json_bytes(const struct capsa_json *value);  /* of a string; else empty */
 size_t capsa_json_count(const struct capsa_json *value);       /* of an array or object; else 0 */
 const struct capsa_json *capsa_json_at(const struct capsa_json *array, size_t index); /* or NULL */
 const struct capsa_json *capsa_json_get(const struct capsa_json *object, const char *name);

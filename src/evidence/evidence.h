@@ -21,6 +21,11 @@ CAPSA_RESULT capsa_evidence_recognise(capsa_bytes bytes, enum capsa_platform *re
 /* The same, copied; the header of an SNP ioctl and the padding of a CSV page are taken off, and the
  * secret bytes of a CSV report are zeroed. */
 CAPSA_RESULT capsa_evidence_of_bytes(capsa_bytes bytes, capsa_evidence *ret_evidence);
+/* A file of evidence, whatever it is: raw bytes, or a unified report (below), told apart by its
+ * first character. *ret_collateral is what a Passport ships, else empty; *ret_is_ual may be NULL.
+ */
+CAPSA_RESULT capsa_evidence_parse(capsa_bytes file, capsa_evidence *ret_evidence,
+                                  capsa_collateral *ret_collateral, bool *ret_is_ual);
 /* Its claims, unverified. */
 CAPSA_RESULT capsa_evidence_claims(enum capsa_platform platform, capsa_bytes bytes,
                                    struct capsa_claims *ret_claims);
@@ -29,10 +34,14 @@ CAPSA_RESULT capsa_evidence_claims(enum capsa_platform platform, capsa_bytes byt
  */
 
 enum capsa_report_type { CAPSA_REPORT_PASSPORT, CAPSA_REPORT_BACKGROUND_CHECK };
+const char *capsa_report_type_name(enum capsa_report_type type); /* "Passport" */
 struct capsa_ual_fields { /* of the message or the JSON object; borrowed; absent ones are "" */
     const char *version, *type, *platform, *json_report;
 };
-/* Evidence and, in a Passport, its collateral. Collateral is left empty in a BackgroundCheck. */
+/* Evidence and, in a Passport, its collateral, which is empty in a BackgroundCheck. The platform
+ * must be the one that the bytes of the evidence say. What *ret_evidence and *ret_collateral held
+ * is not freed: hand in fresh ones. An unknown platform is UNSUPPORTED, an unknown member
+ * UNKNOWN_FIELD. */
 CAPSA_RESULT capsa_ual_parse_fields(const struct capsa_ual_fields *fields,
                                     capsa_evidence *ret_evidence, capsa_collateral *ret_collateral,
                                     enum capsa_report_type *ret_type);

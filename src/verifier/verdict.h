@@ -37,7 +37,7 @@ const char *capsa_tcb_status_name(enum capsa_tcb_status status); /* "UpToDate"; 
 /* ABSENT when there is no such name. */
 enum capsa_tcb_status capsa_tcb_status_by_name(capsa_bytes name);
 
-#define CAPSA_ADVISORIES    32 /* in one list; more in collateral is TOO_LARGE */
+#define CAPSA_ADVISORIES    64 /* in one list; more in collateral is TOO_LARGE */
 #define CAPSA_ADVISORY_TEXT 24
 struct capsa_advisories {
     size_t count;

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Within the lab only: what a knob works on.
+ */
+#pragma once
+
+#include "attester/attester_sim_forge.h"
+#include "attester/attester_sim_recipe.h"
+
+struct capsa_sim_lab {
+    struct capsa_sim_recipe recipe;
+    capsa_time now;
+    size_t rank;           /* of the check that is expected to fail: the first judged of all */
+    bool without_root;     /* the verifier gets no anchor of ours */
+    bool without_evidence; /* nothing at all */
+    bool binds;
+    uint8_t expected_report_data[CAPSA_REPORT_DATA];
+};
+
+/* The lab expects that `check` fails, unless something that is judged before it does. */
+CAPSA_RESULT capsa_sim_expect(struct capsa_sim_lab *lab, const char *check);
+/* The check of a rank and its exit status; "" and 0 for the rank of nothing wrong. */
+const char *capsa_sim_rank_check(size_t rank, int *ret_exit);
+CAPSA_RESULT capsa_sim_rank_of(const char *check, size_t *ret_rank);
+size_t capsa_sim_rank_none(void);
+
+/* Turn one knob. Early ones make claims, and are turned before the recipe is made of these. */
+CAPSA_RESULT capsa_sim_knob_turn(struct capsa_sim_lab *lab, const struct capsa_sim_turn *turn,
+                                 bool early);
