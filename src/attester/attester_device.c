@@ -44,10 +44,17 @@ static const struct {
     int error;
     enum capsa_code code;
 } codes[] = {
-    {EBUSY, CAPSA_E_BUSY},         {EINTR, CAPSA_E_BUSY},          {EAGAIN, CAPSA_E_BUSY},
-    {ETIMEDOUT, CAPSA_E_TIMEOUT},  {ENOENT, CAPSA_E_UNSUPPORTED},  {ENXIO, CAPSA_E_UNSUPPORTED},
-    {ENODEV, CAPSA_E_UNSUPPORTED}, {ENOTTY, CAPSA_E_UNSUPPORTED},  {ENOTDIR, CAPSA_E_UNSUPPORTED},
-    {ENOMEM, CAPSA_E_NOMEM},       {EOPNOTSUPP, CAPSA_E_UNSUPPORTED},
+    {EBUSY, CAPSA_E_BUSY},
+    {EINTR, CAPSA_E_BUSY},
+    {EAGAIN, CAPSA_E_BUSY},
+    {ETIMEDOUT, CAPSA_E_TIMEOUT},
+    {ENOENT, CAPSA_E_UNSUPPORTED},
+    {ENXIO, CAPSA_E_UNSUPPORTED},
+    {ENODEV, CAPSA_E_UNSUPPORTED},
+    {ENOTTY, CAPSA_E_UNSUPPORTED},
+    {ENOTDIR, CAPSA_E_UNSUPPORTED},
+    {ENOMEM, CAPSA_E_NOMEM},
+    {EOPNOTSUPP, CAPSA_E_UNSUPPORTED},
 };
 
 capsa_result capsa_device_failed(const char *file, int line, int error, const char *what,

@@ -55,5 +55,6 @@ struct capsa_device_tries {
     unsigned allowed; /* 0: a dozen */
     unsigned used;
 };
-/* True, after the pause: ask again. `failed` is what happened; what is not BUSY or TIMEOUT is final. */
+/* True, after the pause: ask again. `failed` is what happened; what is not BUSY or TIMEOUT is
+ * final. */
 bool capsa_device_again(struct capsa_device_tries *tries, capsa_result failed);

@@ -41,8 +41,8 @@ static capsa_result write_and_read(const char *report_data_path, const char *quo
 {
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     (void)pthread_mutex_lock(&mutex);
-    capsa_result result = capsa_device_write_file(report_data_path,
-                                                  capsa_bytes_of(report_data, CAPSA_REPORT_DATA));
+    capsa_result result =
+        capsa_device_write_file(report_data_path, capsa_bytes_of(report_data, CAPSA_REPORT_DATA));
     if (!capsa_failed(result)) {
         result = capsa_device_read_file(quote_path, ret_evidence);
     }

@@ -212,8 +212,7 @@ CAPSA_RESULT capsa_qgs_connect(const char *address, int *ret_fd)
         connect(fd, &where.any, len) != 0) {
         int error = errno;
         (void)close(fd);
-        CAPSA_FAIL(NETWORK, "cannot reach the quoting service at %s: %s", address,
-                   strerror(error));
+        CAPSA_FAIL(NETWORK, "cannot reach the quoting service at %s: %s", address, strerror(error));
     }
     *ret_fd = fd;
     return CAPSA_OK;

@@ -78,8 +78,7 @@ static const struct capsa_interface tsm = {"configfs-tsm", capsa_tsm_present, co
 
 static bool qgs_present(const struct capsa_attester_options *options)
 {
-    return device_present(options) &&
-           (options->qgs != NULL || capsa_device_exists(options, CONF));
+    return device_present(options) && (options->qgs != NULL || capsa_device_exists(options, CONF));
 }
 
 static capsa_result qgs_address(const struct capsa_attester_options *options,
@@ -118,8 +117,7 @@ static capsa_result collect_qgs(const struct capsa_attester_options *options,
     return CAPSA_OK;
 }
 
-static const struct capsa_interface qgs = {"quoting service of the host", qgs_present,
-                                           collect_qgs};
+static const struct capsa_interface qgs = {"quoting service of the host", qgs_present, collect_qgs};
 
 /* ---- The hypervisor, by ioctl ---------------------------------------------------------------- */
 

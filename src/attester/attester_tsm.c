@@ -37,7 +37,8 @@ typedef struct {
 static void tsm_directory_drop(tsm_directory *directory)
 {
     if (directory->path[0] != '\0') {
-        (void)rmdir(directory->path); /* what cannot be removed hinders nobody: no name comes twice */
+        (void)rmdir(
+            directory->path); /* what cannot be removed hinders nobody: no name comes twice */
     }
     directory->path[0] = '\0';
 }
@@ -185,16 +186,16 @@ static capsa_result try_once(const struct capsa_attester_options *options, const
     CAPSA_AUTO(capsa_buf) outblob = capsa_buf_of(CAPSA_LIMIT_tsm_blob);
     CAPSA_AUTO(capsa_buf) auxblob = capsa_buf_of(CAPSA_LIMIT_tsm_blob);
     CAPSA_TRY(make_directory(options, &directory));
-    CAPSA_TRY(report(&directory, provider, report_data, &outblob,
-                     ret_auxblob == NULL ? NULL : &auxblob));
+    CAPSA_TRY(
+        report(&directory, provider, report_data, &outblob, ret_auxblob == NULL ? NULL : &auxblob));
     CAPSA_TRY(capsa_buf_append(ret_outblob, capsa_buf_bytes(&outblob)));
     return ret_auxblob == NULL ? CAPSA_OK
                                : capsa_buf_append(ret_auxblob, capsa_buf_bytes(&auxblob));
 }
 
 CAPSA_RESULT capsa_tsm_collect(const struct capsa_attester_options *options, const char *provider,
-                               const uint8_t report_data[CAPSA_REPORT_DATA],
-                               capsa_buf *ret_outblob, capsa_buf *ret_auxblob)
+                               const uint8_t report_data[CAPSA_REPORT_DATA], capsa_buf *ret_outblob,
+                               capsa_buf *ret_auxblob)
 {
     struct capsa_device_tries tries = {.allowed = options->tries};
     capsa_result result;

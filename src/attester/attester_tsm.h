@@ -13,5 +13,5 @@ bool capsa_tsm_present(const struct capsa_attester_options *options);
  * certificates beside it, which may be none. A directory of our own is made for each try and is
  * gone afterwards. */
 CAPSA_RESULT capsa_tsm_collect(const struct capsa_attester_options *options, const char *provider,
-                               const uint8_t report_data[CAPSA_REPORT_DATA],
-                               capsa_buf *ret_outblob, capsa_buf *ret_auxblob);
+                               const uint8_t report_data[CAPSA_REPORT_DATA], capsa_buf *ret_outblob,
+                               capsa_buf *ret_auxblob);
