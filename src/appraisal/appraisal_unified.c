@@ -158,6 +158,7 @@ static capsa_result fill_value(const struct attribute *attribute, const struct s
 static capsa_result add_attribute(const struct attribute *attribute, const struct capsa_json *value,
                                   struct capsa_alternative *alternative)
 {
+    CAPSA_REQUIRE(attribute != NULL, UNKNOWN_FIELD, "not known");
     if (attribute->kind == KIND_PLATFORM || attribute->kind == KIND_NOTHING) {
         return CAPSA_OK;
     }

@@ -18,7 +18,7 @@
 #define ADVISORY_LOW       "CAPSA-SIM-00002"
 #define ADVISORY_TDX       "CAPSA-SIM-00003"
 #define ADVISORY_QE        "CAPSA-SIM-00004"
-#define MODULE_SIGNER      "000000000000000000000000000000000000000000000000" /* half of it: Intel's */
+#define MODULE_SIGNER      "000000000000000000000000000000000000000000000000" /* half of it */
 
 static capsa_result put_hex(capsa_buf *text, const uint8_t *bytes, size_t len)
 {

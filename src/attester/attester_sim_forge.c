@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The lab itself (attester_sim_forge.h): turns knobs, makes what the changed recipe says, and writes
- * it with the verdict that is expected of it.
+ * The lab itself (attester_sim_forge.h): turns knobs, makes what the changed recipe says, and
+ * writes it with the verdict that is expected of it.
  */
 #include "attester/attester_sim_forge.h"
 
@@ -19,8 +19,8 @@
 
 /* ---- what is expected ------------------------------------------------------------------------ */
 
-/* Every check that simulated evidence can fail, in the order of judging, with the exit status of its
- * class; the verifier's own list is on this floor, and a test compares the two. */
+/* Every check that simulated evidence can fail, in the order of judging, with the exit status of
+ * its class; the verifier's own list is on this floor, and a test compares the two. */
 static const struct {
     const char *check;
     int exit;
@@ -112,8 +112,8 @@ static void forgery_init(capsa_sim_forgery *forgery)
 static void claim(struct capsa_sim_claims *claims)
 {
     const capsa_bytes nothing = {NULL, 0};
-    *claims = (struct capsa_sim_claims){
-        .platform = CAPSA_PLATFORM_SGX, .isv_prod_id = 1, .isv_svn = 1};
+    *claims =
+        (struct capsa_sim_claims){.platform = CAPSA_PLATFORM_SGX, .isv_prod_id = 1, .isv_svn = 1};
     capsa_sim_digest("forge mr_enclave", nothing, claims->mr_enclave);
     capsa_sim_digest("forge mr_signer", nothing, claims->mr_signer);
     capsa_sim_digest384("forge mr_td", nothing, claims->mr_td);
@@ -146,8 +146,7 @@ static capsa_result make_all(const struct capsa_sim *sim, const struct capsa_sim
     CAPSA_TRY(capsa_sim_collateral_make(sim, &lab->recipe, certs, &forgery->collateral));
     CAPSA_AUTO(capsa_buf) chain = capsa_buf_of(CAPSA_LIMIT_cert_pem);
     CAPSA_TRY(capsa_sim_chain_write(&lab->recipe, certs, &chain));
-    CAPSA_TRY(
-        capsa_sim_quote_make(sim, &lab->recipe, capsa_buf_bytes(&chain), &forgery->evidence));
+    CAPSA_TRY(capsa_sim_quote_make(sim, &lab->recipe, capsa_buf_bytes(&chain), &forgery->evidence));
     return lab->without_root ? CAPSA_OK
                              : capsa_cert_write_pem(certs[CAPSA_SIM_ROOT], &forgery->root);
 }
@@ -213,8 +212,8 @@ static capsa_result write_expected(const capsa_sim_forgery *forgery,
     CAPSA_TRY(capsa_json_set(object, "exit", capsa_json_new_int(forgery->exit)));
     CAPSA_TRY(set_text_or_null(object, "tcb_status", forgery->tcb_status));
     CAPSA_TRY(set_text_or_null(object, "platform", capsa_platform_name(forgery->platform)));
-    CAPSA_TRY(capsa_json_set(object, "verification_time_unix",
-                             capsa_json_new_int(forgery->verify_time)));
+    CAPSA_TRY(
+        capsa_json_set(object, "verification_time_unix", capsa_json_new_int(forgery->verify_time)));
     if (forgery->binds) {
         CAPSA_TRY(set_hex(object, "report_data",
                           capsa_bytes_of(forgery->report_data, CAPSA_REPORT_DATA)));
@@ -277,8 +276,7 @@ CAPSA_RESULT capsa_sim_case_make(const struct capsa_sim *sim, capsa_time now,
     while (count < CAPSA_SIM_CASE_TURNS && wanted->turns[count].knob != NULL) {
         count++;
     }
-    CAPSA_TRY_AT(forge_into(sim, now, wanted->turns, count, wanted, ret_forgery), "%s",
-                 wanted->id);
+    CAPSA_TRY_AT(forge_into(sim, now, wanted->turns, count, wanted, ret_forgery), "%s", wanted->id);
     return CAPSA_OK;
 }
 
@@ -293,20 +291,50 @@ static capsa_result write_file(const char *dir, const char *name, const capsa_bu
     return capsa_file_write(file, capsa_buf_bytes(content), 0644, false);
 }
 
+/* QuoteCollateralV3, also of collateral that no honest writer would write: parts may be missing. */
+CAPSA_RESULT capsa_sim_forgery_collateral(const capsa_sim_forgery *forgery, capsa_buf *ret_text)
+{
+    const capsa_collateral *from = &forgery->collateral;
+    const struct {
+        const char *name;
+        const capsa_buf *part;
+        bool hex;
+    } members[] = {
+        {"pck_crl_issuer_chain", &from->pck_crl_issuer_chain, false},
+        {"root_ca_crl", &from->root_ca_crl, true},
+        {"pck_crl", &from->pck_crl, true},
+        {"tcb_info_issuer_chain", &from->tcb_info_issuer_chain, false},
+        {"tcb_info", &from->tcb_info, false},
+        {"tcb_info_signature", &from->tcb_info_signature, true},
+        {"qe_identity_issuer_chain", &from->qe_identity_issuer_chain, false},
+        {"qe_identity", &from->qe_identity, false},
+        {"qe_identity_signature", &from->qe_identity_signature, true},
+    };
+    CAPSA_AUTO_FREE(capsa_json) object = capsa_json_new_object();
+    CAPSA_REQUIRE_MEMORY(object);
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        CAPSA_AUTO(capsa_buf) text = capsa_buf_of(TEXT_MAX);
+        capsa_bytes bytes = capsa_buf_bytes(members[i].part);
+        CAPSA_TRY(members[i].hex ? capsa_hex_write(bytes, &text) : capsa_buf_append(&text, bytes));
+        const char *value;
+        CAPSA_TRY(capsa_buf_cstr(&text, &value));
+        CAPSA_TRY(capsa_json_set(object, members[i].name, capsa_json_new_string(value)));
+    }
+    CAPSA_TRY(capsa_json_write(object, CAPSA_JSON_PRETTY, ret_text));
+    return capsa_buf_u8(ret_text, '\n');
+}
+
 CAPSA_RESULT capsa_sim_forgery_save(const capsa_sim_forgery *forgery, const char *dir)
 {
     CAPSA_REQUIRE(mkdir(dir, 0755) == 0, IO, "cannot make %s: %s", dir, strerror(errno));
-    CAPSA_AUTO_FREE(capsa_json) json = NULL;
-    CAPSA_TRY(capsa_collateral_write_v3(&forgery->collateral, &json));
     CAPSA_AUTO(capsa_buf) collateral = capsa_buf_of(TEXT_MAX);
-    CAPSA_TRY(capsa_json_write(json, CAPSA_JSON_PRETTY, &collateral));
-    CAPSA_TRY(capsa_buf_u8(&collateral, '\n'));
+    CAPSA_TRY(capsa_sim_forgery_collateral(forgery, &collateral));
     const struct {
         const char *name;
         const capsa_buf *content;
         bool also_empty;
     } files[] = {
-        {"evidence.bin", &forgery->evidence, true}, {"collateral.json", &collateral, true},
+        {"evidence.bin", &forgery->evidence, true},   {"collateral.json", &collateral, true},
         {CAPSA_SIM_ROOT_FILE, &forgery->root, false}, {"policy.json", &forgery->policy, false},
         {"expected.json", &forgery->expected, true},
     };

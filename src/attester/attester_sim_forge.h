@@ -38,8 +38,8 @@ typedef struct capsa_sim_forgery {
 } capsa_sim_forgery;
 void capsa_sim_forgery_drop(capsa_sim_forgery *forgery);
 
-/* What the turns make, for a verifier whose time is `now`. The platform's folder must have been made
- * before `now`. USAGE names the knob that was not understood. */
+/* What the turns make, for a verifier whose time is `now`. The platform's folder must have been
+ * made before `now`. USAGE names the knob that was not understood. */
 CAPSA_RESULT capsa_sim_forge(const struct capsa_sim *sim, capsa_time now,
                              const struct capsa_sim_turn *turns, size_t count,
                              capsa_sim_forgery *ret_forgery);
@@ -57,6 +57,8 @@ CAPSA_RESULT capsa_sim_case_make(const struct capsa_sim *sim, capsa_time now,
                                  const struct capsa_sim_case *wanted,
                                  capsa_sim_forgery *ret_forgery);
 
+/* Its collateral as JSON (QuoteCollateralV3), appended. */
+CAPSA_RESULT capsa_sim_forgery_collateral(const capsa_sim_forgery *forgery, capsa_buf *ret_text);
 /* evidence.bin, collateral.json, root.pem, policy.json, expected.json in `dir`, which is made and
  * must not exist; empty ones are left out. */
 CAPSA_RESULT capsa_sim_forgery_save(const capsa_sim_forgery *forgery, const char *dir);

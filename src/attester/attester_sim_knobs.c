@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The knobs of attester_sim_knobs.def: most set one member of the recipe; the functions here do what
- * takes more than that. What a knob leads to is said beside it, and the first check of all that were
- * turned is what a verifier must name.
+ * The knobs of attester_sim_knobs.def: most set one member of the recipe; the functions here do
+ * what takes more than that. What a knob leads to is said beside it, and the first check of all
+ * that were turned is what a verifier must name.
  */
 #include <stdlib.h>
 
@@ -96,7 +96,8 @@ static capsa_result knob_expect_report_data(struct capsa_sim_lab *lab, const cha
 {
     CAPSA_TRY(hex_of(value, lab->expected_report_data, CAPSA_REPORT_DATA));
     lab->binds = true;
-    bool same = memcmp(lab->expected_report_data, lab->recipe.claims.report_data, CAPSA_REPORT_DATA) == 0;
+    bool same =
+        memcmp(lab->expected_report_data, lab->recipe.claims.report_data, CAPSA_REPORT_DATA) == 0;
     return capsa_sim_expect(lab, same ? "" : "report-data");
 }
 
@@ -428,7 +429,7 @@ struct knob {
 #define EARLY_CALL(function) .early = true, CALL(function)
 
 static const struct knob knobs[] = {
-#define CAPSA_SIM_KNOB(name, takes, what, how, check) {{name, takes, what}, how, .check = check},
+#define CAPSA_SIM_KNOB(name, takes, what, how, leads) {{name, takes, what}, how, .check = leads},
 #include "attester/attester_sim_knobs.def"
 #undef CAPSA_SIM_KNOB
 };

@@ -11,7 +11,7 @@
 #define TD10_BODY     584
 #define TD15_BODY     648
 #define USER_DATA_LEN 20
-#define PPID_CERT     404 /* certification data of type 3: 384 encrypted bytes and 20 in clear */
+#define PPID_CERT     404   /* certification data of type 3: 384 encrypted bytes and 20 in clear */
 #define SGX_FLAGS     0x05U /* initialised, 64 bit */
 #define SGX_XFRM      0xe7U
 

@@ -236,7 +236,8 @@ static const struct capsa_cli_option quote_options[] = {
 
 static const struct capsa_cli_verb verbs[] = {
     {"init", "DIR",
-     "Make a simulated platform: a root of trust of its own, certificates, TCB Info, identities and "
+     "Make a simulated platform: a root of trust of its own, certificates, TCB Info, identities "
+     "and "
      "revocation lists in the genuine formats. It proves nothing.",
      1, 1, 0, days_options, run_init},
     {"renew", "DIR", "Sign its collateral anew, from now on.", 1, 1, 0, days_options, run_renew},
@@ -245,7 +246,8 @@ static const struct capsa_cli_verb verbs[] = {
     {"quote", "DIR", "Sign a quote of genuine format for a chosen measurement.", 1, 1, 0,
      quote_options, run_quote},
     {"forge", "DIR",
-     "Make wrong evidence on purpose, to test verifiers with: every option is a knob that makes one "
+     "Make wrong evidence on purpose, to test verifiers with: every option is a knob that makes "
+     "one "
      "thing wrong. --out gets a folder of evidence, collateral, root and the expected verdict.",
      0, 1, 0, capsa_cli_sim_forge_options, capsa_cli_run_sim_forge},
     {.name = NULL},

@@ -72,11 +72,14 @@ bool capsa_collateral_is_cert(const char *name, capsa_bytes bytes)
     return role_of_file(name) != ROLE_NONE || capsa_collateral_is_pem(bytes, "CERTIFICATE");
 }
 
-static enum role role_of_cert(const struct capsa_cert *cert)
+/* A certificate without one common name has no role; only want of memory is an error. */
+static capsa_result role_of_cert(const struct capsa_cert *cert, enum role *ret_role)
 {
     char name[CAPSA_COMMON_NAME];
-    return capsa_failed(capsa_cert_subject_name(cert, name)) ? ROLE_NONE
-                                                             : role_of_name(capsa_bytes_str(name));
+    capsa_result read = capsa_cert_subject_name(cert, name);
+    CAPSA_TRY(capsa_code_of(read) == CAPSA_E_NOMEM ? read : CAPSA_OK);
+    *ret_role = capsa_failed(read) ? ROLE_NONE : role_of_name(capsa_bytes_str(name));
+    return CAPSA_OK;
 }
 
 /* ---- AMD ------------------------------------------------------------------------------------- */
@@ -100,7 +103,8 @@ static capsa_result put_amd_chain(const char *name, const capsa_chain *chain,
                                   capsa_collateral *collateral)
 {
     for (size_t i = 0; i < chain->count; i++) {
-        enum role role = role_of_cert(chain->certs[i]);
+        enum role role = ROLE_NONE;
+        CAPSA_TRY(role_of_cert(chain->certs[i], &role));
         role = is_amd(role) ? role : role_of_file(name);
         CAPSA_REQUIRE(is_amd(role), MALFORMED,
                       "certificate %zu is none of AMD's, though others of the file are", i + 1);
@@ -154,16 +158,18 @@ static capsa_result put_intel(const char *name, enum role role, const capsa_chai
 
 /* What a chain is for is said by its lowest certificate, and in any order that is the one whose
  * role comes first in the list. */
-static enum role role_of_chain(const char *name, const capsa_chain *chain)
+static capsa_result role_of_chain(const char *name, const capsa_chain *chain, enum role *ret_role)
 {
     enum role lowest = ROLE_NONE;
     for (size_t i = 0; i < chain->count; i++) {
-        enum role role = role_of_cert(chain->certs[i]);
+        enum role role = ROLE_NONE;
+        CAPSA_TRY(role_of_cert(chain->certs[i], &role));
         if (role != ROLE_NONE && (lowest == ROLE_NONE || role < lowest)) {
             lowest = role;
         }
     }
-    return lowest == ROLE_NONE && chain->count == 1 ? role_of_file(name) : lowest;
+    *ret_role = lowest == ROLE_NONE && chain->count == 1 ? role_of_file(name) : lowest;
+    return CAPSA_OK;
 }
 
 CAPSA_RESULT capsa_collateral_certs(const char *name, capsa_bytes bytes,
@@ -171,7 +177,8 @@ CAPSA_RESULT capsa_collateral_certs(const char *name, capsa_bytes bytes,
 {
     CAPSA_AUTO(capsa_chain) chain = {.count = 0};
     CAPSA_TRY(capsa_certs_parse(bytes, &chain));
-    enum role role = role_of_chain(name, &chain);
+    enum role role = ROLE_NONE;
+    CAPSA_TRY(role_of_chain(name, &chain, &role));
     *ret_why = role == ROLE_NONE   ? "a certificate that no evidence known here comes with"
                : role == ROLE_ROOT ? "a root certificate, which is never collateral (--root)"
                                    : NULL;

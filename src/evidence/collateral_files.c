@@ -53,7 +53,8 @@ static capsa_result read_identity(capsa_bytes text, capsa_collateral *ret)
                                    &ret->qe_identity_signature);
 }
 
-/* The first member that is there decides; what is told by several stands below what it holds. */
+/* The first member that is there decides. Of names that other JSON may well have, such as version
+ * or tcb_info, none does. */
 static const struct {
     const char *member;
     capsa_result (*of_object)(const struct capsa_json *object, capsa_collateral *ret);
@@ -63,8 +64,8 @@ static const struct {
     {"str_tee_platform", capsa_ual_collateral, NULL},
     {"tcb_info_signature", capsa_collateral_parse_v3, NULL},
     {"qe_identity_signature", capsa_collateral_parse_v3, NULL},
-    {"tcb_info", capsa_collateral_parse_qvl, NULL},
-    {"qe_identity", capsa_collateral_parse_qvl, NULL},
+    {"tcb_info_issuer_chain", capsa_collateral_parse_qvl, NULL},
+    {"qe_identity_issuer_chain", capsa_collateral_parse_qvl, NULL},
     {"pck_crl", capsa_collateral_parse_qvl, NULL},
     {"root_ca_crl", capsa_collateral_parse_qvl, NULL},
     {"b64_hsk_cert", capsa_collateral_parse_csv, NULL},
@@ -224,7 +225,9 @@ static capsa_result read_der(const char *name, capsa_bytes bytes, capsa_collater
 {
     CAPSA_AUTO(capsa_collateral) tried;
     capsa_collateral_init(&tried);
-    if (!capsa_failed(capsa_collateral_crl_file(bytes, &tried))) {
+    capsa_result read = capsa_collateral_crl_file(bytes, &tried);
+    CAPSA_TRY(capsa_code_of(read) == CAPSA_E_NOMEM ? read : CAPSA_OK);
+    if (!capsa_failed(read)) {
         *ret_why = NULL;
         return capsa_collateral_take(ret, &tried);
     }

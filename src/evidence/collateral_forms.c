@@ -406,15 +406,23 @@ CAPSA_RESULT capsa_collateral_parse_snp(const struct capsa_json *object,
                      ret_collateral);
 }
 
+/* A leaf that cannot be read is no VLEK, whatever else it is. */
+static capsa_result find_vlek(capsa_bytes der, bool *ret_is_vlek)
+{
+    CAPSA_AUTO_FREE(capsa_cert) leaf = NULL;
+    char name[CAPSA_COMMON_NAME] = "";
+    capsa_result read = capsa_cert_parse_der(der, &leaf);
+    read = capsa_failed(read) ? read : capsa_cert_subject_name(leaf, name);
+    CAPSA_TRY(capsa_code_of(read) == CAPSA_E_NOMEM ? read : CAPSA_OK);
+    *ret_is_vlek = !capsa_failed(read) && capsa_streq(name, "SEV-VLEK");
+    return CAPSA_OK;
+}
+
 CAPSA_RESULT capsa_collateral_write_snp(const capsa_collateral *collateral,
                                         struct capsa_json **ret_json)
 {
-    CAPSA_AUTO_FREE(capsa_cert) leaf = NULL;
-    char name[CAPSA_COMMON_NAME];
-    bool is_vlek =
-        capsa_buf_bytes(&collateral->snp_leaf).len > 0 &&
-        !capsa_failed(capsa_cert_parse_der(capsa_buf_bytes(&collateral->snp_leaf), &leaf)) &&
-        !capsa_failed(capsa_cert_subject_name(leaf, name)) && capsa_streq(name, "SEV-VLEK");
+    bool is_vlek = false;
+    CAPSA_TRY(find_vlek(capsa_buf_bytes(&collateral->snp_leaf), &is_vlek));
     return write_form("SNP certificates", is_vlek ? form_snp_vlek : form_snp_vcek, collateral,
                       ret_json);
 }

@@ -231,7 +231,9 @@ CAPSA_RESULT capsa_evidence_parse(capsa_bytes file, capsa_evidence *ret_evidence
                                   capsa_collateral *ret_collateral, bool *ret_is_ual)
 {
     capsa_bytes trimmed = capsa_collateral_trimmed(file);
-    bool is_ual = trimmed.len > 0 && trimmed.data[0] == '{';
+    /* The first byte of a CSV report may be any; none of them is UTF-8 as a whole. */
+    bool is_ual =
+        trimmed.len > 0 && trimmed.data[0] == '{' && !capsa_failed(capsa_utf8_check(trimmed));
     if (is_ual) {
         enum capsa_report_type type;
         CAPSA_TRY(capsa_ual_parse(file, ret_evidence, ret_collateral, &type));

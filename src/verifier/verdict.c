@@ -101,6 +101,41 @@ CAPSA_RESULT capsa_verdict_fail_with(struct capsa_verdict *verdict, enum capsa_c
     return note(verdict, check, inner.error->file, inner.error->line, inner.error->text);
 }
 
+/* ---- Intel's number
+ * ------------------------------------------------------------------------------
+ */
+
+/* Intel's sgx_ql_qv_result_t. */
+enum { INTEL_INVALID_SIGNATURE = 0xa004, INTEL_UNSPECIFIED = 0xa006 };
+
+static const uint32_t results_of_status[CAPSA_TCB_STATUS_COUNT] = {
+    [CAPSA_TCB_ABSENT] = INTEL_UNSPECIFIED,
+    [CAPSA_TCB_UP_TO_DATE] = 0,
+    [CAPSA_TCB_SW_HARDENING_NEEDED] = 0xa007,
+    [CAPSA_TCB_CONFIGURATION_NEEDED] = 0xa001,
+    [CAPSA_TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED] = 0xa008,
+    [CAPSA_TCB_OUT_OF_DATE] = 0xa002,
+    [CAPSA_TCB_OUT_OF_DATE_CONFIGURATION_NEEDED] = 0xa003,
+    [CAPSA_TCB_TD_RELAUNCH_ADVISED] = 0xa009,
+    [CAPSA_TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED] = 0xa00a,
+    [CAPSA_TCB_REVOKED] = 0xa005,
+};
+
+static bool is_signature(enum capsa_check check)
+{
+    return check == CAPSA_CHECK_SIGNATURE || check == CAPSA_CHECK_QE_REPORT_SIGNATURE ||
+           check == CAPSA_CHECK_QE_REPORT_BINDING || check == CAPSA_CHECK_TCB_INFO_SIGNATURE ||
+           check == CAPSA_CHECK_QE_IDENTITY_SIGNATURE;
+}
+
+uint32_t capsa_verdict_intel_result(const struct capsa_verdict *verdict)
+{
+    if (verdict->failed_check == CAPSA_CHECK_NONE) {
+        return results_of_status[verdict->tcb_status];
+    }
+    return is_signature(verdict->failed_check) ? INTEL_INVALID_SIGNATURE : INTEL_UNSPECIFIED;
+}
+
 /* ---- JSON -------------------------------------------------------------------------------------
  */
 

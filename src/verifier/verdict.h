@@ -95,6 +95,10 @@ CAPSA_RESULT capsa_verdict_fail_with(struct capsa_verdict *verdict, enum capsa_c
         }                                                                                          \
     } while (0)
 
+/* What Intel's library would answer, for a verdict on SGX or TDX that no policy has judged yet:
+ * sgx_ql_qv_result_t by the status, 0xA004 for signatures that do not hold, else 0xA006. */
+uint32_t capsa_verdict_intel_result(const struct capsa_verdict *verdict);
+
 /* {verdict, platform, tcb_status, advisory_ids, failed_check, reason, claims, anchor, ...}, on
  * refusals too; members without a value are null. */
 CAPSA_RESULT capsa_verdict_json(const struct capsa_verdict *verdict, struct capsa_json **ret_json);

@@ -23,11 +23,8 @@ static const struct capsa_verifier *verifier_of(enum capsa_platform platform)
     return NULL;
 }
 
-CAPSA_RESULT capsa_verify(const struct capsa_verify_input *input, struct capsa_verdict *verdict)
+static CAPSA_RESULT verify(const struct capsa_verify_input *input, struct capsa_verdict *verdict)
 {
-    memset(verdict, 0, sizeof(*verdict));
-    CAPSA_REQUIRE(input->anchors != NULL && input->collateral != NULL, INTERNAL,
-                  "verifying wants trust anchors and collateral, even if it is empty");
     const struct capsa_verifier *verifier = verifier_of(input->platform);
     CAPSA_JUDGE(verdict, FORMAT, verifier != NULL, "evidence of platform \"%s\" cannot be verified",
                 capsa_platform_name(input->platform));
@@ -40,4 +37,16 @@ CAPSA_RESULT capsa_verify(const struct capsa_verify_input *input, struct capsa_v
                 "the verification time is %lld, seconds since 1970 above zero are wanted",
                 (long long)input->now);
     return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_verify(const struct capsa_verify_input *input, struct capsa_verdict *verdict)
+{
+    memset(verdict, 0, sizeof(*verdict));
+    CAPSA_REQUIRE(input->anchors != NULL && input->collateral != NULL, INTERNAL,
+                  "verifying wants trust anchors and collateral, even if it is empty");
+    capsa_result result = verify(input, verdict);
+    if (input->platform == CAPSA_PLATFORM_SGX || input->platform == CAPSA_PLATFORM_TDX) {
+        verdict->intel_result = capsa_verdict_intel_result(verdict);
+    }
+    return result;
 }

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Hygon CSV reports: root (HRK) -> HSK -> CEK -> PEK -> report, SM2 each, under the id that stands
- * in the signer's own certificate. The PEK comes in the report, hidden by the XOR with anonce. That
- * word is not signed: what authenticates it is that the PEK, read with it, is signed by the CEK, so
- * the PEK is never taken from anywhere else. Nothing of Hygon's expires or is revoked.
+ * in the signer's own certificate. Nothing of Hygon's expires or is revoked.
+ *
+ * The PEK comes in the report, hidden by the XOR with anonce, and is taken from nowhere else.
+ * Neither that word nor the hidden PEK is signed: whoever changes the word alone is found out,
+ * because the PEK then reads as a key that the CEK did not sign; whoever hides the PEK anew with
+ * another word is not, and turns all fields by one word. The measurement turns with them. So a
+ * policy that does not ask for the measurement has no ground to believe the rest, the debug bit
+ * first of all.
  */
 #include "verifier/verifier_csv.h"
 
+#include "base/alloc.h"
 #include "crypto/crypto_evidence.h"
+#include "verifier/verifier_cache.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -16,12 +23,17 @@
 /* ---- Signatures --------------------------------------------------------------------------------
  */
 
+static capsa_result key_of(const struct capsa_csv_key *key, struct capsa_public_key **ret_key)
+{
+    return capsa_public_key_of_point(CAPSA_KEY_SM2, capsa_bytes_of(key->x, sizeof(key->x)),
+                                     capsa_bytes_of(key->y, sizeof(key->y)), ret_key);
+}
+
 static capsa_result check_signature(const struct capsa_csv_key *signer, capsa_bytes message,
                                     const uint8_t signature[64])
 {
     CAPSA_AUTO_FREE(capsa_public_key) key = NULL;
-    CAPSA_TRY(capsa_public_key_of_point(CAPSA_KEY_SM2, capsa_bytes_of(signer->x, 32),
-                                        capsa_bytes_of(signer->y, 32), &key));
+    CAPSA_TRY(key_of(signer, &key));
     return capsa_sm2_check(key, signer->user_id, message, capsa_bytes_of(signature, 64));
 }
 
@@ -94,7 +106,7 @@ static capsa_result check_under(const struct capsa_anchor_key *anchor,
 
 static capsa_result judge_anchor(const struct capsa_verify_input *input,
                                  const struct capsa_csv_root_cert *hsk,
-                                 struct capsa_verdict *verdict)
+                                 struct capsa_verdict *verdict, size_t *ret_anchor)
 {
     capsa_result failed = CAPSA_OK;
     const struct capsa_anchor_key *anchor = NULL;
@@ -102,7 +114,9 @@ static capsa_result judge_anchor(const struct capsa_verify_input *input,
          i++) {
         failed = check_under(anchor, hsk);
         if (!capsa_failed(failed)) {
-            return capsa_anchor_use(input, anchor, verdict);
+            CAPSA_TRY(capsa_anchor_use(input, anchor, verdict));
+            *ret_anchor = i;
+            return CAPSA_OK;
         }
     }
     CAPSA_JUDGE_TRY(verdict, ANCHOR, failed);
@@ -111,33 +125,123 @@ static capsa_result judge_anchor(const struct capsa_verify_input *input,
 }
 
 CAPSA_RESULT capsa_csv_chain_judge(const struct capsa_verify_input *input,
-                                   struct capsa_verdict *verdict, struct capsa_csv_cert *ret_cek)
+                                   struct capsa_verdict *verdict, size_t *ret_anchor,
+                                   struct capsa_csv_cert *ret_cek)
 {
     struct capsa_csv_root_cert hsk;
     struct capsa_csv_cert cek;
     CAPSA_TRY(judge_parts(input->collateral, verdict, &hsk, &cek));
-    CAPSA_TRY(judge_anchor(input, &hsk, verdict));
+    size_t anchor = 0;
+    CAPSA_TRY(judge_anchor(input, &hsk, verdict, &anchor));
     capsa_result checked = check_signed_by(&cek, CAPSA_CSV_USAGE_HSK, &hsk.key);
     CAPSA_JUDGE_TRY(verdict, CHAIN,
                     capsa_failed(checked) ? capsa_error_within(checked, "CEK") : CAPSA_OK);
+    *ret_anchor = anchor;
     *ret_cek = cek;
     return CAPSA_OK;
 }
 
-/* ---- PEK, report -------------------------------------------------------------------------------
+/* ---- PEK ---------------------------------------------------------------------------------------
  */
 
-static capsa_result check_pek(const struct capsa_csv_cert *pek, const struct capsa_csv_cert *cek)
+#define USER_ID_MAX 256
+
+/* A PEK whose whole chain held. Immutable, and shared with the cache. */
+struct capsa_csv_signer {
+    struct capsa_kept kept;
+    size_t anchor; /* index */
+    struct capsa_public_key *key;
+    capsa_buf user_id;
+};
+
+static void destroy_signer(struct capsa_kept *kept)
 {
-    CAPSA_TRY_AT(check_usage(pek, CAPSA_CSV_USAGE_PEK), "PEK, read with the report's anonce");
-    CAPSA_TRY_AT(check_signed_by(pek, CAPSA_CSV_USAGE_CEK, &cek->key),
-                 "PEK, read with the report's anonce");
+    struct capsa_csv_signer *signer = (struct capsa_csv_signer *)kept; /* its first member */
+    capsa_public_key_free(signer->key);
+    capsa_buf_drop(&signer->user_id);
+    capsa_dealloc(signer);
+}
+
+static void capsa_csv_signer_free(struct capsa_csv_signer *signer)
+{
+    capsa_kept_release(signer == NULL ? NULL : &signer->kept);
+}
+CAPSA_DEFINE_AUTO_FREE(capsa_csv_signer)
+
+static capsa_result make_signer(const struct capsa_csv_key *key, size_t anchor,
+                                struct capsa_csv_signer **ret_signer)
+{
+    CAPSA_AUTO_FREE(capsa_csv_signer) signer = CAPSA_NEW(struct capsa_csv_signer);
+    CAPSA_REQUIRE_MEMORY(signer);
+    capsa_kept_init(&signer->kept, destroy_signer);
+    signer->anchor = anchor;
+    signer->user_id = capsa_buf_of(USER_ID_MAX);
+    CAPSA_TRY(capsa_buf_append(&signer->user_id, key->user_id));
+    CAPSA_TRY(key_of(key, &signer->key));
+    *ret_signer = signer;
+    signer = NULL;
     return CAPSA_OK;
 }
 
+static capsa_result read_pek(const struct capsa_csv_report *report,
+                             const struct capsa_csv_cert *cek, struct capsa_csv_cert *ret_pek)
+{
+    CAPSA_TRY(capsa_csv_cert_parse(capsa_bytes_of(report->pek, sizeof(report->pek)), ret_pek));
+    CAPSA_TRY(check_usage(ret_pek, CAPSA_CSV_USAGE_PEK));
+    return check_signed_by(ret_pek, CAPSA_CSV_USAGE_CEK, &cek->key);
+}
+
+static capsa_result judge_anew(const struct capsa_verify_input *input,
+                               const struct capsa_csv_report *report, struct capsa_verdict *verdict,
+                               struct capsa_csv_signer **ret_signer)
+{
+    struct capsa_csv_cert cek, pek;
+    size_t anchor = 0;
+    CAPSA_TRY(capsa_csv_chain_judge(input, verdict, &anchor, &cek));
+    capsa_result read = read_pek(report, &cek, &pek);
+    CAPSA_JUDGE_TRY(verdict, CHAIN,
+                    capsa_failed(read)
+                        ? capsa_error_within(read, "PEK, read with the report's anonce")
+                        : CAPSA_OK);
+    CAPSA_JUDGE_TRY(verdict, CHAIN, make_signer(&pek.key, anchor, ret_signer));
+    return CAPSA_OK;
+}
+
+static capsa_result judge_signer(const struct capsa_verify_input *input,
+                                 const struct capsa_csv_report *report,
+                                 struct capsa_verdict *verdict,
+                                 struct capsa_csv_signer **ret_signer)
+{
+    uint8_t anchors[CAPSA_SHA256];
+    capsa_anchors_digest(input->anchors, anchors);
+    const capsa_bytes parts[] = {
+        capsa_buf_bytes(&input->collateral->csv_hsk),
+        capsa_buf_bytes(&input->collateral->csv_cek),
+        capsa_bytes_of(report->pek, sizeof(report->pek)),
+        capsa_bytes_of(anchors, sizeof(anchors)),
+    };
+    const struct capsa_cache_key key = {"csv signer", parts, COUNT(parts)};
+    CAPSA_AUTO_FREE(capsa_csv_signer)
+    signer = (struct capsa_csv_signer *)capsa_verify_cache_find(input->cache, &key);
+    if (signer != NULL) {
+        CAPSA_TRY(capsa_anchor_use(
+            input, capsa_anchors_at(input->anchors, CAPSA_PLATFORM_CSV, signer->anchor), verdict));
+    } else {
+        CAPSA_TRY(judge_anew(input, report, verdict, &signer));
+        capsa_verify_cache_keep(input->cache, &key, &signer->kept);
+    }
+    *ret_signer = signer;
+    signer = NULL;
+    return CAPSA_OK;
+}
+
+/* ---- Report ------------------------------------------------------------------------------------
+ */
+
 /* The signature covers the bytes as they were delivered, hidden. */
 static capsa_result judge_signature(const struct capsa_csv_report *report,
-                                    const struct capsa_csv_cert *pek, struct capsa_verdict *verdict)
+                                    const struct capsa_csv_signer *signer,
+                                    struct capsa_verdict *verdict)
 {
     CAPSA_JUDGE(verdict, SIGNATURE, report->sig_usage == CAPSA_CSV_USAGE_PEK,
                 "the report's signature is of usage 0x%x where 0x1002 (PEK) belongs",
@@ -146,7 +250,8 @@ static capsa_result judge_signature(const struct capsa_csv_report *report,
                 "the report's signature is by algorithm %u, only 4 (SM2) is known",
                 (unsigned)report->sig_algo);
     CAPSA_JUDGE_TRY(verdict, SIGNATURE,
-                    check_signature(&pek->key, report->signed_region, report->signature));
+                    capsa_sm2_check(signer->key, capsa_buf_bytes(&signer->user_id),
+                                    report->signed_region, capsa_bytes_of(report->signature, 64)));
     return CAPSA_OK;
 }
 
@@ -154,15 +259,12 @@ static CAPSA_RESULT verify_csv(const struct capsa_verify_input *input,
                                struct capsa_verdict *verdict)
 {
     struct capsa_csv_report report;
-    struct capsa_csv_cert cek, pek;
+    CAPSA_AUTO_FREE(capsa_csv_signer) signer = NULL;
     CAPSA_JUDGE_TRY(verdict, FORMAT, capsa_csv_report_parse(input->evidence, &report));
     CAPSA_JUDGE_TRY(verdict, FORMAT, capsa_csv_claims(&report, &verdict->claims));
     verdict->claims.debug = (report.policy & CAPSA_CSV_POLICY_NODBG) == 0;
-    CAPSA_TRY(capsa_csv_chain_judge(input, verdict, &cek));
-    CAPSA_JUDGE_TRY(verdict, CHAIN,
-                    capsa_csv_cert_parse(capsa_bytes_of(report.pek, sizeof(report.pek)), &pek));
-    CAPSA_JUDGE_TRY(verdict, CHAIN, check_pek(&pek, &cek));
-    return judge_signature(&report, &pek, verdict);
+    CAPSA_TRY(judge_signer(input, &report, verdict, &signer));
+    return judge_signature(&report, signer, verdict);
 }
 
 const struct capsa_verifier capsa_verifier_csv = {CAPSA_PLATFORM_CSV, verify_csv};

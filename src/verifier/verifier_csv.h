@@ -9,6 +9,8 @@
 #include "verifier/verifier.h"
 
 /* Reads HSK and CEK in input->collateral and judges them under each anchor in turn; the one that
- * fits is noted in `verdict`. The CEK borrows from the collateral. */
+ * fits is noted in `verdict`. `ret_anchor` is its index for capsa_anchors_at. The CEK borrows from
+ * the collateral. */
 CAPSA_RESULT capsa_csv_chain_judge(const struct capsa_verify_input *input,
-                                   struct capsa_verdict *verdict, struct capsa_csv_cert *ret_cek);
+                                   struct capsa_verdict *verdict, size_t *ret_anchor,
+                                   struct capsa_csv_cert *ret_cek);

@@ -203,19 +203,6 @@ static CAPSA_RESULT judge_enclave(const dcap_flow *flow, const struct capsa_sgx_
     return CAPSA_OK;
 }
 
-/* Bits 1 to 7 are reserved for what makes a TD untrusted. */
-#define TUD_RESERVED 0xfe
-
-static CAPSA_RESULT judge_td(const struct capsa_td_report *td, const struct capsa_dcap_facts *facts,
-                             struct capsa_verdict *verdict)
-{
-    CAPSA_TRY(capsa_dcap_judge_module(facts, verdict));
-    uint8_t untrusted = td->td_attributes.data[0] & TUD_RESERVED;
-    CAPSA_JUDGE(verdict, TD_ATTRIBUTES, untrusted == 0,
-                "TDATTRIBUTES have bits set that make a TD untrusted: 0x%02x", untrusted);
-    return CAPSA_OK;
-}
-
 static CAPSA_RESULT judge_platform(const dcap_flow *flow)
 {
     struct capsa_sgx_report enclave;
@@ -228,7 +215,7 @@ static CAPSA_RESULT judge_platform(const dcap_flow *flow)
     if (flow->input->platform == CAPSA_PLATFORM_TDX) {
         CAPSA_JUDGE_TRY(flow->verdict, FORMAT, capsa_td_report_parse(flow->quote->body, &td));
         facts.td = &td;
-        CAPSA_TRY(judge_td(&td, &facts, flow->verdict));
+        CAPSA_TRY(capsa_dcap_judge_td(&facts, flow->verdict));
     }
     return capsa_dcap_judge_tcb(&facts, flow->verdict);
 }
@@ -258,29 +245,6 @@ static void note_endorsed(const dcap_flow *flow)
     capsa_claim_set_bytes(&flow->verdict->claims,
                           is_tdx ? CAPSA_CLAIM_TDX_PPID : CAPSA_CLAIM_SGX_PPID,
                           capsa_bytes_of(pck->ppid, sizeof(pck->ppid)));
-}
-
-/* Intel's sgx_ql_qv_result_t. */
-enum { INTEL_INVALID_SIGNATURE = 0xa004, INTEL_UNSPECIFIED = 0xa006 };
-
-static const uint32_t results_of_status[CAPSA_TCB_STATUS_COUNT] = {
-    [CAPSA_TCB_ABSENT] = INTEL_UNSPECIFIED,
-    [CAPSA_TCB_UP_TO_DATE] = 0,
-    [CAPSA_TCB_SW_HARDENING_NEEDED] = 0xa007,
-    [CAPSA_TCB_CONFIGURATION_NEEDED] = 0xa001,
-    [CAPSA_TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED] = 0xa008,
-    [CAPSA_TCB_OUT_OF_DATE] = 0xa002,
-    [CAPSA_TCB_OUT_OF_DATE_CONFIGURATION_NEEDED] = 0xa003,
-    [CAPSA_TCB_TD_RELAUNCH_ADVISED] = 0xa009,
-    [CAPSA_TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED] = 0xa00a,
-    [CAPSA_TCB_REVOKED] = 0xa005,
-};
-
-static bool is_signature(enum capsa_check check)
-{
-    return check == CAPSA_CHECK_SIGNATURE || check == CAPSA_CHECK_QE_REPORT_SIGNATURE ||
-           check == CAPSA_CHECK_QE_REPORT_BINDING || check == CAPSA_CHECK_TCB_INFO_SIGNATURE ||
-           check == CAPSA_CHECK_QE_IDENTITY_SIGNATURE;
 }
 
 /* ---- The flow ---------------------------------------------------------------------------------
@@ -321,8 +285,7 @@ static CAPSA_RESULT run(dcap_flow *flow)
     return judge_platform(flow);
 }
 
-static CAPSA_RESULT verify_quote(const struct capsa_verify_input *input,
-                                 struct capsa_verdict *verdict)
+static CAPSA_RESULT verify(const struct capsa_verify_input *input, struct capsa_verdict *verdict)
 {
     struct capsa_quote quote;
     CAPSA_JUDGE_TRY(verdict, FORMAT, capsa_quote_parse(input->evidence, &quote));
@@ -334,18 +297,6 @@ static CAPSA_RESULT verify_quote(const struct capsa_verify_input *input,
     CAPSA_AUTO(dcap_flow) flow = {.input = input, .quote = &quote, .verdict = verdict};
     capsa_anchors_digest(input->anchors, flow.anchors);
     return run(&flow);
-}
-
-static CAPSA_RESULT verify(const struct capsa_verify_input *input, struct capsa_verdict *verdict)
-{
-    capsa_result result = verify_quote(input, verdict);
-    if (!capsa_failed(result)) {
-        verdict->intel_result = results_of_status[verdict->tcb_status];
-    } else {
-        verdict->intel_result =
-            is_signature(verdict->failed_check) ? INTEL_INVALID_SIGNATURE : INTEL_UNSPECIFIED;
-    }
-    return result;
 }
 
 const struct capsa_verifier capsa_verifier_sgx = {CAPSA_PLATFORM_SGX, verify};

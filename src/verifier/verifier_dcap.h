@@ -174,9 +174,10 @@ struct capsa_dcap_facts {
     uint16_t qe_isv_svn;
     const struct capsa_td_report *td; /* NULL: SGX */
 };
-/* Is the TDX module one of Intel's? Refused as TDX_MODULE. */
-CAPSA_RESULT capsa_dcap_judge_module(const struct capsa_dcap_facts *facts,
-                                     struct capsa_verdict *verdict);
+/* Is the TDX module one of Intel's, and the TD none that it marks as untrusted? TDX_MODULE,
+ * TD_ATTRIBUTES. */
+CAPSA_RESULT capsa_dcap_judge_td(const struct capsa_dcap_facts *facts,
+                                 struct capsa_verdict *verdict);
 /* Statuses, date, advisories and evaluation number. That no level fits, or that something is
  * revoked, is noted and not refused: see verdict.h. */
 CAPSA_RESULT capsa_dcap_judge_tcb(const struct capsa_dcap_facts *facts,

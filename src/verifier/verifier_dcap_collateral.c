@@ -2,7 +2,8 @@
  *
  * Intel's collateral under one root: the intermediate, both revocation lists, TCB Info and identity
  * of the quoting enclave, each believed only when its signature held, and read only then. Seven
- * signature checks, whose outcome is the same for every platform below that intermediate.
+ * signature checks and the root's own, whose outcome is the same for every platform below that
+ * intermediate.
  */
 #include "base/alloc.h"
 #include "verifier/verifier_dcap.h"
@@ -64,12 +65,21 @@ static bool is_same_cert(const struct capsa_cert *a, const struct capsa_cert *b)
     return capsa_bytes_equal(capsa_cert_der(a), capsa_cert_der(b));
 }
 
-/* The root is known by its key: Intel's is around in two encodings. */
+/* A root is known by its key, since Intel's is around in two encodings. What else it says, its
+ * dates above all, it says under its own signature. */
+static CAPSA_RESULT check_root(const struct capsa_cert *root)
+{
+    return capsa_cert_link_check(root, root, CAPSA_LINK_P256_SHA256);
+}
+
 static CAPSA_RESULT check_signer(const capsa_chain *chain, const struct capsa_cert *root,
                                  struct capsa_dcap_collateral *collateral)
 {
     CAPSA_REQUIRE(capsa_cert_same_key(chain->certs[SIGNER_ROOT], root), UNAUTHENTIC,
                   "its root key is not that of the PCK chain");
+    if (!is_same_cert(chain->certs[SIGNER_ROOT], root)) {
+        CAPSA_TRY_AT(check_root(chain->certs[SIGNER_ROOT]), "the root CA");
+    }
     CAPSA_TRY(capsa_cert_link_check(chain->certs[SIGNER], chain->certs[SIGNER_ROOT],
                                     CAPSA_LINK_P256_SHA256));
     for (size_t i = 0; i < chain->count; i++) {
@@ -203,6 +213,15 @@ static CAPSA_RESULT check_all(const struct capsa_verify_input *input, const caps
     return check_identity(given, verdict, collateral);
 }
 
+static CAPSA_RESULT check_issuers(const capsa_chain *pck)
+{
+    CAPSA_TRY_AT(check_root(pck->certs[ROOT]), "the root CA");
+    CAPSA_TRY_AT(
+        capsa_cert_link_check(pck->certs[INTERMEDIATE], pck->certs[ROOT], CAPSA_LINK_P256_SHA256),
+        "the PCK CA");
+    return CAPSA_OK;
+}
+
 /* Each part that has to be there, by the name under which people know it. */
 static CAPSA_RESULT judge_missing(const capsa_collateral *given, struct capsa_verdict *verdict)
 {
@@ -238,9 +257,7 @@ CAPSA_RESULT capsa_dcap_collateral_check(const struct capsa_verify_input *input,
                                          struct capsa_dcap_collateral **ret_collateral)
 {
     /* First, so that a forged chain is called that even if nothing else is there. */
-    CAPSA_JUDGE_TRY(verdict, CHAIN,
-                    capsa_cert_link_check(platform->chain.certs[INTERMEDIATE],
-                                          platform->chain.certs[ROOT], CAPSA_LINK_P256_SHA256));
+    CAPSA_JUDGE_TRY(verdict, CHAIN, check_issuers(&platform->chain));
     CAPSA_TRY(judge_missing(input->collateral, verdict));
     CAPSA_AUTO_FREE(capsa_dcap_collateral) collateral = CAPSA_NEW(struct capsa_dcap_collateral);
     CAPSA_REQUIRE_MEMORY(collateral);

@@ -3,8 +3,9 @@
  * SEV-SNP reports: signed by the key in the leaf, and made on the chip, at the versions, and of the
  * product that the leaf was made for. AMD's certificates are verifier_snp_chain.c's.
  */
-#include "crypto/crypto_evidence.h"
 #include "verifier/verifier_snp_chain.h"
+
+#include "crypto/crypto_evidence.h"
 
 #define ECDSA_P384_SHA384 1
 #define WITH_CPUID        3 /* the first version of the report that tells family and model */
@@ -91,7 +92,8 @@ static capsa_result judge_chip(const struct capsa_snp_report *report,
  */
 
 static capsa_result judge_signature(const struct capsa_snp_report *report,
-                                    const capsa_snp_chain *chain, struct capsa_verdict *verdict)
+                                    const struct capsa_snp_chain *chain,
+                                    struct capsa_verdict *verdict)
 {
     CAPSA_JUDGE(verdict, CHAIN, report->signing_key == (unsigned)chain->says.kind,
                 "the report says that a %s signed it, and the certificate is of a %s",
@@ -107,15 +109,15 @@ static CAPSA_RESULT verify_snp(const struct capsa_verify_input *input,
                                struct capsa_verdict *verdict)
 {
     struct capsa_snp_report report;
-    CAPSA_AUTO(capsa_snp_chain) chain = {0};
+    CAPSA_AUTO_FREE(capsa_snp_chain) chain = NULL;
     CAPSA_TRY(judge_report(input->evidence, verdict, &report));
     CAPSA_TRY(capsa_snp_chain_judge(input, verdict, &chain));
-    CAPSA_TRY(judge_signature(&report, &chain, verdict));
-    CAPSA_TRY(judge_product(&report, &chain.says, verdict));
-    CAPSA_TRY(judge_versions(&report, &chain.says, verdict));
-    CAPSA_TRY(judge_chip(&report, &chain.says, verdict));
+    CAPSA_TRY(judge_signature(&report, chain, verdict));
+    CAPSA_TRY(judge_product(&report, &chain->says, verdict));
+    CAPSA_TRY(judge_versions(&report, &chain->says, verdict));
+    CAPSA_TRY(judge_chip(&report, &chain->says, verdict));
     capsa_claim_set_bytes(&verdict->claims, CAPSA_CLAIM_SNP_PRODUCT,
-                          capsa_bytes_str(capsa_snp_product_name(chain.says.product)));
+                          capsa_bytes_str(capsa_snp_product_name(chain->says.product)));
     return CAPSA_OK;
 }
 

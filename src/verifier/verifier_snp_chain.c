@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "base/alloc.h"
 #include "codec/der.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -179,13 +180,38 @@ static capsa_result read_leaf(const struct capsa_cert *cert, enum capsa_snp_key 
 /* ---- Reading -----------------------------------------------------------------------------------
  */
 
-void capsa_snp_chain_drop(capsa_snp_chain *chain)
+static void destroy_chain(struct capsa_kept *kept)
 {
+    struct capsa_snp_chain *chain = (struct capsa_snp_chain *)kept; /* its first member */
     capsa_chain_drop(&chain->leaf);
     capsa_chain_drop(&chain->ask);
     capsa_chain_drop(&chain->ark);
     capsa_crl_free(chain->crl);
-    chain->crl = NULL;
+    capsa_buf_drop(&chain->root_spki);
+    capsa_dealloc(chain);
+}
+
+void capsa_snp_chain_free(struct capsa_snp_chain *chain)
+{
+    capsa_kept_release(chain == NULL ? NULL : &chain->kept);
+}
+
+static capsa_result judge_presence(const capsa_collateral *collateral,
+                                   struct capsa_verdict *verdict)
+{
+    const struct {
+        const char *name;
+        const capsa_buf *part;
+    } parts[] = {
+        {"VCEK or VLEK certificate", &collateral->snp_leaf},
+        {"intermediate certificate (ASK)", &collateral->snp_ask},
+        {"root certificate (ARK)", &collateral->snp_ark},
+    };
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        CAPSA_JUDGE(verdict, COLLATERAL_MISSING, parts[i].part->len > 0,
+                    "an SNP report needs its %s, and the collateral has none", parts[i].name);
+    }
+    return CAPSA_OK;
 }
 
 static capsa_result read_one(const capsa_buf *from, capsa_chain *ret_one)
@@ -196,33 +222,28 @@ static capsa_result read_one(const capsa_buf *from, capsa_chain *ret_one)
     return CAPSA_OK;
 }
 
-static capsa_result read_all(const capsa_collateral *collateral, struct capsa_verdict *verdict,
-                             capsa_snp_chain *chain)
+static capsa_result read_all(const capsa_collateral *collateral, struct capsa_snp_chain *chain)
 {
-    const struct {
-        const char *name;
-        const capsa_buf *from;
-        capsa_chain *to;
-    } certs[] = {
-        {"VCEK or VLEK certificate", &collateral->snp_leaf, &chain->leaf},
-        {"intermediate certificate (ASK)", &collateral->snp_ask, &chain->ask},
-        {"root certificate (ARK)", &collateral->snp_ark, &chain->ark},
-    };
-    for (size_t i = 0; i < COUNT(certs); i++) {
-        CAPSA_JUDGE(verdict, COLLATERAL_MISSING, certs[i].from->len > 0,
-                    "an SNP report needs its %s, and the collateral has none", certs[i].name);
-    }
-    for (size_t i = 0; i < COUNT(certs); i++) {
-        capsa_result read = read_one(certs[i].from, certs[i].to);
-        if (capsa_failed(read)) {
-            read = capsa_error_within(read, "%s", certs[i].name);
-        }
-        CAPSA_JUDGE_TRY(verdict, COLLATERAL_FORMAT, read);
-    }
+    CAPSA_TRY_AT(read_one(&collateral->snp_leaf, &chain->leaf), "VCEK or VLEK certificate");
+    CAPSA_TRY_AT(read_one(&collateral->snp_ask, &chain->ask), "intermediate certificate (ASK)");
+    CAPSA_TRY_AT(read_one(&collateral->snp_ark, &chain->ark), "root certificate (ARK)");
     if (collateral->snp_crl.len > 0) {
-        CAPSA_JUDGE_TRY(verdict, COLLATERAL_FORMAT,
-                        capsa_crl_parse(capsa_buf_bytes(&collateral->snp_crl), &chain->crl));
+        CAPSA_TRY_AT(capsa_crl_parse(capsa_buf_bytes(&collateral->snp_crl), &chain->crl),
+                     "AMD's revocation list");
     }
+    chain->root_spki = capsa_buf_of(CAPSA_LIMIT_cert_pem);
+    return capsa_public_key_spki(capsa_cert_key(chain->ark.certs[0]), &chain->root_spki);
+}
+
+static capsa_result read_chain(const capsa_collateral *collateral,
+                               struct capsa_snp_chain **ret_chain)
+{
+    CAPSA_AUTO_FREE(capsa_snp_chain) chain = CAPSA_NEW(struct capsa_snp_chain);
+    CAPSA_REQUIRE_MEMORY(chain);
+    capsa_kept_init(&chain->kept, destroy_chain);
+    CAPSA_TRY(read_all(collateral, chain));
+    *ret_chain = chain;
+    chain = NULL;
     return CAPSA_OK;
 }
 
@@ -255,7 +276,7 @@ static capsa_result check_authority(const struct capsa_cert *cert, const char *p
     return CAPSA_OK;
 }
 
-static capsa_result check_roles(const struct role *role, const capsa_snp_chain *chain)
+static capsa_result check_roles(const struct role *role, const struct capsa_snp_chain *chain)
 {
     const struct capsa_cert *leaf = chain->leaf.certs[0];
     CAPSA_TRY(check_authority(chain->ark.certs[0], "ARK-", chain->says.product));
@@ -272,7 +293,7 @@ static capsa_result check_roles(const struct role *role, const capsa_snp_chain *
 
 /* The root's own signature too: names and dates are read from that certificate, and its key alone
  * is what was pinned. */
-static capsa_result check_links(const capsa_snp_chain *chain)
+static capsa_result check_links(const struct capsa_snp_chain *chain)
 {
     const struct {
         const char *name;
@@ -290,7 +311,7 @@ static capsa_result check_links(const capsa_snp_chain *chain)
     return CAPSA_OK;
 }
 
-static capsa_result check_crl(const capsa_snp_chain *chain)
+static capsa_result check_crl(const struct capsa_snp_chain *chain)
 {
     if (chain->crl == NULL) {
         return CAPSA_OK;
@@ -300,7 +321,10 @@ static capsa_result check_crl(const capsa_snp_chain *chain)
     return capsa_crl_check(chain->crl, chain->ark.certs[0], CAPSA_LINK_RSA_PSS_SHA384);
 }
 
-static capsa_result judge_revocation(const capsa_snp_chain *chain, struct capsa_verdict *verdict)
+/* By their serial numbers. The list is the root's, which did not issue the leaf; that a number on
+ * it is the leaf's can then only be meant for it, or be a mistake on the safe side. */
+static capsa_result judge_revocation(const struct capsa_snp_chain *chain,
+                                     struct capsa_verdict *verdict)
 {
     const struct {
         const char *name;
@@ -330,7 +354,7 @@ static void note_window(struct capsa_verdict *verdict, capsa_time from, capsa_ti
     }
 }
 
-static void note_windows(const capsa_snp_chain *chain, capsa_time now,
+static void note_windows(const struct capsa_snp_chain *chain, capsa_time now,
                          struct capsa_verdict *verdict)
 {
     const capsa_chain *certs[] = {&chain->ark, &chain->ask, &chain->leaf};
@@ -351,44 +375,52 @@ static void note_windows(const capsa_snp_chain *chain, capsa_time now,
 /* ---- Judging -----------------------------------------------------------------------------------
  */
 
-static capsa_result judge_anchor(const struct capsa_verify_input *input,
-                                 struct capsa_verdict *verdict, const capsa_snp_chain *chain,
-                                 const struct capsa_anchor_key **ret_anchor)
+/* All that does not change as long as these bytes and the anchors stay the same. */
+static capsa_result judge_once(const struct capsa_anchor_key *anchor, struct capsa_verdict *verdict,
+                               struct capsa_snp_chain *chain)
 {
-    CAPSA_AUTO(capsa_buf) spki = capsa_buf_of(CAPSA_LIMIT_cert_pem);
-    CAPSA_TRY(capsa_public_key_spki(capsa_cert_key(chain->ark.certs[0]), &spki));
-    return capsa_anchors_judge(input, capsa_buf_bytes(&spki), verdict, ret_anchor);
-}
-
-static capsa_result judge_signatures(const struct capsa_verify_input *input,
-                                     struct capsa_verdict *verdict, const capsa_snp_chain *chain)
-{
-    (void)input;
+    const struct role *role = NULL;
+    CAPSA_JUDGE_TRY(verdict, CHAIN, role_of(chain->leaf.certs[0], &role));
+    CAPSA_JUDGE_TRY(verdict, CHAIN, read_leaf(chain->leaf.certs[0], role->kind, &chain->says));
+    CAPSA_JUDGE(verdict, CHAIN,
+                anchor->product == CAPSA_SNP_UNKNOWN || anchor->product == chain->says.product,
+                "the %s says %s, and its root is the one of %s", role->leaf,
+                capsa_snp_product_name(chain->says.product),
+                capsa_snp_product_name(anchor->product));
+    CAPSA_JUDGE_TRY(verdict, CHAIN, check_roles(role, chain));
     CAPSA_JUDGE_TRY(verdict, CHAIN, check_links(chain));
     CAPSA_JUDGE_TRY(verdict, CRL, check_crl(chain));
-    return CAPSA_OK;
+    return judge_revocation(chain, verdict);
 }
 
 CAPSA_RESULT capsa_snp_chain_judge(const struct capsa_verify_input *input,
-                                   struct capsa_verdict *verdict, capsa_snp_chain *ret_chain)
+                                   struct capsa_verdict *verdict,
+                                   struct capsa_snp_chain **ret_chain)
 {
-    CAPSA_AUTO(capsa_snp_chain) chain = {0};
+    const capsa_collateral *collateral = input->collateral;
     const struct capsa_anchor_key *anchor = NULL;
-    const struct role *role = NULL;
-    CAPSA_TRY(read_all(input->collateral, verdict, &chain));
-    CAPSA_TRY(judge_anchor(input, verdict, &chain, &anchor));
-    CAPSA_JUDGE_TRY(verdict, CHAIN, role_of(chain.leaf.certs[0], &role));
-    CAPSA_JUDGE_TRY(verdict, CHAIN, read_leaf(chain.leaf.certs[0], role->kind, &chain.says));
-    CAPSA_JUDGE(verdict, CHAIN,
-                anchor->product == CAPSA_SNP_UNKNOWN || anchor->product == chain.says.product,
-                "the %s says %s, and its root is the one of %s", role->leaf,
-                capsa_snp_product_name(chain.says.product),
-                capsa_snp_product_name(anchor->product));
-    CAPSA_JUDGE_TRY(verdict, CHAIN, check_roles(role, &chain));
-    CAPSA_TRY(judge_signatures(input, verdict, &chain));
-    CAPSA_TRY(judge_revocation(&chain, verdict));
-    note_windows(&chain, input->now, verdict);
+    uint8_t anchors[CAPSA_SHA256];
+    CAPSA_TRY(judge_presence(collateral, verdict));
+    capsa_anchors_digest(input->anchors, anchors);
+    const capsa_bytes parts[] = {
+        capsa_buf_bytes(&collateral->snp_leaf),   capsa_buf_bytes(&collateral->snp_ask),
+        capsa_buf_bytes(&collateral->snp_ark),    capsa_buf_bytes(&collateral->snp_crl),
+        capsa_bytes_of(anchors, sizeof(anchors)),
+    };
+    const struct capsa_cache_key key = {"snp chain", parts, COUNT(parts)};
+    CAPSA_AUTO_FREE(capsa_snp_chain)
+    chain = (struct capsa_snp_chain *)capsa_verify_cache_find(input->cache, &key);
+    bool is_known = chain != NULL;
+    if (!is_known) {
+        CAPSA_JUDGE_TRY(verdict, COLLATERAL_FORMAT, read_chain(collateral, &chain));
+    }
+    CAPSA_TRY(capsa_anchors_judge(input, capsa_buf_bytes(&chain->root_spki), verdict, &anchor));
+    if (!is_known) {
+        CAPSA_TRY(judge_once(anchor, verdict, chain));
+        capsa_verify_cache_keep(input->cache, &key, &chain->kept);
+    }
+    note_windows(chain, input->now, verdict);
     *ret_chain = chain;
-    chain = (capsa_snp_chain){0};
+    chain = NULL;
     return CAPSA_OK;
 }

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "crypto/crypto_pki.h"
-#include "verifier/verifier.h"
+#include "verifier/verifier_cache.h"
 
 /* AMD's extensions, as they stand in their OCTET STRINGs; empty: absent. */
 struct capsa_snp_extensions {
@@ -29,15 +29,20 @@ CAPSA_RESULT capsa_snp_leaf_read(enum capsa_snp_key kind,
                                  const struct capsa_snp_extensions *extensions,
                                  struct capsa_snp_leaf *ret_leaf);
 
-typedef struct capsa_snp_chain {
+/* A chain that was judged. Immutable, and shared with the cache. */
+struct capsa_snp_chain {
+    struct capsa_kept kept;
     capsa_chain leaf, ask, ark; /* one certificate in each */
     struct capsa_crl *crl;      /* NULL: none was given */
+    capsa_buf root_spki;
     struct capsa_snp_leaf says;
-} capsa_snp_chain;
-void capsa_snp_chain_drop(capsa_snp_chain *chain); /* also of zeros */
+};
+void capsa_snp_chain_free(struct capsa_snp_chain *chain); /* one reference less; NULL is fine */
+CAPSA_DEFINE_AUTO_FREE(capsa_snp_chain)
 
-/* Reads the certificates in input->collateral and judges all of them: anchor, roles, signatures,
- * revocation. The anchor and the windows of all that was used are noted in `verdict`; whether they
- * have passed is the appraisal's question. */
+/* Judges the certificates in input->collateral: anchor, roles, signatures, revocation. The anchor
+ * and the windows of all that was used are noted in `verdict`; whether they have passed is the
+ * appraisal's question. */
 CAPSA_RESULT capsa_snp_chain_judge(const struct capsa_verify_input *input,
-                                   struct capsa_verdict *verdict, capsa_snp_chain *ret_chain);
+                                   struct capsa_verdict *verdict,
+                                   struct capsa_snp_chain **ret_chain);

@@ -80,8 +80,8 @@ static const struct capsa_tdx_module *module_of(const struct capsa_tcb_info *inf
     return NULL;
 }
 
-CAPSA_RESULT capsa_dcap_judge_module(const struct capsa_dcap_facts *facts,
-                                     struct capsa_verdict *verdict)
+static CAPSA_RESULT judge_module(const struct capsa_dcap_facts *facts,
+                                 struct capsa_verdict *verdict)
 {
     static const uint8_t zeros[8];
     uint8_t version = facts->td->tee_tcb_svn.data[1];
@@ -98,6 +98,19 @@ CAPSA_RESULT capsa_dcap_judge_module(const struct capsa_dcap_facts *facts,
         capsa_bytes_equal(attributes, capsa_bytes_of(zeros, sizeof(zeros))) &&
             capsa_bytes_equal(attributes, capsa_bytes_of(module->attributes, sizeof(zeros))),
         "SEAMATTRIBUTES are not zero, or not those of TDX module TDX_%02X", version);
+    return CAPSA_OK;
+}
+
+/* Bits 1 to 7 of the first byte are reserved for what makes a TD untrusted. */
+#define UNTRUSTED 0xfe
+
+CAPSA_RESULT capsa_dcap_judge_td(const struct capsa_dcap_facts *facts,
+                                 struct capsa_verdict *verdict)
+{
+    CAPSA_TRY(judge_module(facts, verdict));
+    uint8_t untrusted = facts->td->td_attributes.data[0] & UNTRUSTED;
+    CAPSA_JUDGE(verdict, TD_ATTRIBUTES, untrusted == 0,
+                "TDATTRIBUTES have bits set that make a TD untrusted: 0x%02x", untrusted);
     return CAPSA_OK;
 }
 

@@ -100,6 +100,36 @@ static void every_prefix_of_a_document_is_refused(void **state)
     capsa_json_free(parsed(text));
 }
 
+static void nuls_are_read_only_in_members_that_may_have_them(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a", "b", NULL};
+    static const char *const bad[] = {
+        "{\"c\":\"x\\u0000\"}",
+        "{\"a\":[\"x\\u0000\"]}",
+        "{\"c\":{\"a\":\"x\\u0000\"}}",
+        "{\"a\":{\"a\":\"x\\u0000\"}}",
+        "[\"x\\u0000\"]",
+        "\"x\\u0000\"",
+        "{\"a\\u0000\":1}",
+        "{\"a\":\"x\0\"}",
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct capsa_json *value = NULL;
+        assert_fails(capsa_json_parse_nul(capsa_bytes_str(bad[i]), names, &value), MALFORMED);
+        assert_null(value);
+    }
+    static const char good[] = "{\"a\":\"x\\u0000y\\u0000\",\"c\":\"z\",\"n\":1}";
+    CAPSA_AUTO_FREE(capsa_json) value = NULL;
+    assert_ok(capsa_json_parse_nul(capsa_bytes_str(good), names, &value));
+    assert_true(capsa_bytes_equal(capsa_json_bytes(capsa_json_get(value, "a")),
+                                  CAPSA_BYTES_LITERAL("x\0y\0")));
+    assert_string_equal(capsa_json_string(capsa_json_get(value, "a")), "x");
+    assert_true(capsa_bytes_is(capsa_json_bytes(capsa_json_get(value, "c")), "z"));
+    assert_int_equal(capsa_json_bytes(capsa_json_get(value, "n")).len, 0);
+    assert_int_equal(capsa_json_bytes(NULL).len, 0);
+}
+
 /* Holds when both refuse the text, or read the same from it. */
 static void assert_read_as_by_jansson(capsa_bytes text)
 {
@@ -534,6 +564,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_strict_json_is_refused),
         cmocka_unit_test(every_prefix_of_a_document_is_refused),
+        cmocka_unit_test(nuls_are_read_only_in_members_that_may_have_them),
         cmocka_unit_test(text_with_any_byte_changed_is_read_as_by_jansson),
         cmocka_unit_test(errors_do_not_quote_the_input),
         cmocka_unit_test(depth_is_limited),
