@@ -429,7 +429,8 @@ struct knob {
 #define EARLY_CALL(function) .early = true, CALL(function)
 
 static const struct knob knobs[] = {
-#define CAPSA_SIM_KNOB(name, takes, what, how, leads) {{name, takes, what}, how, .check = leads},
+#define CAPSA_SIM_KNOB(name, takes, times, what, how, leads)                                       \
+    {{name, takes, what}, how, .check = leads},
 #include "attester/attester_sim_knobs.def"
 #undef CAPSA_SIM_KNOB
 };
