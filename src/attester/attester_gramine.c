@@ -47,7 +47,10 @@ static capsa_result write_and_read(const char *report_data_path, const char *quo
         result = capsa_device_read_file(quote_path, ret_evidence);
     }
     (void)pthread_mutex_unlock(&mutex);
-    return result;
+    if (capsa_failed(result)) { /* Gramine has one errno for all of them: EACCES */
+        return capsa_error_within(result, "no quote could be made (is AESM within reach?)");
+    }
+    return CAPSA_OK;
 }
 
 static capsa_result collect(const struct capsa_attester_options *options,

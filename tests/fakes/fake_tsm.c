@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * configfs-tsm by FUSE:  fake_tsm MOUNT PROVIDER SIM_DIR FAULT [AUXBLOB_FILE]
+ * configfs-tsm by FUSE:  fake_tsm MOUNT PROVIDER SIM_DIR FAULT [AUXBLOB_FILE|- [OUTBLOB_FILE]]
  * A directory that is made there has the kernel's attributes: inblob takes what to bind, outblob is
  * the report, generation counts what was written. FAULT is "none" or what shall go wrong; faults
- * whose name ends in "once" do so the first time only.
+ * whose name ends in "once" do so the first time only. OUTBLOB_FILE is a recorded report, handed
+ * out whatever was asked.
  */
 #include "fake_fuse.h"
 
@@ -26,7 +27,7 @@ struct tsm {
     const char *provider, *sim_dir, *fault;
     bool done; /* what happens once has happened */
     struct directory directories[DIRECTORIES];
-    capsa_buf auxblob;
+    capsa_buf auxblob, recorded;
     capsa_buf opened; /* the report that is being read: one at a time */
 };
 
@@ -202,6 +203,16 @@ static const struct {
     size_t len; /* of the outblob instead */
 } lengths[] = {{"empty", 0}, {"short", 100}, {"oversize", CAPSA_LIMIT_tsm_blob + 1}};
 
+/* What was recorded, or made for what was asked. */
+static bool fill_report(struct tsm *tsm, const struct directory *directory)
+{
+    capsa_buf_clear(&tsm->opened);
+    return !capsa_failed(
+        tsm->recorded.len > 0
+            ? capsa_buf_append(&tsm->opened, capsa_buf_bytes(&tsm->recorded))
+            : fake_evidence(platform_of(tsm), tsm->sim_dir, directory->inblob, &tsm->opened));
+}
+
 static int make_report(struct tsm *tsm, struct directory *directory)
 {
     if (!directory->has_inblob) {
@@ -220,9 +231,7 @@ static int make_report(struct tsm *tsm, struct directory *directory)
     if (fault_is(tsm, "other_data")) {
         directory->inblob[63] ^= 1;
     }
-    capsa_buf_clear(&tsm->opened);
-    if (capsa_failed(
-            fake_evidence(platform_of(tsm), tsm->sim_dir, directory->inblob, &tsm->opened))) {
+    if (!fill_report(tsm, directory)) {
         return -EIO;
     }
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
@@ -283,26 +292,37 @@ static const struct fuse_operations operations = {
     .write = write_value,
 };
 
+static bool read_file(const char *path, capsa_buf *ret_content)
+{
+    if (path == NULL || strcmp(path, "-") == 0) {
+        return true;
+    }
+    capsa_result read = capsa_file_read(path, ret_content);
+    if (capsa_failed(read)) {
+        (void)fprintf(stderr, "%s\n", capsa_text_of(read));
+    }
+    return !capsa_failed(read);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 5) {
-        (void)fprintf(stderr, "fake_tsm MOUNT PROVIDER SIM_DIR FAULT [AUXBLOB_FILE]\n");
+        (void)fprintf(stderr, "fake_tsm MOUNT PROVIDER SIM_DIR FAULT [AUXBLOB_FILE|- "
+                              "[OUTBLOB_FILE]]\n");
         return 1;
     }
     struct tsm tsm = {.provider = argv[2],
                       .sim_dir = argv[3],
                       .fault = argv[4],
                       .auxblob = capsa_buf_of(MIB(1)),
+                      .recorded = capsa_buf_of(MIB(1)),
                       .opened = capsa_buf_of(MIB(1))};
-    if (argc > 5) {
-        capsa_result read = capsa_file_read(argv[5], &tsm.auxblob);
-        if (capsa_failed(read)) {
-            (void)fprintf(stderr, "%s\n", capsa_text_of(read));
-            return 1;
-        }
+    int status = 1;
+    if (read_file(argv[5], &tsm.auxblob) && read_file(argc > 6 ? argv[6] : NULL, &tsm.recorded)) {
+        status = fake_fuse_serve(argv[0], argv[1], &operations, &tsm);
     }
-    int status = fake_fuse_serve(argv[0], argv[1], &operations, &tsm);
     capsa_buf_drop(&tsm.auxblob);
+    capsa_buf_drop(&tsm.recorded);
     capsa_buf_drop(&tsm.opened);
     return status;
 }

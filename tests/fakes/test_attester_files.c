@@ -6,6 +6,8 @@
  */
 #include "fake_scene.h"
 
+#include <pthread.h>
+
 #define TSM "/sys/kernel/config/tsm/report"
 
 static struct fake_scene scene; /* one at a time: made by the group */
@@ -31,13 +33,20 @@ static int scene_stop(void **state)
     return 0;
 }
 
-static void start_tsm(const char *provider, const char *fault, const char *certs)
+static void start_tsm_recorded(const char *provider, const char *fault, const char *certs,
+                               const char *report)
 {
     char mount[256];
     fake_make(&scene, TSM, true);
     (void)snprintf(mount, sizeof(mount), "%s" TSM, scene.root);
-    const char *argv[] = {CAPSA_FAKES "/fake_tsm", mount, provider, scene.sim, fault, certs, NULL};
+    const char *argv[] = {
+        CAPSA_FAKES "/fake_tsm", mount, provider, scene.sim, fault, certs, report, NULL};
     fake_mount(&scene, argv);
+}
+
+static void start_tsm(const char *provider, const char *fault, const char *certs)
+{
+    start_tsm_recorded(provider, fault, certs, NULL);
 }
 
 static void start_gramine(const char *fault)
@@ -111,6 +120,43 @@ static void gramine_makes_a_quote_and_says_what_hinders_it(void **state)
         start_gramine(cases[i].fault);
         ask("sgx", i, &cases[i]);
         fake_stop(&scene);
+    }
+}
+
+#define THREADS 4
+#define ROUNDS  8
+
+/* The files are the process's: without a lock threads bind each other's bytes. */
+static void *collect_some(void *data)
+{
+    unsigned *thread = data, bad = 0;
+    const struct capsa_attester_options options = {.root = scene.root, .tries = 1};
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint8_t report_data[CAPSA_REPORT_DATA];
+        CAPSA_AUTO(capsa_buf) evidence = capsa_buf_of(MIB(1));
+        CAPSA_AUTO(capsa_collateral) collateral;
+        capsa_collateral_init(&collateral);
+        fake_report_data(*thread * ROUNDS + i, report_data);
+        bad += capsa_failed(
+            capsa_attester_by_name("sgx")->collect(&options, report_data, &evidence, &collateral));
+    }
+    *thread = bad;
+    return NULL;
+}
+
+static void threads_under_gramine_bind_each_their_own(void **state)
+{
+    (void)state;
+    pthread_t threads[THREADS];
+    unsigned data[THREADS];
+    start_gramine("none");
+    for (unsigned i = 0; i < THREADS; i++) {
+        data[i] = i;
+        assert_int_equal(pthread_create(&threads[i], NULL, collect_some, &data[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(data[i], 0);
     }
 }
 
@@ -221,6 +267,50 @@ static void a_table_of_certificates_that_points_outside_is_refused(void **state)
     assert_no_directory_left();
 }
 
+/* What real hardware made, asked for with what it binds, comes out byte by byte; asked for with
+ * anything else it does not. */
+static void recorded_reports_come_out_as_they_are(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *provider, *file;
+    } cases[] = {
+        {"tdx", "tdx_guest", "attestation/tdx_v4_uptodate_20A06F/quote.bin"},
+        {"tdx", "tdx_guest", "attestation/tdx_v5_uptodate/quote.bin"},
+        {"snp", "sev_guest", "attestation/snp_v2_milan_vcek/report.bin"},
+        {"snp", "sev_guest", "attestation/snp_v3_milan_vlek/report.bin"},
+        {"snp", "sev_guest", "attestation/snp_v5_turin_vcek/report.bin"},
+    };
+    char path[VECTOR_PATH];
+    test_vector_path(cases[0].file, path);
+    if (access(path, R_OK) != 0) {
+        print_message("skipped: no recorded vector at %s\n", path);
+        skip();
+    }
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct capsa_attester *attester = capsa_attester_by_name(cases[i].name);
+        const struct capsa_attester_options options = {.root = scene.root, .tries = 1};
+        uint8_t wanted[CAPSA_REPORT_DATA];
+        struct capsa_claims claims;
+        test_vector_path(cases[i].file, path);
+        start_tsm_recorded(cases[i].provider, "none", "-", path);
+        CAPSA_AUTO(capsa_buf) recorded = capsa_buf_of(MIB(1));
+        CAPSA_AUTO(capsa_buf) evidence = capsa_buf_of(MIB(1));
+        CAPSA_AUTO(capsa_collateral) collateral;
+        capsa_collateral_init(&collateral);
+        assert_ok(capsa_file_read(path, &recorded));
+        assert_ok(capsa_evidence_claims(attester->platform, capsa_buf_bytes(&recorded), &claims));
+        memcpy(wanted, capsa_claims_report_data(&claims).data, sizeof(wanted));
+        assert_ok(attester->collect(&options, wanted, &evidence, &collateral));
+        assert_true(capsa_bytes_equal(capsa_buf_bytes(&evidence), capsa_buf_bytes(&recorded)));
+        capsa_buf_clear(&evidence);
+        wanted[CAPSA_REPORT_DATA - 1] ^= 0x80;
+        assert_fails(attester->collect(&options, wanted, &evidence, &collateral), EVIDENCE);
+        assert_int_equal(evidence.len, 0);
+        fake_stop(&scene);
+    }
+}
+
 /* ---- Without any ----------------------------------------------------------------------------- */
 
 static void a_machine_without_an_interface_is_told_what_was_looked_for(void **state)
@@ -255,6 +345,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_machine_without_an_interface_is_told_what_was_looked_for),
         cmocka_unit_test_teardown(gramine_makes_a_quote_and_says_what_hinders_it, scene_stop),
+        cmocka_unit_test_teardown(threads_under_gramine_bind_each_their_own, scene_stop),
+        cmocka_unit_test_teardown(recorded_reports_come_out_as_they_are, scene_stop),
         cmocka_unit_test_teardown(tdx_reports_by_configfs, scene_stop),
         cmocka_unit_test_teardown(snp_reports_by_configfs, scene_stop),
         cmocka_unit_test_teardown(a_provider_of_another_platform_is_refused, scene_stop),
