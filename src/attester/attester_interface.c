@@ -76,9 +76,12 @@ CAPSA_RESULT capsa_interfaces_collect(const struct capsa_interfaces *interfaces,
                  interface->name);
     CAPSA_TRY_AT(take(interfaces->platform, capsa_buf_bytes(&raw), report_data, &evidence),
                  "%s, %s", platform, interface->name);
-    CAPSA_AUTO(capsa_buf) kept = capsa_buf_of(ret_evidence->max - ret_evidence->len);
-    CAPSA_TRY(capsa_buf_append(&kept, capsa_buf_bytes(&evidence.bytes)));
-    CAPSA_TRY_AT(take_certs(capsa_buf_bytes(&certs), ret_collateral), "%s, %s", platform,
-                 interface->name);
-    return capsa_buf_append(ret_evidence, capsa_buf_bytes(&kept));
+    const size_t before = ret_evidence->len;
+    CAPSA_TRY(capsa_buf_append(ret_evidence, capsa_buf_bytes(&evidence.bytes)));
+    capsa_result taken = take_certs(capsa_buf_bytes(&certs), ret_collateral);
+    if (capsa_failed(taken)) {
+        capsa_buf_cut(ret_evidence, before);
+        return capsa_error_within(taken, "%s, %s", platform, interface->name);
+    }
+    return CAPSA_OK;
 }

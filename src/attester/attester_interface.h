@@ -16,7 +16,7 @@ struct capsa_interface {
     const char *name; /* "configfs-tsm": for errors */
     bool (*present)(const struct capsa_attester_options *options);
     /* *ret_evidence is empty and has room for any evidence; *ret_certs likewise, for SNP's table.
-     */
+     * What a failure leaves in them is thrown away. */
     capsa_result (*collect)(const struct capsa_attester_options *options,
                             const uint8_t report_data[CAPSA_REPORT_DATA], capsa_buf *ret_evidence,
                             capsa_buf *ret_certs);

@@ -37,8 +37,8 @@ typedef struct {
 static void tsm_directory_drop(tsm_directory *directory)
 {
     if (directory->path[0] != '\0') {
-        (void)rmdir(
-            directory->path); /* what cannot be removed hinders nobody: no name comes twice */
+        /* what cannot be removed hinders nobody: no name comes twice */
+        (void)rmdir(directory->path);
     }
     directory->path[0] = '\0';
 }
