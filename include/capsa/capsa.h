@@ -9,7 +9,7 @@
  *           of its type, which takes NULL. What a handle lends out (const pointers) lives as long
  *           as the handle, unless said otherwise.
  * Errors    0 is success, and any other int is one of the negative codes below. Outputs (`ret_`)
- *           are written on success alone; the two that are not say so. The text of a failure goes
+ *           are written on success alone, but for verdicts (verify.h). The text of a failure goes
  *           into a libcapsa_error, which the last argument may bring; it may always be NULL.
  *           NULL where something is needed is LIBCAPSA_E_USAGE and no crash.
  * Threads   Functions may be called from any thread. A handle that is only read (const) may be used

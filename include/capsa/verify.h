@@ -87,9 +87,9 @@ LIBCAPSA_API int libcapsa_verifier_set_getter(libcapsa_verifier *verifier, libca
 typedef struct libcapsa_verdict libcapsa_verdict;
 
 /* 0: accepted, and only then. A refusal is EVIDENCE, TCB or DENIED; *ret_verdict is set on refusals
- * as well, and to NULL on other failures. `collateral` NULL: what came with the evidence. `time`:
- * as of when. `report_data`: the 64 bytes that must be bound (len 64); NULL and 0: not asked, for
- * who compares them himself. */
+ * as well, and to NULL on other failures (ret_verdict itself may be NULL). `collateral` NULL: what
+ * came with the evidence. `time`: as of when. `report_data`: the 64 bytes that must be bound (len
+ * 64); NULL and 0: not asked, for who compares them himself. */
 LIBCAPSA_API int libcapsa_verifier_judge(const libcapsa_verifier *verifier,
                                          const libcapsa_evidence *evidence,
                                          const libcapsa_collateral *collateral, int64_t time,

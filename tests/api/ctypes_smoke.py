@@ -138,7 +138,7 @@ def a_getter_in_python(capsa):
 
 
 def attest_and_verify(capsa):
-    program = f"{BUILD}/bin/capsa"
+    program = f"{BUILD}/src/programs/capsa"
     attester, evidence, verdict, error = pointer(), pointer(), pointer(), capsa.error_new()
     if capsa.attester_new(b"sim-sgx", ctypes.byref(attester), error) != 0 or not os.path.exists(program):
         raise Skip("this build has no simulation, or no program to set it up")
