@@ -27,6 +27,11 @@ LIBCAPSA_API void libcapsa_attester_free(libcapsa_attester *attester);
 /* Put before every path of the kernel's interfaces: for containers and tests. Copied. */
 LIBCAPSA_API int libcapsa_attester_set_root(libcapsa_attester *attester, const char *root,
                                             libcapsa_error *ret_error);
+/* Of tdx: where the host's quoting service listens, "vsock:CID:PORT" or "unix:PATH"; NULL: what the
+ * machine's configuration says. Copied. */
+LIBCAPSA_API int libcapsa_attester_set_quoting_service(libcapsa_attester *attester,
+                                                       const char *address,
+                                                       libcapsa_error *ret_error);
 /* Of sim-sgx and sim-tdx: the folder that `capsa sim init` made, and the file that counts as the
  * program's code (NULL: the running program's own). Copied. */
 LIBCAPSA_API int libcapsa_attester_insecure_set_simulation(libcapsa_attester *attester,

@@ -12,7 +12,7 @@
 
 struct libcapsa_attester {
     const struct capsa_attester *kind;
-    char *root, *sim_dir, *sim_code; /* NULL: not set */
+    char *root, *qgs, *sim_dir, *sim_code; /* NULL: not set */
 };
 
 const char *libcapsa_attester_name_at(size_t index)
@@ -47,6 +47,7 @@ void libcapsa_attester_free(libcapsa_attester *attester)
         return;
     }
     capsa_dealloc(attester->root);
+    capsa_dealloc(attester->qgs);
     capsa_dealloc(attester->sim_dir);
     capsa_dealloc(attester->sim_code);
     capsa_dealloc(attester);
@@ -69,19 +70,27 @@ static void replace(char **place, char *text)
     *place = text;
 }
 
-static capsa_result set_root(libcapsa_attester *attester, const char *root)
+static capsa_result set_text(libcapsa_attester *attester, char **place, const char *text)
 {
     CAPSA_API_GIVEN(attester);
     char *copy;
-    CAPSA_TRY(copy_text(root, &copy));
-    replace(&attester->root, copy);
+    CAPSA_TRY(copy_text(text, &copy));
+    replace(place, copy);
     return CAPSA_OK;
 }
 
 int libcapsa_attester_set_root(libcapsa_attester *attester, const char *root,
                                libcapsa_error *ret_error)
 {
-    return capsa_api_end(set_root(attester, root), ret_error);
+    char **place = attester == NULL ? NULL : &attester->root;
+    return capsa_api_end(set_text(attester, place, root), ret_error);
+}
+
+int libcapsa_attester_set_quoting_service(libcapsa_attester *attester, const char *address,
+                                          libcapsa_error *ret_error)
+{
+    char **place = attester == NULL ? NULL : &attester->qgs;
+    return capsa_api_end(set_text(attester, place, address), ret_error);
 }
 
 static capsa_result set_simulation(libcapsa_attester *attester, const char *folder,
@@ -124,6 +133,7 @@ static struct capsa_attester_options options_of(const libcapsa_attester *atteste
 {
     return (struct capsa_attester_options){
         .root = attester->root,
+        .qgs = attester->qgs,
         .sim_dir = attester->sim_dir,
         .sim_code = attester->sim_code,
     };

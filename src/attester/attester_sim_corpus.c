@@ -292,7 +292,8 @@ static const struct capsa_sim_case cases[] = {
 
     {"A29_chip_denied", .turns = {SET("ppid", CHIP)}, .check = "chip-denied",
      .policy = "{\"denied_chips\":[\"" CHIP "\"]}"},
-    {"A29_other_chip_denied", .turns = {{NULL, NULL}}, .policy = "{\"denied_chips\":[\"" CHIP "\"]}"},
+    {"A29_other_chip_denied", .turns = {{NULL, NULL}},
+     .policy = "{\"denied_chips\":[\"" CHIP "\"]}"},
     {"A29_advisory_denied", .turns = {STATUS("SWHardeningNeeded")}, .check = "advisory",
      .policy = "{\"denied_advisories\":[\"CAPSA-SIM-00001\"]}"},
     {"A29_other_advisory_denied", .turns = {STATUS("SWHardeningNeeded")},

@@ -82,6 +82,7 @@ static void null_is_wrong_use_and_no_crash(void **state)
         libcapsa_verify("x", 1, NULL, 0, NULL, 1, 1, NULL, 0, &verdict, error),
         libcapsa_verdict_json(NULL, &text, error),
         libcapsa_attester_set_root(NULL, "/", error),
+        libcapsa_attester_set_quoting_service(NULL, "unix:/", error),
         libcapsa_attester_attest(NULL, "purpose", NULL, 0, &evidence, error),
         libcapsa_attester_insecure_attest_raw(NULL, data, sizeof(data), &evidence, error),
     };

@@ -123,6 +123,62 @@ static void raw_report_data_is_64_bytes_and_bound_as_it_is(void **state)
     libcapsa_attester_free(attester);
 }
 
+static void write_file(const char *root, const char *name, const void *bytes, size_t len)
+{
+    char path[160];
+    assert_true(snprintf(path, sizeof(path), "%s/dev/attestation/%s", root, name) <
+                (int)sizeof(path));
+    FILE *out = fopen(path, "wb");
+    assert_non_null(out);
+    assert_int_equal(fwrite(bytes, 1, len, out), len);
+    assert_int_equal(fclose(out), 0);
+}
+
+/* What Gramine would show to an enclave whose quote was recorded. */
+static void make_enclave(char *root, struct api_bytes quote)
+{
+    char path[96];
+    assert_non_null(mkdtemp(root));
+    (void)snprintf(path, sizeof(path), "%s/dev", root);
+    assert_int_equal(mkdir(path, 0700), 0);
+    (void)snprintf(path, sizeof(path), "%s/dev/attestation", root);
+    assert_int_equal(mkdir(path, 0700), 0);
+    write_file(root, "attestation_type", "dcap", 4);
+    write_file(root, "user_report_data", "", 0);
+    write_file(root, "quote", quote.data, quote.len);
+}
+
+static void the_interface_of_another_root_is_used_and_its_binding_checked(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/capsa-api-XXXXXX";
+    struct api_bytes quote = api_read("sgx_v3_swh_2025", "quote.bin");
+    const uint8_t *bound = quote.data + 48 + 320;
+    libcapsa_error *error = libcapsa_error_new();
+    libcapsa_attester *attester = NULL;
+    libcapsa_evidence *evidence = NULL;
+    make_enclave(root, quote);
+    assert_success(libcapsa_attester_new("sgx", &attester, error), error);
+    assert_success(libcapsa_attester_set_root(attester, root, error), error);
+    assert_int_equal(libcapsa_attester_present(attester), 1);
+    assert_success(libcapsa_attester_insecure_attest_raw(attester, bound, LIBCAPSA_REPORT_DATA,
+                                                         &evidence, error),
+                   error);
+    size_t len = 0;
+    const uint8_t *got = libcapsa_evidence_bytes(evidence, &len);
+    assert_int_equal(len, quote.len);
+    assert_memory_equal(got, quote.data, len);
+    libcapsa_evidence *other = NULL;
+    assert_int_not_equal(libcapsa_attester_attest(attester, "test", NULL, 0, &other, error),
+                         LIBCAPSA_OK);
+    assert_null(other);
+    libcapsa_evidence_free(evidence);
+    libcapsa_attester_free(attester);
+    libcapsa_error_free(error);
+    free(quote.data);
+    assert_int_equal(nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 static void an_attester_that_is_not_there_says_so(void **state)
 {
     (void)state;
@@ -162,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_attested_is_verified_and_bound),
         cmocka_unit_test(raw_report_data_is_64_bytes_and_bound_as_it_is),
+        cmocka_unit_test(the_interface_of_another_root_is_used_and_its_binding_checked),
         cmocka_unit_test(an_attester_that_is_not_there_says_so),
         cmocka_unit_test(every_attester_of_the_table_can_be_asked_for),
     };
