@@ -59,8 +59,8 @@ static const char *const known_names[KNOWN_COUNT] = {"nothing", "collateral", "p
 static void add_le32(const uint8_t *field, const capsa_buf *evidence, uint8_t *changed)
 {
     uint8_t *at = changed + (field - evidence->data);
-    uint32_t value = (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
-                     (uint32_t)at[3] << 24;
+    uint32_t value =
+        (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
     value += SPACES;
     for (unsigned i = 0; i < 4; i++) {
         at[i] = (uint8_t)(value >> (8 * i));
