@@ -193,6 +193,9 @@ static void A10_a_signed_report_must_be_of_the_leafs_chip_and_versions(void **st
         {0x048, 2 << 2, CAPSA_CHECK_FORMAT}, /* a key nobody knows */
         {0x048, 1 << 2, CAPSA_CHECK_CHAIN},  /* VLEK */
         {0x030, 3, CAPSA_CHECK_NONE},        /* VMPL: for the policy */
+        {0x00a, 0x01, CAPSA_CHECK_FORMAT},   /* policy without the bit that is always one */
+        {0x1f8, 1, CAPSA_CHECK_NONE},        /* mitigation vectors stand in version 3 too */
+        {0x200, 1, CAPSA_CHECK_NONE},
     };
     for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
         try_byte(lies[i].at, lies[i].value, lies[i].check);
