@@ -369,7 +369,7 @@ static void A23_csv_without_its_measurement_is_accepted_with_a_note(void **state
         {"reference_values: [{csv: {measure: '" HEX32("ab") "'}}]", false},
         {"reference_values: [{csv: {mr_boot: '" HEX32("ab") "'}}]", false},
         {"reference_values: [{csv: {measure: '" HEX32("ab") "'}}, "
-         "{csv: {vm_id: '" HEX16("31") "'}}]",
+                                                            "{csv: {vm_id: '" HEX16("31") "'}}]",
          true},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
