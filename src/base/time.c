@@ -108,7 +108,7 @@ CAPSA_RESULT capsa_time_parse(capsa_bytes text, capsa_time *ret_time)
                        .tm_mday = day,
                        .tm_hour = hour,
                        .tm_min = minute};
-    /* Normalises parts: the 30th of February moves. Seconds stay out, since a leap second does too. */
+    /* Normalises parts: the 30th of February moves. So does a leap second, which stays out. */
     time_t seconds = timegm(&parts) + second;
     CAPSA_REQUIRE(parts.tm_mday == day, MALFORMED, "no such day");
     int offset = (offset_hour * 60 + offset_minute) * 60;
