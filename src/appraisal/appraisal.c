@@ -339,6 +339,7 @@ CAPSA_RESULT capsa_appraise_verdict(const struct capsa_appraisal_policy *policy,
                                     const uint8_t *report_data, struct capsa_verdict *verdict)
 {
     verdict->accepted = false;
+    verdict->note[0] = '\0';
     if (verdict->failed_check != CAPSA_CHECK_NONE) { /* no policy makes it better */
         char reason[CAPSA_ERROR_TEXT];
         memcpy(reason, verdict->reason, sizeof(reason));

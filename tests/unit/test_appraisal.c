@@ -390,7 +390,8 @@ static void A23_csv_without_its_measurement_is_accepted_with_a_note(void **state
         assert_ok(capsa_appraise_verdict(policy, NOW, NULL, &others[i]));
         assert_string_equal(others[i].note, "");
     }
-    struct capsa_verdict refused = test_csv();
+    struct capsa_verdict refused = test_csv(); /* judged before, and accepted */
+    assert_ok(capsa_appraise_verdict(policy, NOW, NULL, &refused));
     refused.claims.debug = true;
     assert_true(capsa_failed(capsa_appraise_verdict(policy, NOW, NULL, &refused)));
     assert_string_equal(refused.note, ""); /* the reason is enough */
