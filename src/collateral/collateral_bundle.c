@@ -28,7 +28,7 @@ void capsa_collateral_entries_init(capsa_collateral_entries *entries)
 void capsa_collateral_entries_drop(capsa_collateral_entries *entries)
 {
     while (entries->count > 0) {
-        capsa_collateral_drop(&entries->items[--entries->count]);
+        capsa_collateral_drop(&entries->items[--entries->count].collateral);
     }
     capsa_dealloc(entries->items);
     entries->items = NULL;
@@ -69,37 +69,60 @@ CAPSA_RESULT capsa_collateral_write(const capsa_collateral *collateral,
     return CAPSA_OK;
 }
 
-static capsa_result find_complete(const capsa_collateral *collateral, bool *ret_is_complete)
+/* Whole texts of one form are the same exactly when what is in them is. */
+static capsa_result digest_of(const capsa_collateral *collateral, uint8_t ret_digest[CAPSA_SHA256])
 {
     CAPSA_AUTO_FREE(capsa_json) json = NULL;
-    capsa_result written = capsa_collateral_write(collateral, &json);
-    *ret_is_complete = !capsa_failed(written);
-    return capsa_code_of(written) == CAPSA_E_NOMEM ? written : CAPSA_OK;
+    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_LIMIT_json_bytes);
+    CAPSA_TRY(capsa_collateral_write(collateral, &json));
+    CAPSA_TRY(capsa_json_write(json, CAPSA_JSON_COMPACT, &text));
+    capsa_sha256(capsa_buf_bytes(&text), ret_digest);
+    return CAPSA_OK;
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-static capsa_result push(capsa_collateral_entries *entries, capsa_collateral *from)
+static bool is_there(const capsa_collateral_entries *entries, const uint8_t digest[CAPSA_SHA256])
 {
+    for (size_t i = 0; i < entries->count; i++) {
+        if (memcmp(entries->items[i].digest, digest, CAPSA_SHA256) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Complete collateral, with its digest. */
+static capsa_result push(capsa_collateral_entries *entries, capsa_collateral *from,
+                         const uint8_t digest[CAPSA_SHA256])
+{
+    if (is_there(entries, digest)) {
+        capsa_collateral_drop(from);
+        return CAPSA_OK;
+    }
     CAPSA_REQUIRE(entries->count < CAPSA_LIMIT_bundle_entries, TOO_LARGE, "more than %d entries",
                   CAPSA_LIMIT_bundle_entries);
     if (entries->count == entries->room) {
         size_t room = entries->room * 2 + 8;
-        capsa_collateral *items = capsa_realloc(entries->items, room * sizeof(*items));
+        struct capsa_collateral_entry *items = capsa_realloc(entries->items, room * sizeof(*items));
         CAPSA_REQUIRE_MEMORY(items);
         entries->items = items;
         entries->room = room;
     }
-    entries->items[entries->count++] = *from;
+    struct capsa_collateral_entry *entry = &entries->items[entries->count++];
+    entry->collateral = *from;
+    memcpy(entry->digest, digest, CAPSA_SHA256);
     capsa_collateral_init(from);
     return CAPSA_OK;
 }
 
 static capsa_result add_collateral(capsa_collateral_entries *entries, capsa_collateral *from)
 {
-    bool is_complete;
-    CAPSA_TRY(find_complete(from, &is_complete));
-    return is_complete ? push(entries, from) : capsa_collateral_take(&entries->parts, from);
+    uint8_t digest[CAPSA_SHA256];
+    capsa_result complete = digest_of(from, digest);
+    CAPSA_TRY(capsa_code_of(complete) == CAPSA_E_NOMEM ? complete : CAPSA_OK);
+    return capsa_failed(complete) ? capsa_collateral_take(&entries->parts, from)
+                                  : push(entries, from, digest);
 }
 
 static capsa_result add_entry(capsa_collateral_entries *entries, const struct capsa_json *value)
@@ -109,9 +132,9 @@ static capsa_result add_entry(capsa_collateral_entries *entries, const struct ca
     capsa_collateral_init(&found);
     CAPSA_TRY(capsa_json_write(value, CAPSA_JSON_COMPACT, &text));
     CAPSA_TRY(capsa_collateral_add(&found, "entry", capsa_buf_bytes(&text)));
-    CAPSA_AUTO_FREE(capsa_json) json = NULL;
-    CAPSA_TRY(capsa_collateral_write(&found, &json)); /* no parts within a bundle */
-    return push(entries, &found);
+    uint8_t digest[CAPSA_SHA256];
+    CAPSA_TRY(digest_of(&found, digest)); /* no parts within a bundle */
+    return push(entries, &found, digest);
 }
 
 static capsa_result add_bundle(capsa_collateral_entries *entries, const struct capsa_json *bundle)
@@ -151,7 +174,7 @@ static capsa_result parse_bundle(capsa_bytes bytes, struct capsa_json **ret_bund
 }
 
 CAPSA_RESULT capsa_collateral_entries_add(capsa_collateral_entries *entries, const char *name,
-                                          capsa_bytes bytes)
+                                          capsa_bytes bytes, bool any)
 {
     CAPSA_AUTO_FREE(capsa_json) bundle = NULL;
     CAPSA_TRY(parse_bundle(bytes, &bundle));
@@ -161,7 +184,8 @@ CAPSA_RESULT capsa_collateral_entries_add(capsa_collateral_entries *entries, con
     }
     CAPSA_AUTO(capsa_collateral) found;
     capsa_collateral_init(&found);
-    CAPSA_TRY(capsa_collateral_add(&found, name, bytes));
+    CAPSA_TRY(any ? capsa_collateral_add_any(&found, name, bytes)
+                  : capsa_collateral_add(&found, name, bytes));
     CAPSA_TRY_AT(add_collateral(entries, &found), "%s", name);
     return CAPSA_OK;
 }
@@ -171,21 +195,20 @@ CAPSA_RESULT capsa_collateral_entries_end(capsa_collateral_entries *entries)
     if (capsa_collateral_is_empty(&entries->parts)) {
         return CAPSA_OK;
     }
-    CAPSA_AUTO_FREE(capsa_json) json = NULL;
-    CAPSA_TRY_AT(capsa_collateral_write(&entries->parts, &json),
-                 "files that are not complete by themselves");
-    return push(entries, &entries->parts);
+    uint8_t digest[CAPSA_SHA256];
+    CAPSA_TRY_AT(digest_of(&entries->parts, digest), "files that are not complete by themselves");
+    return push(entries, &entries->parts, digest);
 }
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
-static capsa_result load_file(capsa_collateral_entries *entries, const char *path)
+static capsa_result load_file(capsa_collateral_entries *entries, const char *path, bool any)
 {
     const char *slash = strrchr(path, '/');
     CAPSA_AUTO(capsa_buf) content = capsa_buf_of(CAPSA_LIMIT_json_bytes);
     CAPSA_TRY(capsa_file_read(path, &content));
     return capsa_collateral_entries_add(entries, slash == NULL ? path : slash + 1,
-                                        capsa_buf_bytes(&content));
+                                        capsa_buf_bytes(&content), any);
 }
 
 /* A folder within a folder, and files that only are part of something: as everywhere else. */
@@ -215,7 +238,7 @@ static capsa_result load_name(capsa_collateral_entries *entries, const char *fol
     int len = snprintf(path, sizeof(path), "%s/%s", folder, name);
     CAPSA_REQUIRE(len > 0 && (size_t)len < sizeof(path), MALFORMED, "%.64s: too long a name", name);
     CAPSA_REQUIRE(stat(path, &status) == 0, IO, "%s: %s", path, strerror(errno));
-    return S_ISDIR(status.st_mode) ? load_as_one(entries, path) : load_file(entries, path);
+    return S_ISDIR(status.st_mode) ? load_as_one(entries, path) : load_file(entries, path, true);
 }
 
 static capsa_result load_folder(capsa_collateral_entries *entries, const char *path)
@@ -236,7 +259,7 @@ CAPSA_RESULT capsa_collateral_entries_load(capsa_collateral_entries *entries, co
 {
     struct stat status;
     bool is_folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-    return is_folder ? load_folder(entries, path) : load_file(entries, path);
+    return is_folder ? load_folder(entries, path) : load_file(entries, path, false);
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */
@@ -250,7 +273,8 @@ static capsa_result write_list(const capsa_collateral_entries *entries,
     CAPSA_REQUIRE_MEMORY(list);
     for (size_t i = 0; i < entries->count; i++) {
         struct capsa_json *entry = NULL;
-        CAPSA_TRY_AT(capsa_collateral_write(&entries->items[i], &entry), "entry %zu", i + 1);
+        CAPSA_TRY_AT(capsa_collateral_write(&entries->items[i].collateral, &entry), "entry %zu",
+                     i + 1);
         CAPSA_TRY(capsa_json_push(list, entry));
     }
     CAPSA_TRY(capsa_json_set(bundle, BUNDLE_MEMBER, capsa_json_new_int(BUNDLE_VERSION)));
@@ -268,7 +292,7 @@ CAPSA_RESULT capsa_collateral_entries_write(const capsa_collateral_entries *entr
     CAPSA_AUTO_FREE(capsa_json) json = NULL;
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_LIMIT_json_bytes);
     CAPSA_REQUIRE(entries->count > 0, NOT_FOUND, "no collateral");
-    CAPSA_TRY(entries->count == 1 ? capsa_collateral_write(&entries->items[0], &json)
+    CAPSA_TRY(entries->count == 1 ? capsa_collateral_write(&entries->items[0].collateral, &json)
                                   : write_list(entries, &json));
     CAPSA_TRY(capsa_json_write(json, CAPSA_JSON_COMPACT, &text));
     CAPSA_TRY(capsa_buf_str(&text, "\n"));

@@ -7,22 +7,28 @@
  */
 #pragma once
 
+#include "crypto/crypto.h"
 #include "evidence/evidence.h"
 
+struct capsa_collateral_entry {
+    capsa_collateral collateral;
+    uint8_t digest[CAPSA_SHA256]; /* of its text: what is there already is not added again */
+};
+
 typedef struct capsa_collateral_entries {
-    capsa_collateral *items;
+    struct capsa_collateral_entry *items;
     size_t count, room;
     capsa_collateral parts; /* of files that are not complete by themselves */
 } capsa_collateral_entries;
 void capsa_collateral_entries_init(capsa_collateral_entries *entries);
 void capsa_collateral_entries_drop(capsa_collateral_entries *entries);
 
-/* One file's content: a bundle, or whatever capsa_collateral_add takes. After a failure some of it
- * may have been added. */
+/* One file's content: a bundle, or whatever capsa_collateral_add takes; with `any`
+ * capsa_collateral_add_any. After a failure some of it may have been added. */
 CAPSA_RESULT capsa_collateral_entries_add(capsa_collateral_entries *entries, const char *name,
-                                          capsa_bytes bytes);
-/* A file; or a folder: its files, and each of its folders as one entry, as capsa_collateral_load
- * reads them. */
+                                          capsa_bytes bytes, bool any);
+/* A file; or a folder: its files that are collateral, and each of its folders as one entry, as
+ * capsa_collateral_load reads them. */
 CAPSA_RESULT capsa_collateral_entries_load(capsa_collateral_entries *entries, const char *path);
 /* No more is added: the parts become an entry, if they are any. */
 CAPSA_RESULT capsa_collateral_entries_end(capsa_collateral_entries *entries);

@@ -183,8 +183,8 @@ CAPSA_RESULT capsa_collateral_entries_take(capsa_collateral_entries *entries,
 {
     for (size_t m = 0; m < sizeof(matchers) / sizeof(matchers[0]); m++) {
         for (size_t i = 0; matchers[m].platform == platform && i < entries->count; i++) {
-            if (matchers[m].matches(platform, evidence, &entries->items[i])) {
-                return capsa_collateral_take(ret_collateral, &entries->items[i]);
+            if (matchers[m].matches(platform, evidence, &entries->items[i].collateral)) {
+                return capsa_collateral_take(ret_collateral, &entries->items[i].collateral);
             }
         }
         CAPSA_REQUIRE(matchers[m].platform != platform, NOT_FOUND,
