@@ -211,7 +211,7 @@ static capsa_result load_file(capsa_collateral_entries *entries, const char *pat
                                         capsa_buf_bytes(&content), any);
 }
 
-/* A folder within a folder, and files that only are part of something: as everywhere else. */
+/* A folder within a folder is one entry, or part of one. */
 static capsa_result load_as_one(capsa_collateral_entries *entries, const char *path)
 {
     CAPSA_AUTO(capsa_collateral) found;
@@ -255,11 +255,27 @@ static capsa_result load_folder(capsa_collateral_entries *entries, const char *p
     return result;
 }
 
+/* Parts that are complete together with others of their folder are none of another folder's. */
+static capsa_result move_all(capsa_collateral_entries *from, capsa_collateral_entries *entries)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        CAPSA_TRY(push(entries, &from->items[i].collateral, from->items[i].digest));
+    }
+    return capsa_collateral_is_empty(&from->parts) ? CAPSA_OK
+                                                   : add_collateral(entries, &from->parts);
+}
+
 CAPSA_RESULT capsa_collateral_entries_load(capsa_collateral_entries *entries, const char *path)
 {
     struct stat status;
-    bool is_folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-    return is_folder ? load_folder(entries, path) : load_file(entries, path, false);
+    if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode)) {
+        return load_file(entries, path, false);
+    }
+    CAPSA_AUTO(capsa_collateral_entries) within;
+    capsa_collateral_entries_init(&within);
+    CAPSA_TRY(load_folder(&within, path));
+    CAPSA_TRY_AT(move_all(&within, entries), "%s", path);
+    return CAPSA_OK;
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */
