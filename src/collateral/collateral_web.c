@@ -17,6 +17,7 @@
 #define LATER_SECONDS_MAX 3600
 #define FIRST_SECONDS     1
 #define DOUBLINGS         6
+#define REFUSED_SECONDS   60
 
 struct entry {
     uint8_t key[CAPSA_SHA256]; /* of the URL */
@@ -29,6 +30,7 @@ struct entry {
     capsa_web_answer answer;
     capsa_time until;
     bool failed; /* the last question did, with `error` */
+    capsa_time failed_at;
     struct capsa_error error;
 };
 
@@ -227,6 +229,12 @@ static capsa_result ask(struct capsa_collateral_web *web, const struct capsa_web
 
 /* ---- Entries (locked) ------------------------------------------------------------------------ */
 
+/* What has no answer goes first: anybody's evidence makes URLs, and shall not push out answers. */
+static bool gives_way(const struct entry *entry, const struct entry *other)
+{
+    return entry->has != other->has ? other->has : entry->used < other->used;
+}
+
 static struct entry *find_entry(struct capsa_collateral_web *web, const uint8_t key[CAPSA_SHA256])
 {
     struct entry *free_one = NULL;
@@ -235,7 +243,7 @@ static struct entry *find_entry(struct capsa_collateral_web *web, const uint8_t 
         if (entry->is_known && memcmp(entry->key, key, CAPSA_SHA256) == 0) {
             return entry;
         }
-        if (entry->users == 0 && (free_one == NULL || entry->used < free_one->used)) {
+        if (entry->users == 0 && (free_one == NULL || gives_way(entry, free_one))) {
             free_one = entry;
         }
     }
@@ -277,9 +285,24 @@ static capsa_result hand_over(const struct capsa_collateral_web *web, const stru
     return CAPSA_OK;
 }
 
-static void settle(struct entry *entry, capsa_result asked, outcome *found)
+/* A server that is up and refused just now will do so again; one that is down is its origin's
+ * affair. */
+static bool is_refused(const struct capsa_collateral_web *web, const struct entry *entry)
+{
+    static const enum capsa_code refusals[] = {CAPSA_E_NOT_FOUND, CAPSA_E_DENIED, CAPSA_E_MALFORMED,
+                                               CAPSA_E_TOO_LARGE, CAPSA_E_UNAUTHENTIC};
+    capsa_time age = capsa_now(web->options->clock) - entry->failed_at;
+    bool is_refusal = false;
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        is_refusal |= entry->error.code == refusals[i];
+    }
+    return entry->failed && is_refusal && age >= 0 && age < REFUSED_SECONDS;
+}
+
+static void settle(capsa_time now, struct entry *entry, capsa_result asked, outcome *found)
 {
     entry->failed = capsa_failed(asked);
+    entry->failed_at = now;
     capsa_error_keep(asked, &entry->error);
     /* What a failed question left is from the disk, and may be older than what is here. */
     bool is_newer = !entry->has || !entry->failed || found->answer.fetched >= entry->answer.fetched;
@@ -303,7 +326,7 @@ static void ask_for_all(struct capsa_collateral_web *web, struct entry *entry,
     (void)pthread_mutex_unlock(&web->mutex);
     capsa_result result = is_on_disk(web, wish, &found) ? CAPSA_OK : ask(web, wish, &found);
     (void)pthread_mutex_lock(&web->mutex);
-    settle(entry, result, &found);
+    settle(capsa_now(web->options->clock), entry, result, &found);
     (void)pthread_cond_broadcast(&web->asked);
 }
 
@@ -319,7 +342,7 @@ static capsa_result get_of(struct capsa_collateral_web *web, struct entry *entry
     web->numbers.waiting -= waited ? 1 : 0;
     bool is_fresh = entry->has && !entry->failed &&
                     !capsa_web_is_due(web->options, entry->answer.fetched, entry->until);
-    if (!is_fresh && entry->rounds == rounds) {
+    if (!is_fresh && !is_refused(web, entry) && entry->rounds == rounds) {
         ask_for_all(web, entry, wish);
     }
     return hand_over(web, entry, wish, ret_answer);

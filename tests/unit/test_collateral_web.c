@@ -308,8 +308,30 @@ static void a_server_that_has_nothing_is_not_down(void **state)
     assert_fails(get(scene), NOT_FOUND);
     serve_until(scene, 0);
     assert_ok(get_path(scene, "/y", text));
+    assert_fails(get(scene), NOT_FOUND); /* but neither asked the same again and again */
+    at(scene, NOW + 59);
+    assert_fails(get(scene), NOT_FOUND);
+    assert_int_equal(asked(scene), 2);
+    at(scene, NOW + 60);
     assert_ok(get(scene));
     assert_int_equal(asked(scene), 3);
+}
+
+/* Evidence that nobody verified yet makes URLs; those that lead nowhere push out no answer. */
+static void urls_without_an_answer_give_way_first(void **state)
+{
+    struct scene *scene = *state;
+    char path[32], text[64];
+    serve_until(scene, 0);
+    assert_ok(get(scene));
+    http_server_answer(&scene->server, "404 Not Found", "", "");
+    for (int i = 0; i < CAPSA_LIMIT_web_answers + 4; i++) {
+        (void)snprintf(path, sizeof(path), "/%d", i);
+        assert_fails(get_path(scene, path, text), NOT_FOUND);
+    }
+    int before = asked(scene);
+    assert_ok(get(scene));
+    assert_int_equal(asked(scene), before);
 }
 
 static void one_server_down_does_not_stop_another(void **state)
@@ -392,6 +414,7 @@ static void what_cannot_be_right_is_not_kept(void **state)
     assert_fails(get(scene), MALFORMED);
     assert_int_equal(test_count_files(scene->folder), 0);
     serve_until(scene, 0);
+    at(scene, NOW + 60);
     assert_ok(get(scene));
     assert_int_equal(test_count_files(scene->folder), 1);
 }
@@ -532,6 +555,7 @@ int main(void)
         WITH_SCENE(retry_after_may_be_a_date_and_is_bounded),
         WITH_SCENE(silence_doubles_with_each_failure),
         WITH_SCENE(a_server_that_has_nothing_is_not_down),
+        WITH_SCENE(urls_without_an_answer_give_way_first),
         WITH_SCENE(one_server_down_does_not_stop_another),
         WITH_SCENE(a_stale_answer_is_taken_only_where_that_is_allowed),
         WITH_SCENE(no_stale_answer_hides_that_there_is_none_any_more),
