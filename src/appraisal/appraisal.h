@@ -31,8 +31,7 @@ CAPSA_DEFINE_AUTO_FREE(capsa_appraisal_policy)
  * measurement; CSV measure (mr_boot)? */
 bool capsa_appraisal_policy_pins_code(const struct capsa_appraisal_policy *policy,
                                       enum capsa_platform platform);
-/* Has it a floor for platforms without a TCB status (SNP: min_tcb; CSV: chip ids or min version)?
- */
+/* Has it a floor for platforms without a TCB status (SNP: min_tcb; CSV: min_api_version)? */
 bool capsa_appraisal_policy_has_floor(const struct capsa_appraisal_policy *policy,
                                       enum capsa_platform platform);
 

@@ -72,13 +72,22 @@ bool capsa_collateral_is_empty(const capsa_collateral *collateral)
     return is_empty;
 }
 
+/* PEM is the same with another line end behind it. */
+static bool is_same(capsa_bytes a, capsa_bytes b)
+{
+    bool is_pem =
+        capsa_collateral_is_pem(a, "CERTIFICATE") && capsa_collateral_is_pem(b, "CERTIFICATE");
+    return is_pem ? capsa_bytes_equal(capsa_collateral_trimmed(a), capsa_collateral_trimmed(b))
+                  : capsa_bytes_equal(a, b);
+}
+
 static capsa_result check_same(const capsa_collateral *collateral, const capsa_collateral *from)
 {
     for (size_t i = 0; i < capsa_collateral_parts_count; i++) {
         const struct capsa_collateral_part *part = &capsa_collateral_parts[i];
         capsa_bytes old = capsa_collateral_part_bytes(collateral, part->offset);
         capsa_bytes new = capsa_collateral_part_bytes(from, part->offset);
-        CAPSA_REQUIRE(old.len == 0 || new.len == 0 || capsa_bytes_equal(old, new), MALFORMED,
+        CAPSA_REQUIRE(old.len == 0 || new.len == 0 || is_same(old, new), MALFORMED,
                       "%s is there already, and is another", part->name);
     }
     return CAPSA_OK;

@@ -64,8 +64,9 @@ struct capsa_verdict {
     uint32_t tcb_evaluation;       /* the smaller of both evaluation data numbers; 0: none */
     capsa_time collateral_issued;  /* the latest start of validity of all that was used */
     capsa_time collateral_expires; /* the earliest end; 0: nothing expires */
-    capsa_time
-        signed_at; /* the earliest issueDate / thisUpdate: how old the oldest part is; 0 none */
+    /* The earliest issueDate or thisUpdate: how old the oldest part is; 0: none. Intel's root CRL
+     * does not count, which is renewed once a year. */
+    capsa_time signed_at;
     uint32_t collateral_status; /* 1 when expired at the verification time (Intel's flag) */
     uint32_t intel_result;      /* sgx_ql_qv_result_t: 0, 0xA001 ... */
 };

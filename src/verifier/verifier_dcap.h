@@ -143,7 +143,7 @@ struct capsa_dcap_collateral {
     struct capsa_tcb_info tcb_info;
     struct capsa_enclave_identity identity;
     struct capsa_window window;
-    capsa_time signed_at; /* the earliest issueDate or thisUpdate */
+    capsa_time signed_at; /* the earliest issueDate or thisUpdate, but for the root's CRL */
 };
 CAPSA_RESULT capsa_dcap_collateral_check(const struct capsa_verify_input *input,
                                          const struct capsa_dcap_platform *platform,

@@ -53,8 +53,16 @@ static CAPSA_RESULT check_crl(const char *what, const capsa_buf *der,
     capsa_crl_validity(*ret_crl, &from, &until);
     CAPSA_REQUIRE(until != 0, UNAUTHENTIC, "%s: it does not say when the next one comes", what);
     capsa_window_add(&collateral->window, from, until);
-    note_signed(collateral, from);
     return CAPSA_OK;
+}
+
+/* The root's list is renewed once a year: it would make fresh collateral look old. The other parts
+ * are renewed each month. */
+static void note_pck_crl(struct capsa_dcap_collateral *collateral)
+{
+    capsa_time from = 0, until = 0;
+    capsa_crl_validity(collateral->pck_crl, &from, &until);
+    note_signed(collateral, from);
 }
 
 /* ---- Who signs JSON ---------------------------------------------------------------------------
@@ -209,6 +217,7 @@ static CAPSA_RESULT check_all(const struct capsa_verify_input *input, const caps
     CAPSA_JUDGE_TRY(verdict, CRL,
                     check_crl("the PCK CA's revocation list", &given->pck_crl,
                               pck->certs[INTERMEDIATE], collateral, &collateral->pck_crl));
+    note_pck_crl(collateral);
     CAPSA_TRY(check_tcb_info(given, verdict, collateral));
     return check_identity(given, verdict, collateral);
 }

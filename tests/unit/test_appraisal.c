@@ -189,6 +189,34 @@ static void debug_is_judged_before_everything(void **state)
     assert_true(passes("insecure_allow_debug: true", verdict));
 }
 
+static void what_is_insecure_opens_only_what_it_says(void **state)
+{
+    (void)state;
+    struct capsa_verdict debug = test_sgx(), expired = test_sgx();
+    debug.claims.debug = true;
+    expired.collateral_expires = NOW - 1;
+    struct capsa_verdict old = with_status(test_sgx(), CAPSA_TCB_OUT_OF_DATE);
+    static const struct {
+        const char *policy;
+        bool debug, expired, old;
+    } cases[] = {
+        {DEFAULT, false, false, false},
+        {"insecure_allow_debug: true", true, false, false},
+        {"insecure_allow_expired: true", false, true, false},
+        {"insecure_trustflow_compat: true", true, true, true},
+        {"insecure_allow_debug: false\ninsecure_allow_expired: false\n"
+         "insecure_trustflow_compat: false",
+         false, false, false},
+        {"accepted_tcb_statuses: [UpToDate, OutOfDate]", false, false, true},
+        {"grace_seconds: 1", false, true, false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(passes(cases[i].policy, debug), cases[i].debug);
+        assert_int_equal(passes(cases[i].policy, expired), cases[i].expired);
+        assert_int_equal(passes(cases[i].policy, old), cases[i].old);
+    }
+}
+
 static void first_of_several_reasons_is_named(void **state)
 {
     (void)state;
@@ -464,6 +492,7 @@ int main(void)
         cmocka_unit_test(A7_old_collateral_is_stale),
         cmocka_unit_test(revocation_list_of_snp_can_be_demanded),
         cmocka_unit_test(debug_is_judged_before_everything),
+        cmocka_unit_test(what_is_insecure_opens_only_what_it_says),
         cmocka_unit_test(first_of_several_reasons_is_named),
         cmocka_unit_test(A17_nothing_is_never_accepted),
         cmocka_unit_test(A9_svn_is_a_floor),

@@ -175,6 +175,12 @@ static void another_of_the_same_part_is_refused_and_changes_nothing(void **state
     capsa_collateral_init(&collateral);
     add(&collateral, SGX, "collateral.json");
     add(&collateral, SGX, "ual_report.json"); /* the same once more */
+    CAPSA_AUTO(capsa_collateral) chain;
+    capsa_collateral_init(&chain);
+    assert_ok(capsa_buf_append(&chain.tcb_info_issuer_chain,
+                               capsa_buf_bytes(&collateral.tcb_info_issuer_chain)));
+    assert_ok(capsa_buf_str(&chain.tcb_info_issuer_chain, "\n"));
+    assert_ok(capsa_collateral_take(&collateral, &chain)); /* so is another line end */
     CAPSA_AUTO(capsa_buf) other = file_of("attestation/tdx_v5_uptodate", "collateral.json");
     size_t before = collateral.tcb_info.len;
     capsa_result result =
