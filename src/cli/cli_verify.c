@@ -201,6 +201,7 @@ static capsa_result say_verdict(struct capsa_cli *cli, const struct capsa_verdic
     }
     bool known = verdict->claims.platform != CAPSA_PLATFORM_NONE;
     say_line(cli, "platform", known ? capsa_platform_what(verdict->claims.platform) : "");
+    say_line(cli, "note", verdict->note);
     say_line(cli, "trust anchor", verdict->anchor);
     say_line(cli, "TCB status", capsa_tcb_status_name(verdict->tcb_status));
     for (size_t i = 0; i < verdict->advisories.count; i++) {

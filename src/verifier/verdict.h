@@ -46,6 +46,7 @@ struct capsa_advisories {
 
 enum capsa_anchor_kind { CAPSA_ANCHOR_VENDOR, CAPSA_ANCHOR_SIMULATION, CAPSA_ANCHOR_CUSTOM };
 #define CAPSA_ANCHOR_TEXT 80
+#define CAPSA_NOTE_TEXT   320
 
 struct capsa_verdict {
     bool accepted;
@@ -68,7 +69,9 @@ struct capsa_verdict {
      * does not count, which is renewed once a year. */
     capsa_time signed_at;
     uint32_t collateral_status; /* 1 when expired at the verification time (Intel's flag) */
-    uint32_t intel_result;      /* sgx_ql_qv_result_t: 0, 0xA001 ... */
+    uint32_t intel_result;      /* SGX and TDX: sgx_ql_qv_result_t: 0, 0xA001 ... */
+    /* Of what is accepted: what it does not prove, for whoever reads the verdict; "" nothing. */
+    char note[CAPSA_NOTE_TEXT];
 };
 
 /* Note the failure in `verdict` and return it as an error of the check's code. */

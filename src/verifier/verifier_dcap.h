@@ -124,6 +124,7 @@ struct capsa_dcap_platform {
 };
 /* `chain_text`: from the quote, or the caller's where the quote has none. */
 CAPSA_RESULT capsa_dcap_platform_check(const struct capsa_verify_input *input,
+                                       struct capsa_cert_cache *certs,
                                        const struct capsa_quote *quote, capsa_bytes chain_text,
                                        struct capsa_verdict *verdict,
                                        struct capsa_dcap_platform **ret_platform);
@@ -146,6 +147,7 @@ struct capsa_dcap_collateral {
     capsa_time signed_at; /* the earliest issueDate or thisUpdate, but for the root's CRL */
 };
 CAPSA_RESULT capsa_dcap_collateral_check(const struct capsa_verify_input *input,
+                                         struct capsa_cert_cache *certs,
                                          const struct capsa_dcap_platform *platform,
                                          struct capsa_verdict *verdict,
                                          struct capsa_dcap_collateral **ret_collateral);

@@ -106,16 +106,14 @@ static CAPSA_RESULT read_signers(struct capsa_cert_cache *certs, const char *wha
     return CAPSA_OK;
 }
 
-static CAPSA_RESULT check_signers(const struct capsa_verify_input *input,
+static CAPSA_RESULT check_signers(const capsa_collateral *given, struct capsa_cert_cache *certs,
                                   const struct capsa_cert *root,
                                   struct capsa_dcap_collateral *collateral)
 {
     static const char tcb[] = "TCB Info's issuer chain", identity[] = "the identity's issuer chain";
-    struct capsa_cert_cache *certs = capsa_verify_cache_certs(input->cache);
-    CAPSA_TRY(read_signers(certs, tcb, &input->collateral->tcb_info_issuer_chain,
-                           &collateral->tcb_chain));
+    CAPSA_TRY(read_signers(certs, tcb, &given->tcb_info_issuer_chain, &collateral->tcb_chain));
     CAPSA_TRY_AT(check_signer(&collateral->tcb_chain, root, collateral), "%s", tcb);
-    CAPSA_TRY(read_signers(certs, identity, &input->collateral->qe_identity_issuer_chain,
+    CAPSA_TRY(read_signers(certs, identity, &given->qe_identity_issuer_chain,
                            &collateral->identity_chain));
     bool is_checked = is_same_cert(collateral->identity_chain.certs[SIGNER],
                                    collateral->tcb_chain.certs[SIGNER]) &&
@@ -158,29 +156,34 @@ static CAPSA_RESULT compact(capsa_bytes text, capsa_buf *ret_text)
     return CAPSA_OK;
 }
 
-static CAPSA_RESULT check_json(const struct capsa_cert *signer, const capsa_buf *text,
-                               const capsa_buf *signature)
+/* *ret_signed is what the signature covers, byte by byte: nothing else may be read. It lies in
+ * `given` or, when that was reformatted, in `room`. */
+static CAPSA_RESULT check_json(const struct capsa_cert *signer, const capsa_buf *given,
+                               const capsa_buf *signature, capsa_buf *room, capsa_bytes *ret_signed)
 {
     const struct capsa_public_key *key = capsa_cert_key(signer);
-    capsa_result raw = capsa_ecdsa_check(key, capsa_buf_bytes(text), capsa_buf_bytes(signature));
-    if (!capsa_failed(raw) || capsa_code_of(raw) == CAPSA_E_NOMEM) {
-        return raw;
+    capsa_bytes text = capsa_buf_bytes(given);
+    capsa_result raw = capsa_ecdsa_check(key, text, capsa_buf_bytes(signature));
+    if (capsa_failed(raw)) {
+        CAPSA_TRY(capsa_code_of(raw) == CAPSA_E_NOMEM ? raw : CAPSA_OK);
+        CAPSA_TRY(compact(text, room));
+        CAPSA_TRY(room->len == text.len ? raw : CAPSA_OK);
+        text = capsa_buf_bytes(room);
+        CAPSA_TRY(capsa_ecdsa_check(key, text, capsa_buf_bytes(signature)));
     }
-    CAPSA_AUTO(capsa_buf) compacted = capsa_buf_of(text->len + 1);
-    CAPSA_TRY(compact(capsa_buf_bytes(text), &compacted));
-    return compacted.len == text->len
-               ? raw
-               : capsa_ecdsa_check(key, capsa_buf_bytes(&compacted), capsa_buf_bytes(signature));
+    *ret_signed = text;
+    return CAPSA_OK;
 }
 
 static CAPSA_RESULT check_tcb_info(const capsa_collateral *given, struct capsa_verdict *verdict,
                                    struct capsa_dcap_collateral *collateral)
 {
+    CAPSA_AUTO(capsa_buf) room = capsa_buf_of(given->tcb_info.len);
+    capsa_bytes text;
     CAPSA_JUDGE_TRY(verdict, TCB_INFO_SIGNATURE,
                     check_json(collateral->tcb_chain.certs[SIGNER], &given->tcb_info,
-                               &given->tcb_info_signature));
-    CAPSA_JUDGE_TRY(verdict, TCB_INFO,
-                    capsa_tcb_info_parse(capsa_buf_bytes(&given->tcb_info), &collateral->tcb_info));
+                               &given->tcb_info_signature, &room, &text));
+    CAPSA_JUDGE_TRY(verdict, TCB_INFO, capsa_tcb_info_parse(text, &collateral->tcb_info));
     capsa_window_add(&collateral->window, collateral->tcb_info.issued,
                      collateral->tcb_info.next_update);
     note_signed(collateral, collateral->tcb_info.issued);
@@ -190,12 +193,13 @@ static CAPSA_RESULT check_tcb_info(const capsa_collateral *given, struct capsa_v
 static CAPSA_RESULT check_identity(const capsa_collateral *given, struct capsa_verdict *verdict,
                                    struct capsa_dcap_collateral *collateral)
 {
+    CAPSA_AUTO(capsa_buf) room = capsa_buf_of(given->qe_identity.len);
+    capsa_bytes text;
     CAPSA_JUDGE_TRY(verdict, QE_IDENTITY_SIGNATURE,
                     check_json(collateral->identity_chain.certs[SIGNER], &given->qe_identity,
-                               &given->qe_identity_signature));
-    CAPSA_JUDGE_TRY(
-        verdict, QE_IDENTITY,
-        capsa_enclave_identity_parse(capsa_buf_bytes(&given->qe_identity), &collateral->identity));
+                               &given->qe_identity_signature, &room, &text));
+    CAPSA_JUDGE_TRY(verdict, QE_IDENTITY,
+                    capsa_enclave_identity_parse(text, &collateral->identity));
     capsa_window_add(&collateral->window, collateral->identity.issued,
                      collateral->identity.next_update);
     note_signed(collateral, collateral->identity.issued);
@@ -205,12 +209,11 @@ static CAPSA_RESULT check_identity(const capsa_collateral *given, struct capsa_v
 /* ---- All of it --------------------------------------------------------------------------------
  */
 
-static CAPSA_RESULT check_all(const struct capsa_verify_input *input, const capsa_chain *pck,
-                              struct capsa_verdict *verdict,
+static CAPSA_RESULT check_all(const capsa_collateral *given, struct capsa_cert_cache *certs,
+                              const capsa_chain *pck, struct capsa_verdict *verdict,
                               struct capsa_dcap_collateral *collateral)
 {
-    const capsa_collateral *given = input->collateral;
-    CAPSA_JUDGE_TRY(verdict, CHAIN, check_signers(input, pck->certs[ROOT], collateral));
+    CAPSA_JUDGE_TRY(verdict, CHAIN, check_signers(given, certs, pck->certs[ROOT], collateral));
     CAPSA_JUDGE_TRY(verdict, CRL,
                     check_crl("the root CA's revocation list", &given->root_ca_crl,
                               pck->certs[ROOT], collateral, &collateral->root_crl));
@@ -261,6 +264,7 @@ static CAPSA_RESULT judge_missing(const capsa_collateral *given, struct capsa_ve
 }
 
 CAPSA_RESULT capsa_dcap_collateral_check(const struct capsa_verify_input *input,
+                                         struct capsa_cert_cache *certs,
                                          const struct capsa_dcap_platform *platform,
                                          struct capsa_verdict *verdict,
                                          struct capsa_dcap_collateral **ret_collateral)
@@ -271,7 +275,7 @@ CAPSA_RESULT capsa_dcap_collateral_check(const struct capsa_verify_input *input,
     CAPSA_AUTO_FREE(capsa_dcap_collateral) collateral = CAPSA_NEW(struct capsa_dcap_collateral);
     CAPSA_REQUIRE_MEMORY(collateral);
     capsa_kept_init(&collateral->kept, destroy);
-    CAPSA_TRY(check_all(input, &platform->chain, verdict, collateral));
+    CAPSA_TRY(check_all(input->collateral, certs, &platform->chain, verdict, collateral));
     *ret_collateral = collateral;
     collateral = NULL;
     return CAPSA_OK;

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "codec/text.h"
 #include "crypto/crypto.h"
+#include "verifier/verifier_cache.h"
 
 static const char sgx_good[] = "sgx_v3_swh_2025";
 static const char tdx_good[] = "tdx_v5_uptodate";
@@ -589,6 +590,41 @@ static void A15_a_custom_root_is_told_and_refused_where_a_vendors_is_demanded(vo
     dcap_case_drop(&one);
 }
 
+static void stays(struct capsa_kept *kept)
+{
+    (void)kept;
+}
+
+static bool is_kept(struct capsa_verify_cache *cache, capsa_bytes part)
+{
+    struct capsa_kept kept;
+    capsa_kept_init(&kept, stays);
+    const struct capsa_cache_key key = {"test", &part, 1};
+    capsa_verify_cache_keep(cache, &key, &kept);
+    struct capsa_kept *found = capsa_verify_cache_find(cache, &key);
+    assert_true(found == NULL || found == &kept);
+    capsa_kept_release(found);
+    capsa_verify_cache_free(cache);
+    capsa_kept_release(&kept);
+    return found != NULL;
+}
+
+/* Genuine chains padded with white space are genuine: a cache is bounded in bytes too. */
+static void a_cache_keeps_nothing_of_absurd_size(void **state)
+{
+    (void)state;
+    static const uint8_t zeros[MIB(1)];
+    static const struct {
+        size_t len;
+        bool kept;
+    } parts[] = {{0, true}, {KIB(60), true}, {KIB(64), false}, {MIB(1), false}};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        struct capsa_verify_cache *cache = NULL;
+        assert_ok(capsa_verify_cache_new(16, &cache));
+        assert_int_equal(is_kept(cache, capsa_bytes_of(zeros, parts[i].len)), parts[i].kept);
+    }
+}
+
 static void what_was_verified_under_one_anchor_is_not_under_another(void **state)
 {
     (void)state;
@@ -807,6 +843,7 @@ int main(void)
         cmocka_unit_test(the_verdict_holds_what_was_found),
         cmocka_unit_test(a_refusal_is_shown_with_what_was_learnt),
         cmocka_unit_test(every_check_and_status_has_a_name_of_its_own),
+        cmocka_unit_test(a_cache_keeps_nothing_of_absurd_size),
         cmocka_unit_test(what_was_verified_under_one_anchor_is_not_under_another),
         cmocka_unit_test(revocation_is_judged_on_warm_platforms_too),
         cmocka_unit_test(the_compiled_anchors_are_the_vendors),
