@@ -136,7 +136,8 @@ static bool is_within_grace(const struct judging *judging)
                    verdict->module_tcb_status == CAPSA_TCB_ABSENT) &&
                   verdict->qe_tcb_status == CAPSA_TCB_UP_TO_DATE;
     int64_t grace = judging->policy->tcb_grace_days * DAY;
-    if (!others || verdict->tcb_date == 0 || judging->now - grace > verdict->tcb_date) {
+    if (grace == 0 || !others || verdict->tcb_date == 0 ||
+        judging->now - grace > verdict->tcb_date) {
         return false;
     }
     for (size_t i = 0; i < sizeof(rests) / sizeof(rests[0]); i++) {
@@ -147,6 +148,22 @@ static bool is_within_grace(const struct judging *judging)
     return false;
 }
 
+/* "UpToDate, ConfigurationNeeded or OutOfDate": a policy accepts one at least. */
+static capsa_result list_accepted(const struct capsa_appraisal_policy *policy, capsa_buf *text)
+{
+    uint64_t left = policy->accepted_statuses & ~CAPSA_STATUS_BIT(CAPSA_TCB_REVOKED);
+    for (int i = CAPSA_TCB_UP_TO_DATE; i < CAPSA_TCB_STATUS_COUNT; i++) {
+        uint64_t bit = CAPSA_STATUS_BIT(i);
+        if ((left & bit) == 0) {
+            continue;
+        }
+        left &= ~bit;
+        CAPSA_TRY(capsa_buf_str(text, text->len == 0 ? "" : left == 0 ? " or " : ", "));
+        CAPSA_TRY(capsa_buf_str(text, capsa_tcb_status_name((enum capsa_tcb_status)i)));
+    }
+    return CAPSA_OK;
+}
+
 static capsa_result judge_status(const struct judging *judging)
 {
     struct capsa_verdict *verdict = judging->verdict;
@@ -155,12 +172,16 @@ static capsa_result judge_status(const struct judging *judging)
                 "expected a TCB status, and the evidence has none");
     CAPSA_JUDGE(verdict, TCB_STATUS, status != CAPSA_TCB_REVOKED,
                 "expected an accepted TCB status, got Revoked, which never is");
-    CAPSA_JUDGE(verdict, TCB_STATUS,
-                status == CAPSA_TCB_ABSENT || is_accepted(judging->policy, status) ||
-                    is_within_grace(judging),
-                "expected an accepted TCB status (accepted_tcb_statuses), got %s",
-                capsa_tcb_status_name(status));
-    return CAPSA_OK;
+    if (status == CAPSA_TCB_ABSENT || is_accepted(judging->policy, status) ||
+        is_within_grace(judging)) {
+        return CAPSA_OK;
+    }
+    CAPSA_AUTO(capsa_buf) accepted = capsa_buf_of(KIB(1));
+    const char *names;
+    CAPSA_TRY(list_accepted(judging->policy, &accepted));
+    CAPSA_TRY(capsa_buf_cstr(&accepted, &names));
+    return capsa_verdict_fail(verdict, CAPSA_CHECK_TCB_STATUS, __FILE__, __LINE__,
+                              "expected %s, got %s", names, capsa_tcb_status_name(status));
 }
 
 static capsa_result judge_floor(const struct judging *judging)
@@ -288,6 +309,22 @@ static capsa_result judge_values(const struct judging *judging)
                : CAPSA_OK;
 }
 
+/* ---- What acceptance does not prove -----------------------------------------------------------
+ */
+
+/* verifier_csv.c says why. */
+static void note_unpinned(const struct capsa_appraisal_policy *policy,
+                          struct capsa_verdict *verdict)
+{
+    bool pinned = capsa_appraisal_policy_pins_code(policy, verdict->claims.platform);
+    if (verdict->claims.platform == CAPSA_PLATFORM_CSV && !pinned) {
+        (void)snprintf(verdict->note, sizeof(verdict->note), "%s",
+                       "no reference value for csv.measure was demanded, and without one the other "
+                       "claims of a CSV report, the debug bit too, prove nothing against who holds "
+                       "a genuine report: the word that masks them (anonce) is not signed");
+    }
+}
+
 /* ---- The whole --------------------------------------------------------------------------------
  */
 
@@ -302,6 +339,7 @@ CAPSA_RESULT capsa_appraise_verdict(const struct capsa_appraisal_policy *policy,
                                     const uint8_t *report_data, struct capsa_verdict *verdict)
 {
     verdict->accepted = false;
+    verdict->note[0] = '\0';
     if (verdict->failed_check != CAPSA_CHECK_NONE) { /* no policy makes it better */
         char reason[CAPSA_ERROR_TEXT];
         memcpy(reason, verdict->reason, sizeof(reason));
@@ -316,6 +354,7 @@ CAPSA_RESULT capsa_appraise_verdict(const struct capsa_appraisal_policy *policy,
     for (size_t i = 0; i < sizeof(judges) / sizeof(judges[0]); i++) {
         CAPSA_TRY(judges[i](&judging));
     }
+    note_unpinned(policy, verdict);
     verdict->accepted = true;
     return CAPSA_OK;
 }

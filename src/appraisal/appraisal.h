@@ -31,8 +31,7 @@ CAPSA_DEFINE_AUTO_FREE(capsa_appraisal_policy)
  * measurement; CSV measure (mr_boot)? */
 bool capsa_appraisal_policy_pins_code(const struct capsa_appraisal_policy *policy,
                                       enum capsa_platform platform);
-/* Has it a floor for platforms without a TCB status (SNP: min_tcb; CSV: chip ids or min version)?
- */
+/* Has it a floor for platforms without a TCB status (SNP: min_tcb; CSV: min_api_version)? */
 bool capsa_appraisal_policy_has_floor(const struct capsa_appraisal_policy *policy,
                                       enum capsa_platform platform);
 
@@ -59,6 +58,13 @@ struct capsa_collateral_getter {
     (void *context, enum capsa_platform platform, capsa_bytes evidence,
      capsa_collateral *ret_collateral);
 };
+
+/* capsa_appraise; and once more with what the getter (.get NULL: none) finds, if the collateral of
+ * `input` is missing, does not hold, or is not fresh enough for the policy. */
+CAPSA_RESULT capsa_appraise_getting(const struct capsa_verify_input *input,
+                                    const struct capsa_appraisal_policy *policy,
+                                    const struct capsa_collateral_getter *getter,
+                                    const uint8_t *report_data, struct capsa_verdict *verdict);
 
 /* Anchors, policy, cache and getter together; thread-safe. */
 struct capsa_appraiser;

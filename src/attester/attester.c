@@ -8,6 +8,10 @@
 #include "attester/attester_table.h"
 
 static const struct capsa_attester *const attesters[] = {
+    &capsa_attester_sgx,
+    &capsa_attester_tdx,
+    &capsa_attester_snp,
+    &capsa_attester_csv,
 #ifdef CAPSA_SIMULATION
     &capsa_attester_sim_sgx,
     &capsa_attester_sim_tdx,

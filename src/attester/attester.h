@@ -14,6 +14,9 @@ struct capsa_attester_options {
     const char *sim_dir;  /* of sim-sgx and sim-tdx: what `capsa sim init` made */
     const char *sim_code; /* of sim-sgx and sim-tdx: the file whose bytes are the program's code;
                              NULL: /proc/self/exe */
+    const char *qgs;      /* of tdx: where the host's quoting service listens, "vsock:CID:PORT" or
+                             "unix:PATH"; NULL: what /etc/tdx-attest.conf says */
+    unsigned tries;       /* how often an interface that is busy is asked; 0: a dozen, in 4 s */
 };
 
 struct capsa_attester {

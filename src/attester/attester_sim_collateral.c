@@ -70,7 +70,8 @@ static capsa_result put_components(capsa_buf *text, const char *name, const uint
 {
     CAPSA_TRY(capsa_buf_format(text, "\"%s\":[", name));
     for (unsigned i = 0; i < count; i++) {
-        CAPSA_TRY(capsa_buf_format(text, "%s{\"svn\":%u}", i == 0 ? "" : ",", svns[i]));
+        unsigned svn = i < CAPSA_SIM_COMPONENTS ? svns[i] : 0; /* a forger's list may be longer */
+        CAPSA_TRY(capsa_buf_format(text, "%s{\"svn\":%u}", i == 0 ? "" : ",", svn));
     }
     return capsa_buf_str(text, "]");
 }

@@ -55,7 +55,7 @@
 #define POLICY_STATUSES "{\"accepted_tcb_statuses\":[\"UpToDate\",\"OutOfDate\"]}"
 
 static const struct capsa_sim_case cases[] = {
-    {"A0_sgx_v3", .turns = {{NULL}}, .tcb_status = "UpToDate"},
+    {"A0_sgx_v3", .turns = {{NULL, NULL}}, .tcb_status = "UpToDate"},
     {"A0_sgx_v4", .turns = {SET("quote-version", "4")}, .tcb_status = "UpToDate"},
     {"A0_sgx_v5", .turns = {SET("quote-version", "5")}, .tcb_status = "UpToDate"},
     {"A0_tdx_v4", .turns = {TDX}, .tcb_status = "UpToDate"},
@@ -292,7 +292,8 @@ static const struct capsa_sim_case cases[] = {
 
     {"A29_chip_denied", .turns = {SET("ppid", CHIP)}, .check = "chip-denied",
      .policy = "{\"denied_chips\":[\"" CHIP "\"]}"},
-    {"A29_other_chip_denied", .turns = {{NULL}}, .policy = "{\"denied_chips\":[\"" CHIP "\"]}"},
+    {"A29_other_chip_denied", .turns = {{NULL, NULL}},
+     .policy = "{\"denied_chips\":[\"" CHIP "\"]}"},
     {"A29_advisory_denied", .turns = {STATUS("SWHardeningNeeded")}, .check = "advisory",
      .policy = "{\"denied_advisories\":[\"CAPSA-SIM-00001\"]}"},
     {"A29_other_advisory_denied", .turns = {STATUS("SWHardeningNeeded")},

@@ -7,4 +7,6 @@
 
 #include "attester/attester.h"
 
+extern const struct capsa_attester capsa_attester_sgx, capsa_attester_tdx, capsa_attester_snp,
+    capsa_attester_csv;
 extern const struct capsa_attester capsa_attester_sim_sgx, capsa_attester_sim_tdx;

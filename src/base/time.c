@@ -107,10 +107,10 @@ CAPSA_RESULT capsa_time_parse(capsa_bytes text, capsa_time *ret_time)
                        .tm_mon = month - 1,
                        .tm_mday = day,
                        .tm_hour = hour,
-                       .tm_min = minute,
-                       .tm_sec = second};
-    time_t seconds = timegm(&parts); /* normalises parts: the 30th of February moves */
-    CAPSA_REQUIRE(parts.tm_mday == day || second == 60, MALFORMED, "no such day");
+                       .tm_min = minute};
+    /* Normalises parts: the 30th of February moves. So does a leap second, which stays out. */
+    time_t seconds = timegm(&parts) + second;
+    CAPSA_REQUIRE(parts.tm_mday == day, MALFORMED, "no such day");
     int offset = (offset_hour * 60 + offset_minute) * 60;
     *ret_time = seconds - (mark == '-' ? -offset : offset);
     return CAPSA_OK;

@@ -104,10 +104,10 @@ static capsa_result hex_of(const struct capsa_cli *cli, const char *name, uint8_
 
 static capsa_result report_data_of(const struct capsa_cli *cli, uint8_t ret[CAPSA_REPORT_DATA])
 {
-    const char *file = capsa_cli_option(cli, "report-data-file");
+    const char *file = capsa_cli_option(cli, "insecure-report-data-file");
     const char *raw = capsa_cli_option(cli, "insecure-raw-report-data");
     CAPSA_REQUIRE((file == NULL) != (raw == NULL), USAGE,
-                  "give either --report-data-file FILE or --insecure-raw-report-data HEX");
+                  "give either --insecure-report-data-file FILE or --insecure-raw-report-data HEX");
     if (raw != NULL) {
         return hex_of(cli, "insecure-raw-report-data", ret, CAPSA_REPORT_DATA);
     }
@@ -227,7 +227,8 @@ static const struct capsa_cli_option quote_options[] = {
     {"debug", NULL, "as if its host could look inside", 0},
     {"quote-version", "N", "3, 4 or 5; 3 for sgx, 4 for tdx", 0},
     {"td15", NULL, "with tdx: the TD 1.5 body, in a quote of version 5", 0},
-    {"report-data-file", "FILE", "the 64 bytes that it binds", 0},
+    {"insecure-report-data-file", "FILE", "the 64 bytes that it binds; nothing vouches for them",
+     0},
     {"insecure-raw-report-data", "HEX", "the same by hand: nothing vouches for what they mean", 0},
     {"out", "FILE", "where to write it; - is standard output", CAPSA_CLI_NEEDED},
     {"force", NULL, "replace an existing file", 0},

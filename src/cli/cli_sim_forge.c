@@ -12,9 +12,13 @@ const struct capsa_cli_option capsa_cli_sim_forge_options[] = {
     {"out", "DIR", "the folder to make, for what the knobs say", 0},
     {"corpus", "DIR", "instead: the folder to make, for one folder a case of the whole corpus", 0},
     {"list", NULL, "instead: show the knobs as a table", 0},
-#define CAPSA_SIM_KNOB(name, takes, what, how, check) {name, takes, what, CAPSA_CLI_REPEAT},
+#define ONCE                                                 0
+#define MANY                                                 CAPSA_CLI_REPEAT
+#define CAPSA_SIM_KNOB(name, takes, times, what, how, leads) {name, takes, what, times},
 #include "attester/attester_sim_knobs.def"
 #undef CAPSA_SIM_KNOB
+#undef MANY
+#undef ONCE
     {.name = NULL},
 };
 

@@ -97,25 +97,10 @@ static capsa_result read_report_data(const struct capsa_cli *cli, struct questio
 
 /* ---- What was given: errors are the verdict -------------------------------------------------- */
 
-/* A report of the originals is JSON text; what only begins as it is not. */
-static bool is_json(capsa_bytes bytes)
-{
-    size_t at = 0;
-    while (at < bytes.len && (bytes.data[at] == ' ' || bytes.data[at] == '\t' ||
-                              bytes.data[at] == '\r' || bytes.data[at] == '\n')) {
-        at++;
-    }
-    return at < bytes.len && bytes.data[at] == '{' && !capsa_failed(capsa_utf8_check(bytes));
-}
-
 static capsa_result parse_evidence(capsa_bytes bytes, struct question *asked)
 {
     CAPSA_REQUIRE(bytes.len > 0, MALFORMED, "expected evidence, got an empty file");
-    if (!is_json(bytes)) {
-        return capsa_evidence_of_bytes(bytes, &asked->evidence);
-    }
-    enum capsa_report_type type;
-    return capsa_ual_parse(bytes, &asked->evidence, &asked->collateral, &type);
+    return capsa_evidence_parse(bytes, &asked->evidence, &asked->collateral, NULL);
 }
 
 static capsa_result read_evidence(const struct capsa_cli *cli, struct question *asked,
@@ -216,6 +201,7 @@ static capsa_result say_verdict(struct capsa_cli *cli, const struct capsa_verdic
     }
     bool known = verdict->claims.platform != CAPSA_PLATFORM_NONE;
     say_line(cli, "platform", known ? capsa_platform_what(verdict->claims.platform) : "");
+    say_line(cli, "note", verdict->note);
     say_line(cli, "trust anchor", verdict->anchor);
     say_line(cli, "TCB status", capsa_tcb_status_name(verdict->tcb_status));
     for (size_t i = 0; i < verdict->advisories.count; i++) {

@@ -104,12 +104,12 @@ static capsa_result check_signature(const struct capsa_cert *cert, const struct 
 {
     int bits = 0;
     bool known = X509_get_signature_info(cert->x509, NULL, NULL, &bits, NULL) == 1;
-    CRYPTO_REQUIRE_MEMORY();
+    CRYPTO_REQUIRE_MEMORY_UNLESS(known);
     CAPSA_REQUIRE(known && bits >= SIGNATURE_BITS_MIN, UNAUTHENTIC,
                   "certificate %zu of the chain is signed in a way that is too weak or not known",
                   index);
     int status = X509_verify(cert->x509, issuer->key->pkey);
-    CRYPTO_REQUIRE_MEMORY();
+    CRYPTO_REQUIRE_MEMORY_UNLESS(status == 1);
     CAPSA_REQUIRE(status == 1, UNAUTHENTIC,
                   "certificate %zu of the chain is not signed by certificate %zu", index,
                   index + 1);

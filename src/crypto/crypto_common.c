@@ -44,6 +44,7 @@ static void look_up(void)
         .sha384 = EVP_MD_fetch(NULL, "SHA384", NULL),
         .sha512 = EVP_MD_fetch(NULL, "SHA512", NULL),
         .sm3 = EVP_MD_fetch(NULL, "SM3", NULL),
+        .hmac = EVP_MAC_fetch(NULL, "HMAC", NULL),
         .aes128_gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL),
         .aes192_gcm = EVP_CIPHER_fetch(NULL, "AES-192-GCM", NULL),
         .aes256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL),

@@ -14,8 +14,9 @@ void capsa_sha384(capsa_bytes bytes, uint8_t ret_digest[CAPSA_SHA384]);
 void capsa_sha512(capsa_bytes bytes, uint8_t ret_digest[CAPSA_SHA512]);
 /* SHA-512 over be32-length-prefixed parts, as capsa_sha256_parts. */
 void capsa_sha512_parts(const capsa_bytes *parts, size_t count, uint8_t ret_digest[CAPSA_SHA512]);
-void capsa_sm3(capsa_bytes bytes, uint8_t ret_digest[CAPSA_SM3]);
-void capsa_hmac_sm3(capsa_secret_bytes key, capsa_bytes bytes, uint8_t ret_mac[CAPSA_SM3]);
+/* libcrypto has no SM3 that does not allocate: unlike the others these can fail. */
+CAPSA_RESULT capsa_sm3(capsa_bytes bytes, uint8_t ret_digest[CAPSA_SM3]);
+CAPSA_RESULT capsa_hmac_sm3(capsa_secret_bytes key, capsa_bytes bytes, uint8_t ret_mac[CAPSA_SM3]);
 
 /* A P256, P384 or SM2 key from its point, each coordinate as long as the field (32 or 48).
  * MALFORMED for a point that is not on the curve, and for zeros. */

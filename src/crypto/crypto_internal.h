@@ -19,6 +19,7 @@
  * refuses the operation. */
 struct crypto_algorithms {
     EVP_MD *sha1, *sha256, *sha384, *sha512, *sm3;
+    EVP_MAC *hmac;
     EVP_CIPHER *aes128_gcm, *aes192_gcm, *aes256_gcm;
     EVP_CIPHER *aes256_wrap;
     EVP_PKEY *p256, *p384, *sm2; /* the parameters of the curves, without a key */
@@ -122,6 +123,7 @@ bool capsa_crypto_ran_out(void);
 
 CRYPTO_DEFINE_AUTO(BIO)
 CRYPTO_DEFINE_AUTO(EVP_CIPHER_CTX)
+CRYPTO_DEFINE_AUTO(EVP_MAC_CTX)
 CRYPTO_DEFINE_AUTO(EVP_MD_CTX)
 CRYPTO_DEFINE_AUTO(EVP_PKEY)
 CRYPTO_DEFINE_AUTO(EVP_PKEY_CTX)

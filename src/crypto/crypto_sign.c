@@ -170,7 +170,7 @@ CAPSA_RESULT capsa_sign_check(const struct capsa_public_key *key, enum capsa_sch
             scheme_parameters(parameters, how),
         "check a signature");
     int status = EVP_DigestVerify(context, wanted.data, wanted.len, message.data, message.len);
-    CRYPTO_REQUIRE_MEMORY();
+    CRYPTO_REQUIRE_MEMORY_UNLESS(status == 1);
     CAPSA_REQUIRE(status == 1, UNAUTHENTIC, "the %s signature is wrong", how->name);
     return CAPSA_OK;
 }

@@ -190,8 +190,9 @@ CAPSA_RESULT capsa_csv_report_check_mac(capsa_bytes bytes, const uint8_t mnonce[
     CAPSA_TRY_AT(find_report(bytes, &report), "CSV report");
     CAPSA_REQUIRE(memcmp(parsed.mnonce, mnonce, sizeof(parsed.mnonce)) == 0, UNAUTHENTIC,
                   "CSV report: it is not about the nonce that was asked with");
-    capsa_hmac_sm3((capsa_secret_bytes){mnonce, sizeof(parsed.mnonce)},
-                   capsa_bytes_of(report.data + PEK_OFFSET, MAC_OFFSET - PEK_OFFSET), mac);
+    CAPSA_TRY(capsa_hmac_sm3((capsa_secret_bytes){mnonce, sizeof(parsed.mnonce)},
+                             capsa_bytes_of(report.data + PEK_OFFSET, MAC_OFFSET - PEK_OFFSET),
+                             mac));
     CAPSA_REQUIRE(capsa_equal_ct((capsa_secret_bytes){mac, sizeof(mac)},
                                  (capsa_secret_bytes){report.data + MAC_OFFSET, sizeof(mac)}),
                   UNAUTHENTIC, "CSV report: the MAC over its PEK and chip id is wrong");

@@ -189,9 +189,10 @@ static capsa_result check_version(const struct capsa_snp_report *report)
     CAPSA_REQUIRE(report->version >= 3 ||
                       (report->cpuid_family | report->cpuid_model | report->cpuid_stepping) == 0,
                   MALFORMED, "at offset 0x188: a processor's family in version 2");
-    CAPSA_REQUIRE(report->version >= 5 ||
+    /* Named in version 5; firmware may fill them in before, and they are signed like the rest. */
+    CAPSA_REQUIRE(report->version >= 3 ||
                       (report->launch_mitigation | report->current_mitigation) == 0,
-                  MALFORMED, "at offset 0x1f8: mitigation vectors in version %u", report->version);
+                  MALFORMED, "at offset 0x1f8: mitigation vectors in version 2");
     CAPSA_REQUIRE((report->flags & ~FLAGS_KNOWN) == 0, MALFORMED,
                   "at offset 0x48: flags 0x%x hold bits that are not known", report->flags);
     return CAPSA_OK;

@@ -65,12 +65,22 @@ enum capsa_tcb_status capsa_tcb_status_by_name(capsa_bytes name)
 /* ---- Failing ----------------------------------------------------------------------------------
  */
 
+static bool is_intel(const struct capsa_verdict *verdict)
+{
+    return verdict->claims.platform == CAPSA_PLATFORM_SGX ||
+           verdict->claims.platform == CAPSA_PLATFORM_TDX;
+}
+
 static CAPSA_RESULT note(struct capsa_verdict *verdict, enum capsa_check check, const char *file,
                          int line, const char *text)
 {
     capsa_result made = capsa_error_make(checks[check].code, file, line, "%s", text);
     verdict->accepted = false;
     verdict->failed_check = check;
+    /* From debug on the evidence is authentic, and Intel's library knows no such refusal. */
+    if (check < CAPSA_CHECK_DEBUG) {
+        verdict->intel_result = capsa_verdict_intel_result(verdict);
+    }
     /* What the error made of the text: printable, and one line. */
     (void)snprintf(verdict->reason, sizeof(verdict->reason), "%s", capsa_text_of(made));
     return made;
@@ -186,6 +196,7 @@ static CAPSA_RESULT set_texts(struct capsa_json *object, const struct capsa_verd
         {"tcb_status", capsa_tcb_status_name(verdict->tcb_status)},
         {"failed_check", capsa_check_name(verdict->failed_check)},
         {"reason", verdict->reason},
+        {"note", verdict->note},
         {"anchor", verdict->anchor},
         {"anchor_kind", anchored ? anchor_kinds[verdict->anchor_kind] : ""},
         {"platform_tcb_status", capsa_tcb_status_name(verdict->platform_tcb_status)},
@@ -226,7 +237,9 @@ static CAPSA_RESULT set_numbers(struct capsa_json *object, const struct capsa_ve
                                  : capsa_json_new_int(verdict->tcb_evaluation)));
     CAPSA_TRY(capsa_json_set(object, "collateral_expiration_status",
                              capsa_json_new_int(verdict->collateral_status)));
-    return capsa_json_set(object, "intel_result", capsa_json_new_int(verdict->intel_result));
+    return capsa_json_set(object, "intel_result",
+                          is_intel(verdict) ? capsa_json_new_int(verdict->intel_result)
+                                            : capsa_json_new_null());
 }
 
 CAPSA_RESULT capsa_verdict_json(const struct capsa_verdict *verdict, struct capsa_json **ret_json)

@@ -46,6 +46,7 @@ struct capsa_advisories {
 
 enum capsa_anchor_kind { CAPSA_ANCHOR_VENDOR, CAPSA_ANCHOR_SIMULATION, CAPSA_ANCHOR_CUSTOM };
 #define CAPSA_ANCHOR_TEXT 80
+#define CAPSA_NOTE_TEXT   320
 
 struct capsa_verdict {
     bool accepted;
@@ -64,10 +65,13 @@ struct capsa_verdict {
     uint32_t tcb_evaluation;       /* the smaller of both evaluation data numbers; 0: none */
     capsa_time collateral_issued;  /* the latest start of validity of all that was used */
     capsa_time collateral_expires; /* the earliest end; 0: nothing expires */
-    capsa_time
-        signed_at; /* the earliest issueDate / thisUpdate: how old the oldest part is; 0 none */
+    /* The earliest issueDate or thisUpdate: how old the oldest part is; 0: none. Intel's root CRL
+     * does not count, which is renewed once a year. */
+    capsa_time signed_at;
     uint32_t collateral_status; /* 1 when expired at the verification time (Intel's flag) */
-    uint32_t intel_result;      /* sgx_ql_qv_result_t: 0, 0xA001 ... */
+    uint32_t intel_result;      /* SGX and TDX: sgx_ql_qv_result_t: 0, 0xA001 ... */
+    /* Of what is accepted: what it does not prove, for whoever reads the verdict; "" nothing. */
+    char note[CAPSA_NOTE_TEXT];
 };
 
 /* Note the failure in `verdict` and return it as an error of the check's code. */

@@ -42,6 +42,7 @@ static CAPSA_RESULT verify(const struct capsa_verify_input *input, struct capsa_
 CAPSA_RESULT capsa_verify(const struct capsa_verify_input *input, struct capsa_verdict *verdict)
 {
     memset(verdict, 0, sizeof(*verdict));
+    verdict->intel_result = capsa_verdict_intel_result(verdict); /* unspecified: no success */
     CAPSA_REQUIRE(input->anchors != NULL && input->collateral != NULL, INTERNAL,
                   "verifying wants trust anchors and collateral, even if it is empty");
     capsa_result result = verify(input, verdict);

@@ -5,9 +5,10 @@
  * claims are good for is the appraisal's business: debug, validity windows, TCB status and
  * reference values are judged there, from what stands in the verdict.
  *
- * Judged here, in this order: structure, anchors, chains, revocation, signatures, identities, TCB
- * level. Refused here whatever any policy says: everything of contracts, quote-verification section
- * 9 except expiry, debug and the status.
+ * Judged here, in this order: structure, anchors, chains, the evidence's own signature, collateral,
+ * revocation, identities, TCB level; so what is forged is called that before anybody asks what is
+ * missing or out of date. Refused here whatever any policy says: everything of contracts,
+ * quote-verification section 9 except expiry, debug, the status, and that no level fits.
  */
 #pragma once
 
@@ -64,8 +65,10 @@ void capsa_anchors_digest(const struct capsa_anchors *anchors, uint8_t ret_diges
 /* ---- Verifying ----------------------------------------------------------------------------------
  */
 
-/* Signature checks that held, by SHA-256 of every byte that went in and of the anchors. Bounded,
- * thread-safe, holds successes only. Leaves every answer as it is and makes it faster. */
+/* Signature checks that held, found again by every byte that went in and by the anchors. Bounded,
+ * thread-safe, holds successes only. Leaves every answer as it is and makes it faster: revocation,
+ * identities, TCB and the anchor are judged on every call. `entries`: platforms and collateral
+ * together, some 30 to 100 KiB each; at most CAPSA_LIMIT_verify_cache. */
 struct capsa_verify_cache;
 CAPSA_RESULT capsa_verify_cache_new(size_t entries, struct capsa_verify_cache **ret_cache);
 void capsa_verify_cache_free(struct capsa_verify_cache *cache);

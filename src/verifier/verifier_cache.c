@@ -2,8 +2,8 @@
  *
  * The verifiers' cache: a table of sets, four places each, in which the longest unused gives way.
  * So it never grows, and who brings ever new evidence (it has to be authentic) makes others' slower
- * to verify again, and no more. Only successes are kept, never an answer: whoever finds an object
- * judges with it anew.
+ * to verify again, and no more; what is far larger than anything genuine is not kept at all. Only
+ * successes are kept, never an answer: whoever finds an object judges with it anew.
  */
 #include "verifier/verifier_cache.h"
 
@@ -103,7 +103,7 @@ static uint8_t *write_part(uint8_t *at, capsa_bytes part)
 static bool write_key(const struct capsa_cache_key *key, struct capsa_kept *kept)
 {
     size_t len = key_bytes(key);
-    uint8_t *bytes = capsa_alloc(len);
+    uint8_t *bytes = len > CAPSA_LIMIT_verify_cache_key ? NULL : capsa_alloc(len);
     if (bytes == NULL) {
         return false;
     }

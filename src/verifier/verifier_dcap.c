@@ -252,8 +252,18 @@ static void note_endorsed(const dcap_flow *flow)
 /* ---- The flow ---------------------------------------------------------------------------------
  */
 
+static CAPSA_RESULT check_own_key(const struct capsa_quote *quote)
+{
+    size_t half = quote->attestation_key.len / 2;
+    CAPSA_AUTO_FREE(capsa_public_key) key = NULL;
+    CAPSA_TRY(capsa_public_key_of_point(CAPSA_KEY_P256,
+                                        capsa_bytes_of(quote->attestation_key.data, half),
+                                        capsa_bytes_from(quote->attestation_key, half), &key));
+    return capsa_ecdsa_check(key, quote->signed_region, quote->signature);
+}
+
 /* Certification data of type 5 is a chain; all others need one that the caller vouches to have
- * looked for. */
+ * looked for. Without any, nothing but the quote's own signature can be looked at. */
 static CAPSA_RESULT choose_chain(const dcap_flow *flow, capsa_bytes *ret_text)
 {
     enum { PCK_CHAIN = 5 };
@@ -262,6 +272,9 @@ static CAPSA_RESULT choose_chain(const dcap_flow *flow, capsa_bytes *ret_text)
         return CAPSA_OK;
     }
     const capsa_buf *given = &flow->input->collateral->pck_certificate_chain;
+    if (given->len == 0) {
+        CAPSA_JUDGE_TRY(flow->verdict, SIGNATURE, check_own_key(flow->quote));
+    }
     CAPSA_JUDGE(flow->verdict, COLLATERAL_MISSING, given->len > 0,
                 "the quote has certification data of type %u, which is no PCK chain, and the "
                 "collateral has no pck_certificate_chain",

@@ -11,6 +11,7 @@
 
 void capsa_window_add(struct capsa_window *window, capsa_time from, capsa_time until)
 {
+    until -= until == 0 ? 1 : 0; /* zero says that nothing ends */
     if (from > window->issued) {
         window->issued = from;
     }

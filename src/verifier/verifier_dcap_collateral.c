@@ -53,8 +53,16 @@ static CAPSA_RESULT check_crl(const char *what, const capsa_buf *der,
     capsa_crl_validity(*ret_crl, &from, &until);
     CAPSA_REQUIRE(until != 0, UNAUTHENTIC, "%s: it does not say when the next one comes", what);
     capsa_window_add(&collateral->window, from, until);
-    note_signed(collateral, from);
     return CAPSA_OK;
+}
+
+/* The root's list is renewed once a year: it would make fresh collateral look old. The other parts
+ * are renewed each month. */
+static void note_pck_crl(struct capsa_dcap_collateral *collateral)
+{
+    capsa_time from = 0, until = 0;
+    capsa_crl_validity(collateral->pck_crl, &from, &until);
+    note_signed(collateral, from);
 }
 
 /* ---- Who signs JSON ---------------------------------------------------------------------------
@@ -163,29 +171,34 @@ static CAPSA_RESULT compact(capsa_bytes text, capsa_buf *ret_text)
     return CAPSA_OK;
 }
 
-static CAPSA_RESULT check_json(const struct capsa_cert *signer, const capsa_buf *text,
-                               const capsa_buf *signature)
+/* *ret_signed is what the signature covers, byte by byte: nothing else may be read. It lies in
+ * `given` or, when that was reformatted, in `room`. */
+static CAPSA_RESULT check_json(const struct capsa_cert *signer, const capsa_buf *given,
+                               const capsa_buf *signature, capsa_buf *room, capsa_bytes *ret_signed)
 {
     const struct capsa_public_key *key = capsa_cert_key(signer);
-    capsa_result raw = capsa_ecdsa_check(key, capsa_buf_bytes(text), capsa_buf_bytes(signature));
-    if (!capsa_failed(raw) || capsa_code_of(raw) == CAPSA_E_NOMEM) {
-        return raw;
+    capsa_bytes text = capsa_buf_bytes(given);
+    capsa_result raw = capsa_ecdsa_check(key, text, capsa_buf_bytes(signature));
+    if (capsa_failed(raw)) {
+        CAPSA_TRY(capsa_code_of(raw) == CAPSA_E_NOMEM ? raw : CAPSA_OK);
+        CAPSA_TRY(compact(text, room));
+        CAPSA_TRY(room->len == text.len ? raw : CAPSA_OK);
+        text = capsa_buf_bytes(room);
+        CAPSA_TRY(capsa_ecdsa_check(key, text, capsa_buf_bytes(signature)));
     }
-    CAPSA_AUTO(capsa_buf) compacted = capsa_buf_of(text->len + 1);
-    CAPSA_TRY(compact(capsa_buf_bytes(text), &compacted));
-    return compacted.len == text->len
-               ? raw
-               : capsa_ecdsa_check(key, capsa_buf_bytes(&compacted), capsa_buf_bytes(signature));
+    *ret_signed = text;
+    return CAPSA_OK;
 }
 
 static CAPSA_RESULT check_tcb_info(const capsa_collateral *given, struct capsa_verdict *verdict,
                                    struct capsa_dcap_collateral *collateral)
 {
+    CAPSA_AUTO(capsa_buf) room = capsa_buf_of(given->tcb_info.len);
+    capsa_bytes text;
     CAPSA_JUDGE_TRY(verdict, TCB_INFO_SIGNATURE,
                     check_json(collateral->tcb_chain.certs[SIGNER], &given->tcb_info,
-                               &given->tcb_info_signature));
-    CAPSA_JUDGE_TRY(verdict, TCB_INFO,
-                    capsa_tcb_info_parse(capsa_buf_bytes(&given->tcb_info), &collateral->tcb_info));
+                               &given->tcb_info_signature, &room, &text));
+    CAPSA_JUDGE_TRY(verdict, TCB_INFO, capsa_tcb_info_parse(text, &collateral->tcb_info));
     capsa_window_add(&collateral->window, collateral->tcb_info.issued,
                      collateral->tcb_info.next_update);
     note_signed(collateral, collateral->tcb_info.issued);
@@ -195,12 +208,13 @@ static CAPSA_RESULT check_tcb_info(const capsa_collateral *given, struct capsa_v
 static CAPSA_RESULT check_identity(const capsa_collateral *given, struct capsa_verdict *verdict,
                                    struct capsa_dcap_collateral *collateral)
 {
+    CAPSA_AUTO(capsa_buf) room = capsa_buf_of(given->qe_identity.len);
+    capsa_bytes text;
     CAPSA_JUDGE_TRY(verdict, QE_IDENTITY_SIGNATURE,
                     check_json(collateral->identity_chain.certs[SIGNER], &given->qe_identity,
-                               &given->qe_identity_signature));
-    CAPSA_JUDGE_TRY(
-        verdict, QE_IDENTITY,
-        capsa_enclave_identity_parse(capsa_buf_bytes(&given->qe_identity), &collateral->identity));
+                               &given->qe_identity_signature, &room, &text));
+    CAPSA_JUDGE_TRY(verdict, QE_IDENTITY,
+                    capsa_enclave_identity_parse(text, &collateral->identity));
     capsa_window_add(&collateral->window, collateral->identity.issued,
                      collateral->identity.next_update);
     note_signed(collateral, collateral->identity.issued);
@@ -221,6 +235,7 @@ static CAPSA_RESULT check_all(const capsa_collateral *given, struct capsa_cert_c
     CAPSA_JUDGE_TRY(verdict, CRL,
                     check_crl("the PCK CA's revocation list", &given->pck_crl,
                               pck->certs[INTERMEDIATE], collateral, &collateral->pck_crl));
+    note_pck_crl(collateral);
     CAPSA_TRY(check_tcb_info(given, verdict, collateral));
     return check_identity(given, verdict, collateral);
 }

@@ -28,7 +28,7 @@ CAPSA_RESULT capsa_tcb_read_hex(const char *member, const char *text, uint8_t *o
 CAPSA_RESULT capsa_tcb_read_time(const char *member, const char *text, capsa_time *ret_time)
 {
     size_t len = strlen(text);
-    CAPSA_REQUIRE(len == CAPSA_TIME_TEXT - 1 && text[len - 1] == 'Z', MALFORMED,
+    CAPSA_REQUIRE(len == CAPSA_TIME_TEXT - 1 && text[10] == 'T' && text[len - 1] == 'Z', MALFORMED,
                   "%s: YYYY-MM-DDThh:mm:ssZ is wanted", member);
     capsa_time time = 0;
     CAPSA_TRY_AT(capsa_time_parse(capsa_bytes_of(text, len), &time), "%s", member);

@@ -8,6 +8,7 @@
 #include "crypto/crypto_evidence.h"
 
 #define ECDSA_P384_SHA384 1
+#define POLICY_ALWAYS     (UINT64_C(1) << 17)
 #define WITH_CPUID        3 /* the first version of the report that tells family and model */
 
 static const char *key_name(unsigned key)
@@ -22,6 +23,9 @@ static capsa_result judge_report(capsa_bytes evidence, struct capsa_verdict *ver
     CAPSA_JUDGE_TRY(verdict, FORMAT, capsa_snp_report_parse(evidence, &report));
     CAPSA_JUDGE_TRY(verdict, FORMAT, capsa_snp_claims(&report, &verdict->claims));
     verdict->claims.debug = (report.policy & CAPSA_SNP_POLICY_DEBUG) != 0;
+    CAPSA_JUDGE(verdict, FORMAT, (report.policy & POLICY_ALWAYS) != 0,
+                "bit 17 of the policy is always one, and the report's policy is 0x%llx",
+                (unsigned long long)report.policy);
     CAPSA_JUDGE(verdict, FORMAT, report.signature_algo == ECDSA_P384_SHA384,
                 "signature_algo %u, only 1 (ECDSA on P-384 with SHA-384) is known",
                 report.signature_algo);

@@ -346,6 +346,7 @@ static capsa_result judge_revocation(const struct capsa_snp_chain *chain,
 
 static void note_window(struct capsa_verdict *verdict, capsa_time from, capsa_time to)
 {
+    to -= to == 0 ? 1 : 0; /* zero says that nothing ends */
     if (from > verdict->collateral_issued) {
         verdict->collateral_issued = from;
     }

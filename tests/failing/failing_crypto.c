@@ -124,6 +124,14 @@ static capsa_result digests(struct failing_out *out)
     return CAPSA_OK;
 }
 
+static capsa_result sm3(struct failing_out *out)
+{
+    (void)out;
+    uint8_t made[CAPSA_SM3], mac[CAPSA_SM3];
+    CAPSA_TRY(capsa_sm3(capsa_bytes_of(bytes, 96), made));
+    return capsa_hmac_sm3(secret, capsa_bytes_of(made, sizeof(made)), mac);
+}
+
 static capsa_result hkdf(struct failing_out *out)
 {
     uint8_t made[48];
@@ -177,9 +185,13 @@ static void digests_and_ciphers_survive_every_failure(void **state)
 {
     (void)state;
     static const struct failing_case cases[] = {
-        {"digests", digests, NULL, false, false},     {"hkdf", hkdf, NULL, false, false},
-        {"random", random_bytes, NULL, false, false}, {"gcm_seal", gcm_seal, NULL, false, false},
-        {"gcm_open", gcm_open, NULL, false, false},   {"gcm blocks", gcm_block, NULL, false, false},
+        {"digests", digests, NULL, false, false},
+        {"sm3", sm3, NULL, false, false},
+        {"hkdf", hkdf, NULL, false, false},
+        {"random", random_bytes, NULL, false, false},
+        {"gcm_seal", gcm_seal, NULL, false, false},
+        {"gcm_open", gcm_open, NULL, false, false},
+        {"gcm blocks", gcm_block, NULL, false, false},
     };
     FAILING_TRY_ALL(cases);
 }

@@ -148,8 +148,6 @@ static inline void make_snp(unsigned version, uint8_t report[1184])
     }
     if (version < 3) {
         memset(report + 0x188, 0, 3);
-    }
-    if (version < 5) {
         memset(report + 0x1f8, 0, 16);
     }
 }

@@ -41,7 +41,13 @@ static void A6_tcb_out_of_date_is_not_success(void **state)
         }
     }
     test_refused(DEFAULT, with_status(test_sgx(), CAPSA_TCB_OUT_OF_DATE), CAPSA_CHECK_TCB_STATUS,
-                 "got OutOfDate");
+                 "expected UpToDate or SWHardeningNeeded, got OutOfDate");
+    test_refused("accepted_tcb_statuses: [UpToDate]",
+                 with_status(test_sgx(), CAPSA_TCB_SW_HARDENING_NEEDED), CAPSA_CHECK_TCB_STATUS,
+                 "expected UpToDate, got SWHardeningNeeded");
+    test_refused("accepted_tcb_statuses: [OutOfDate, UpToDate, ConfigurationNeeded]",
+                 with_status(test_sgx(), CAPSA_TCB_SW_HARDENING_NEEDED), CAPSA_CHECK_TCB_STATUS,
+                 "expected UpToDate, ConfigurationNeeded or OutOfDate, got SWHardeningNeeded");
     test_refused("insecure_trustflow_compat: true", with_status(test_tdx(), CAPSA_TCB_REVOKED),
                  CAPSA_CHECK_TCB_STATUS, "Revoked, which never is");
     test_refused(DEFAULT, with_status(test_sgx(), CAPSA_TCB_ABSENT), CAPSA_CHECK_TCB_STATUS,
@@ -88,6 +94,12 @@ static void grace_counts_from_the_date_of_the_level(void **state)
     verdict = with_status(test_sgx(), CAPSA_TCB_OUT_OF_DATE);
     verdict.tcb_date = 0;
     assert_false(passes("tcb_grace_days: 36500", verdict));
+    verdict.tcb_date = NOW + A_DAY; /* no date makes grace of none */
+    assert_false(passes(DEFAULT, verdict));
+    assert_false(passes("tcb_grace_days: 0", verdict));
+    verdict.tcb_date = NOW;
+    assert_false(passes(DEFAULT, verdict));
+    assert_true(passes("tcb_grace_days: 1", verdict));
 }
 
 /* ---- Time -------------------------------------------------------------------------------------
@@ -187,6 +199,34 @@ static void debug_is_judged_before_everything(void **state)
     struct capsa_verdict verdict = test_sgx();
     verdict.claims.debug = true;
     assert_true(passes("insecure_allow_debug: true", verdict));
+}
+
+static void what_is_insecure_opens_only_what_it_says(void **state)
+{
+    (void)state;
+    struct capsa_verdict debug = test_sgx(), expired = test_sgx();
+    debug.claims.debug = true;
+    expired.collateral_expires = NOW - 1;
+    struct capsa_verdict old = with_status(test_sgx(), CAPSA_TCB_OUT_OF_DATE);
+    static const struct {
+        const char *policy;
+        bool debug, expired, old;
+    } cases[] = {
+        {DEFAULT, false, false, false},
+        {"insecure_allow_debug: true", true, false, false},
+        {"insecure_allow_expired: true", false, true, false},
+        {"insecure_trustflow_compat: true", true, true, true},
+        {"insecure_allow_debug: false\ninsecure_allow_expired: false\n"
+         "insecure_trustflow_compat: false",
+         false, false, false},
+        {"accepted_tcb_statuses: [UpToDate, OutOfDate]", false, false, true},
+        {"grace_seconds: 1", false, true, false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(passes(cases[i].policy, debug), cases[i].debug);
+        assert_int_equal(passes(cases[i].policy, expired), cases[i].expired);
+        assert_int_equal(passes(cases[i].policy, old), cases[i].old);
+    }
 }
 
 static void first_of_several_reasons_is_named(void **state)
@@ -311,6 +351,73 @@ static void composites_are_their_parts(void **state)
         verdict.claims.values[parts[i]].bytes[i] ^= 0x80;
         test_refused(policy, verdict, CAPSA_CHECK_REFERENCE_VALUES,
                      capsa_claim_type(parts[i])->name);
+    }
+}
+
+/* The word that masks a CSV report is not signed: all claims but a given measurement can be turned
+ * by who holds a genuine report. */
+static void A23_csv_without_its_measurement_is_accepted_with_a_note(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *policy;
+        bool noted;
+    } cases[] = {
+        {DEFAULT, true},
+        {"csv: {required_policy: [noks]}", true},
+        {"reference_values: [{csv: {vm_id: '" HEX16("31") "'}}]", true},
+        {"reference_values: [{csv: {measure: '" HEX32("ab") "'}}]", false},
+        {"reference_values: [{csv: {mr_boot: '" HEX32("ab") "'}}]", false},
+        {"reference_values: [{csv: {measure: '" HEX32("ab") "'}}, "
+                                                            "{csv: {vm_id: '" HEX16("31") "'}}]",
+         true},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CAPSA_AUTO_FREE(capsa_appraisal_policy) policy = test_policy(cases[i].policy);
+        struct capsa_verdict verdict = test_csv();
+        assert_ok(capsa_appraise_verdict(policy, NOW, NULL, &verdict));
+        assert_true(verdict.accepted);
+        assert_int_equal(strstr(verdict.note, "csv.measure") != NULL, cases[i].noted);
+        assert_int_equal(*verdict.note != '\0', cases[i].noted);
+        CAPSA_AUTO_FREE(capsa_json) json = NULL;
+        assert_ok(capsa_verdict_json(&verdict, &json));
+        const char *text = capsa_json_string(capsa_json_get(json, "note"));
+        assert_int_equal(text != NULL, cases[i].noted);
+    }
+    CAPSA_AUTO_FREE(capsa_appraisal_policy) policy = test_policy(DEFAULT);
+    struct capsa_verdict others[] = {test_sgx(), test_tdx(), test_snp()};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_ok(capsa_appraise_verdict(policy, NOW, NULL, &others[i]));
+        assert_string_equal(others[i].note, "");
+    }
+    struct capsa_verdict refused = test_csv(); /* judged before, and accepted */
+    assert_ok(capsa_appraise_verdict(policy, NOW, NULL, &refused));
+    refused.claims.debug = true;
+    assert_true(capsa_failed(capsa_appraise_verdict(policy, NOW, NULL, &refused)));
+    assert_string_equal(refused.note, ""); /* the reason is enough */
+}
+
+/* Whoever looks at Intel's number alone must not read "good" where nothing of Intel's was good. */
+static void A17_a_refusal_never_has_intels_number_of_success(void **state)
+{
+    (void)state;
+    struct capsa_verdict early = {.accepted = false};
+    early.claims.platform = CAPSA_PLATFORM_SGX;
+    assert_true(capsa_failed(capsa_verdict_fail(&early, CAPSA_CHECK_COLLATERAL_FORMAT, __FILE__,
+                                                __LINE__, "no collateral at all")));
+    struct capsa_verdict nothing = {.accepted = false};
+    assert_true(capsa_failed(
+        capsa_verdict_fail(&nothing, CAPSA_CHECK_FORMAT, __FILE__, __LINE__, "no evidence")));
+    struct capsa_verdict others[] = {nothing, test_snp(), test_csv()};
+    CAPSA_AUTO_FREE(capsa_json) json = NULL;
+    assert_ok(capsa_verdict_json(&early, &json));
+    assert_int_equal(early.intel_result, 0xa006);
+    assert_int_equal(capsa_json_int(capsa_json_get(json, "intel_result")), 0xa006);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        CAPSA_AUTO_FREE(capsa_json) other = NULL;
+        assert_ok(capsa_verdict_json(&others[i], &other));
+        assert_int_equal(capsa_json_kind_of(capsa_json_get(other, "intel_result")),
+                         CAPSA_JSON_NULL);
     }
 }
 
@@ -464,12 +571,15 @@ int main(void)
         cmocka_unit_test(A7_old_collateral_is_stale),
         cmocka_unit_test(revocation_list_of_snp_can_be_demanded),
         cmocka_unit_test(debug_is_judged_before_everything),
+        cmocka_unit_test(what_is_insecure_opens_only_what_it_says),
         cmocka_unit_test(first_of_several_reasons_is_named),
         cmocka_unit_test(A17_nothing_is_never_accepted),
         cmocka_unit_test(A9_svn_is_a_floor),
         cmocka_unit_test(any_alternative_is_enough_and_all_of_it_is_needed),
         cmocka_unit_test(refusals_name_the_measurement_that_differs),
         cmocka_unit_test(composites_are_their_parts),
+        cmocka_unit_test(A23_csv_without_its_measurement_is_accepted_with_a_note),
+        cmocka_unit_test(A17_a_refusal_never_has_intels_number_of_success),
         cmocka_unit_test(A14_report_data_that_differs_is_fatal),
         cmocka_unit_test(A12_minimum_tcb_is_enforced),
         cmocka_unit_test(A12_floor_of_fmc_is_turins),

@@ -101,7 +101,7 @@ static void reserved_bytes_must_be_zero(void **state)
                               i == 0x1ef || (i >= 0x208 && i < 0x2a0) ||
                               (i >= 0x2d0 && i < 0x2e8) || i >= 0x318 ||
                               (version < 3 && i >= 0x188 && i < 0x18b) ||
-                              (version < 5 && i >= 0x1f8 && i < 0x208);
+                              (version < 3 && i >= 0x1f8 && i < 0x208);
             if (!zero) {
                 continue;
             }
@@ -113,7 +113,7 @@ static void reserved_bytes_must_be_zero(void **state)
         }
         assert_ok(parse(report, &snp));
         assert_int_equal(reserved, 7 + 21 + 2 + 152 + 24 + 392 + (version < 3 ? 3 : 0) +
-                                       (version < 5 ? 16 : 0));
+                                       (version < 3 ? 16 : 0));
     }
 }
 

@@ -16,8 +16,9 @@ static void reread(const capsa_sim_forgery *forgery, capsa_collateral *ret_colla
     assert_ok(capsa_collateral_parse_v3(json, ret_collateral));
 }
 
-static void judge(const capsa_sim_forgery *forgery, struct capsa_verify_cache *cache,
-                  struct capsa_verdict *ret_verdict)
+/* What a command would exit with. */
+static int judge(const capsa_sim_forgery *forgery, struct capsa_verify_cache *cache,
+                 struct capsa_verdict *ret_verdict)
 {
     struct capsa_anchors *anchors = NULL;
     assert_ok(forgery->root.len == 0
@@ -39,25 +40,27 @@ static void judge(const capsa_sim_forgery *forgery, struct capsa_verify_cache *c
     capsa_result result =
         capsa_appraise(&input, policy, forgery->binds ? forgery->report_data : NULL, ret_verdict);
     assert_int_equal(ret_verdict->accepted, !capsa_failed(result));
-    if (!ret_verdict->accepted) {
-        assert_int_equal(capsa_code_exit(capsa_code_of(result)), forgery->exit);
-    }
+    int status = capsa_failed(result) ? capsa_code_exit(capsa_code_of(result)) : 0;
     capsa_appraisal_policy_free(policy);
     capsa_anchors_free(anchors);
+    return status;
 }
 
-static int compare(const char *id, const capsa_sim_forgery *forgery,
-                   const struct capsa_verdict *verdict)
+/* 1 when the verdict is another than the expected one. */
+static int judge_and_compare(const char *id, const capsa_sim_forgery *forgery,
+                             struct capsa_verify_cache *cache, struct capsa_verdict *ret_verdict)
 {
-    const char *got = capsa_check_name(verdict->failed_check);
-    const char *status = capsa_tcb_status_name(verdict->tcb_status);
-    bool right = capsa_streq(got, forgery->check) &&
-                 verdict->accepted == (*forgery->check == '\0') &&
+    int exit_status = judge(forgery, cache, ret_verdict);
+    const char *got = capsa_check_name(ret_verdict->failed_check);
+    const char *status = capsa_tcb_status_name(ret_verdict->tcb_status);
+    bool right = capsa_streq(got, forgery->check) && exit_status == forgery->exit &&
+                 ret_verdict->accepted == (*forgery->check == '\0') &&
                  (forgery->tcb_status == NULL || capsa_streq(status, forgery->tcb_status));
     if (!right) {
-        print_error("%s: expected \"%s\" and status %s, got \"%s\" and status %s: %s\n", id,
-                    forgery->check, forgery->tcb_status == NULL ? "any" : forgery->tcb_status, got,
-                    status, verdict->reason);
+        print_error("%s: expected \"%s\", exit %d and status %s, got \"%s\", %d and %s: %s\n", id,
+                    forgery->check, forgery->exit,
+                    forgery->tcb_status == NULL ? "any" : forgery->tcb_status, got, exit_status,
+                    status, ret_verdict->reason);
     }
     return right ? 0 : 1;
 }
@@ -70,11 +73,9 @@ static int judge_corpus(const struct sim_scene *scene, struct capsa_verify_cache
         CAPSA_AUTO(capsa_sim_forgery) forgery;
         assert_ok(capsa_sim_case_make(scene->sim, SIM_NOW + 10, one, &forgery));
         struct capsa_verdict verdict;
-        judge(&forgery, cache, &verdict);
-        wrong += compare(one->id, &forgery, &verdict);
+        wrong += judge_and_compare(one->id, &forgery, cache, &verdict);
         struct capsa_verdict again;
-        judge(&forgery, cache, &again);
-        wrong += compare(one->id, &forgery, &again);
+        wrong += judge_and_compare(one->id, &forgery, cache, &again);
         assert_memory_equal(&verdict.claims, &again.claims, sizeof(verdict.claims));
         assert_string_equal(verdict.reason, again.reason);
     }
@@ -140,37 +141,99 @@ static void checks_are_the_verifiers_and_in_its_order(void **state)
 /* ---- knobs ------------------------------------------------------------------------------------
  */
 
-/* An argument that each kind of knob takes. */
+/* Arguments that each kind of knob may take; those that one does not take, it must complain about.
+ */
 static const struct {
-    const char *takes, *value;
+    const char *takes, *values[12];
 } arguments[] = {
-    {"N", "4"},         {"PART", "pck-crl"},       {"STATUS", "OutOfDate"},     {"TEXT", "SGX"},
-    {"sgx|tdx", "sgx"}, {"PART=KEY", "quote=pck"}, {"PART=NAME", "pck=A name"},
+    {"N", {"0", "1", "2", "3", "4", "5", "6", "9", "20", "100"}},
+    {"PART",
+     {"root", "platform-ca", "pck", "tcb-signer", "root-crl", "pck-crl", "tcb-info", "qe-identity",
+      "qe-report", "quote"}},
+    {"STATUS",
+     {"UpToDate", "SWHardeningNeeded", "ConfigurationNeeded", "OutOfDate",
+      "OutOfDateConfigurationNeeded", "Revoked", "Splendid"}},
+    {"TEXT", {"SGX", "TDX", "QE", "TD_QE", "QVE", "{}"}},
+    {"sgx|tdx", {"sgx", "tdx"}},
+    {"PART=KEY",
+     {"platform-ca=stranger", "pck=root", "pck=platform-ca", "tcb-signer=pck", "root-crl=stranger",
+      "pck-crl=root", "tcb-info=attestation", "qe-identity=stranger", "qe-report=stranger",
+      "quote=pck"}},
+    {"PART=NAME", {"root=A name", "platform-ca=A name", "pck=A name", "tcb-signer=A name"}},
 };
 
-/* No knob is in the table in vain: turned or wrongly turned, each is understood or says why not. */
-static void every_knob_turns_or_complains(void **state)
+static const struct {
+    struct capsa_sim_turn turns[2];
+    size_t count;
+} bases[] = {
+    {{{NULL, NULL}}, 0},
+    {{{"platform", "tdx"}, {"td15", ""}}, 2},
+};
+
+/* 1 when the verdict was not the expected one. */
+static int turn_alone(const struct sim_scene *scene, size_t base, const char *knob,
+                      const char *value, size_t *turned)
 {
-    const struct sim_scene *scene = *state;
-    const struct capsa_sim_knob *knob;
-    size_t turned = 0;
-    size_t count = 0;
-    for (; (knob = capsa_sim_knob_at(count)) != NULL; count++) {
-        const char *value = "";
-        for (size_t k = 0; k < sizeof(arguments) / sizeof(arguments[0]); k++) {
-            bool takes = knob->takes != NULL && capsa_streq(knob->takes, arguments[k].takes);
-            value = takes ? arguments[k].value : value;
+    struct capsa_sim_turn turns[3];
+    size_t count = bases[base].count;
+    memcpy(turns, bases[base].turns, sizeof(bases[base].turns));
+    turns[count++] = (struct capsa_sim_turn){knob, value};
+    CAPSA_AUTO(capsa_sim_forgery) forgery = {.check = ""};
+    capsa_result result = capsa_sim_forge(scene->sim, SIM_NOW + 10, turns, count, &forgery);
+    if (capsa_failed(result)) {
+        assert_int_equal(capsa_code_of(result), CAPSA_E_USAGE);
+        return 0;
+    }
+    (*turned)++;
+    struct capsa_verdict verdict;
+    char text[256];
+    (void)snprintf(text, sizeof(text), "base %zu, --%s %s", base, knob, value);
+    return judge_and_compare(text, &forgery, NULL, &verdict);
+}
+
+static int turn_with_all(const struct sim_scene *scene, size_t base,
+                         const struct capsa_sim_knob *knob, size_t *turned)
+{
+    if (knob->takes == NULL) {
+        return turn_alone(scene, base, knob->name, "", turned);
+    }
+    int wrong = 0;
+    if (capsa_streq(knob->takes, "HEX")) {
+        static const size_t sizes[] = {2, 6, 8, 16, 32, 48, 64};
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+            char hex[129];
+            memset(hex, '5', sizeof(hex));
+            hex[2 * sizes[i]] = '\0';
+            wrong += turn_alone(scene, base, knob->name, hex, turned);
         }
-        const struct capsa_sim_turn turn = {knob->name, value};
-        CAPSA_AUTO(capsa_sim_forgery) forgery = {.check = ""};
-        capsa_result result = capsa_sim_forge(scene->sim, SIM_NOW + 10, &turn, 1, &forgery);
-        if (capsa_failed(result)) {
-            assert_int_equal(capsa_code_of(result), CAPSA_E_USAGE);
-        } else {
-            turned++;
+        return wrong;
+    }
+    size_t kind = 0;
+    while (!capsa_streq(arguments[kind].takes, knob->takes)) {
+        kind++;
+    }
+    for (size_t i = 0; i < 12 && arguments[kind].values[i] != NULL; i++) {
+        wrong += turn_alone(scene, base, knob->name, arguments[kind].values[i], turned);
+    }
+    return wrong;
+}
+
+/* Each knob alone, on every kind of evidence, with every argument that it takes: what it says that
+ * it leads to is what the verifier finds; what it cannot do it does not do silently. */
+static void every_knob_leads_where_it_says(void **state)
+{
+    int wrong = 0;
+    const struct capsa_sim_knob *knob;
+    for (size_t i = 0; (knob = capsa_sim_knob_at(i)) != NULL; i++) {
+        size_t turned = 0;
+        for (size_t base = 0; base < sizeof(bases) / sizeof(bases[0]); base++) {
+            wrong += turn_with_all(*state, base, knob, &turned);
+        }
+        if (turned == 0) {
+            fail_msg("--%s takes nothing of what was tried", knob->name);
         }
     }
-    assert_true(turned > count / 2);
+    assert_int_equal(wrong, 0);
 }
 
 static void wrong_arguments_are_named(void **state)
@@ -206,8 +269,7 @@ static void the_first_check_of_several_is_expected(void **state)
         assert_ok(capsa_sim_forge(scene->sim, SIM_NOW + 10, turns, i + 1, &forgery));
         assert_string_equal(forgery.check, expected[i]);
         struct capsa_verdict verdict;
-        judge(&forgery, NULL, &verdict);
-        assert_int_equal(compare(expected[i], &forgery, &verdict), 0);
+        assert_int_equal(judge_and_compare(expected[i], &forgery, NULL, &verdict), 0);
     }
 }
 
@@ -218,7 +280,7 @@ int main(void)
         cmocka_unit_test(A22_caches_change_no_verdict),
         cmocka_unit_test(ids_are_names_of_folders_and_unique),
         cmocka_unit_test(checks_are_the_verifiers_and_in_its_order),
-        cmocka_unit_test(every_knob_turns_or_complains),
+        cmocka_unit_test(every_knob_leads_where_it_says),
         cmocka_unit_test(wrong_arguments_are_named),
         cmocka_unit_test(the_first_check_of_several_is_expected),
     };

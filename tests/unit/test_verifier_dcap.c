@@ -5,9 +5,12 @@
  */
 #include "dcap_case.h"
 
+#include <pthread.h>
+
 #include "base/alloc.h"
 #include "codec/text.h"
 #include "crypto/crypto.h"
+#include "verifier/verifier_cache.h"
 
 static const char sgx_good[] = "sgx_v3_swh_2025";
 static const char tdx_good[] = "tdx_v5_uptodate";
@@ -587,6 +590,41 @@ static void A15_a_custom_root_is_told_and_refused_where_a_vendors_is_demanded(vo
     dcap_case_drop(&one);
 }
 
+static void stays(struct capsa_kept *kept)
+{
+    (void)kept;
+}
+
+static bool is_kept(struct capsa_verify_cache *cache, capsa_bytes part)
+{
+    struct capsa_kept kept;
+    capsa_kept_init(&kept, stays);
+    const struct capsa_cache_key key = {"test", &part, 1};
+    capsa_verify_cache_keep(cache, &key, &kept);
+    struct capsa_kept *found = capsa_verify_cache_find(cache, &key);
+    assert_true(found == NULL || found == &kept);
+    capsa_kept_release(found);
+    capsa_verify_cache_free(cache);
+    capsa_kept_release(&kept);
+    return found != NULL;
+}
+
+/* Genuine chains padded with white space are genuine: a cache is bounded in bytes too. */
+static void a_cache_keeps_nothing_of_absurd_size(void **state)
+{
+    (void)state;
+    static const uint8_t zeros[MIB(1)];
+    static const struct {
+        size_t len;
+        bool kept;
+    } parts[] = {{0, true}, {KIB(60), true}, {KIB(64), false}, {MIB(1), false}};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        struct capsa_verify_cache *cache = NULL;
+        assert_ok(capsa_verify_cache_new(16, &cache));
+        assert_int_equal(is_kept(cache, capsa_bytes_of(zeros, parts[i].len)), parts[i].kept);
+    }
+}
+
 static void what_was_verified_under_one_anchor_is_not_under_another(void **state)
 {
     (void)state;
@@ -700,6 +738,78 @@ static void roots_that_are_none_are_refused(void **state)
     assert_null(anchors);
 }
 
+/* ---- One cache, many threads ------------------------------------------------------------------
+ */
+
+enum { THREADS = 4, ROUNDS = 25, SHARED = 4 };
+
+struct worker {
+    const struct capsa_verify_input *inputs;
+    enum capsa_tcb_status wanted[SHARED];
+    size_t first;
+    bool failed; /* asserts belong to the main thread */
+};
+
+static void *work(void *context)
+{
+    struct worker *worker = context;
+    for (size_t i = 0; i < ROUNDS * SHARED; i++) {
+        size_t which = (worker->first + i) % SHARED;
+        struct capsa_verdict verdict;
+        capsa_result result = capsa_verify(&worker->inputs[which], &verdict);
+        worker->failed |= capsa_failed(result) || verdict.tcb_status != worker->wanted[which];
+    }
+    return NULL;
+}
+
+static void threads_share_a_cache(void **state)
+{
+    (void)state;
+    static const char *const folders[SHARED] = {sgx_good, tdx_good, "tdx_v5_relaunch_advised_2025",
+                                                "sgx_v3_outofdate_2023"};
+    struct dcap_case cases[SHARED];
+    struct capsa_verify_input inputs[SHARED];
+    struct worker workers[THREADS] = {{.failed = false}};
+    CAPSA_AUTO_FREE(capsa_verify_cache) cache = NULL;
+    assert_ok(capsa_verify_cache_new(4, &cache)); /* one set: places change hands all the time */
+    for (size_t i = 0; i < SHARED; i++) {
+        dcap_case_load(folders[i], &cases[i]);
+        inputs[i] = dcap_input(&cases[i]);
+        struct capsa_verdict verdict = verify_as(&inputs[i], CAPSA_E_OK);
+        inputs[i].cache = cache;
+        for (size_t t = 0; t < THREADS; t++) {
+            workers[t].wanted[i] = verdict.tcb_status;
+        }
+    }
+    pthread_t threads[THREADS];
+    for (size_t t = 0; t < THREADS; t++) {
+        workers[t].inputs = inputs;
+        workers[t].first = t;
+        assert_int_equal(pthread_create(&threads[t], NULL, work, &workers[t]), 0);
+    }
+    for (size_t t = 0; t < THREADS; t++) {
+        assert_int_equal(pthread_join(threads[t], NULL), 0);
+        assert_false(workers[t].failed);
+    }
+    for (size_t i = 0; i < SHARED; i++) {
+        dcap_case_drop(&cases[i]);
+    }
+}
+
+static void a_quote_without_a_chain_is_forged_first_and_incomplete_then(void **state)
+{
+    (void)state;
+    struct dcap_case one;
+    dcap_case_load("sgx_v3_certtype3_eppid", &one);
+    struct capsa_verify_input input = dcap_input(&one);
+    struct capsa_verdict verdict = verify_as(&input, CAPSA_E_TCB);
+    assert_check("no chain", &verdict, CAPSA_CHECK_COLLATERAL_MISSING);
+    one.quote.data[48 + 64] ^= 1;
+    verdict = verify_as(&input, CAPSA_E_EVIDENCE);
+    assert_check("forged, no chain", &verdict, CAPSA_CHECK_SIGNATURE);
+    dcap_case_drop(&one);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -733,11 +843,14 @@ int main(void)
         cmocka_unit_test(the_verdict_holds_what_was_found),
         cmocka_unit_test(a_refusal_is_shown_with_what_was_learnt),
         cmocka_unit_test(every_check_and_status_has_a_name_of_its_own),
+        cmocka_unit_test(a_cache_keeps_nothing_of_absurd_size),
         cmocka_unit_test(what_was_verified_under_one_anchor_is_not_under_another),
         cmocka_unit_test(revocation_is_judged_on_warm_platforms_too),
         cmocka_unit_test(the_compiled_anchors_are_the_vendors),
         cmocka_unit_test(roots_given_by_hand_fit_their_platforms),
         cmocka_unit_test(roots_that_are_none_are_refused),
+        cmocka_unit_test(threads_share_a_cache),
+        cmocka_unit_test(a_quote_without_a_chain_is_forged_first_and_incomplete_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

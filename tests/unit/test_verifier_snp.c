@@ -193,6 +193,9 @@ static void A10_a_signed_report_must_be_of_the_leafs_chip_and_versions(void **st
         {0x048, 2 << 2, CAPSA_CHECK_FORMAT}, /* a key nobody knows */
         {0x048, 1 << 2, CAPSA_CHECK_CHAIN},  /* VLEK */
         {0x030, 3, CAPSA_CHECK_NONE},        /* VMPL: for the policy */
+        {0x00a, 0x01, CAPSA_CHECK_FORMAT},   /* policy without the bit that is always one */
+        {0x1f8, 1, CAPSA_CHECK_NONE},        /* mitigation vectors stand in version 3 too */
+        {0x200, 1, CAPSA_CHECK_NONE},
     };
     for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
         try_byte(lies[i].at, lies[i].value, lies[i].check);
@@ -217,6 +220,21 @@ static void A11_versions_of_the_report(void **state)
         scene.report[0x188] = model;
         scene.report[0x189] = scene.report[0x18a] = 1;
     }
+}
+
+/* In a verdict zero says that nothing expires. */
+static void a_leaf_that_ended_at_the_epoch_has_expired(void **state)
+{
+    (void)state;
+    struct snp_plan plan = snp_plan_milan();
+    struct capsa_verdict verdict;
+    plan.from = -SNP_YEAR;
+    plan.to = 0;
+    snp_make(&scene, &plan);
+    snp_report(&scene, &plan);
+    struct capsa_verify_input input = snp_input(&scene);
+    assert_ok(capsa_verify(&input, &verdict));
+    assert_true(verdict.collateral_expires < 0);
 }
 
 static void the_debug_bit_is_a_claim(void **state)
@@ -725,6 +743,7 @@ int main(void)
         cmocka_unit_test(honest_platforms_pass),
         cmocka_unit_test(A10_a_signed_report_must_be_of_the_leafs_chip_and_versions),
         cmocka_unit_test(A11_versions_of_the_report),
+        cmocka_unit_test(a_leaf_that_ended_at_the_epoch_has_expired),
         cmocka_unit_test(the_debug_bit_is_a_claim),
         cmocka_unit_test(A10_turin_has_its_own_layout),
         cmocka_unit_test(A11_a_vlek_is_no_vcek),

@@ -10,6 +10,7 @@
 #include "codec/der.h"
 #include "codec/text.h"
 #include "verifier/verifier_dcap.h"
+#include "verifier/verifier_levels.h"
 
 /* ---- Documents --------------------------------------------------------------------------------
  */
@@ -141,6 +142,46 @@ static void A3_what_is_wrong_in_info_is_refused_and_named(void **state)
     assert_ok(parse_changed(good_info, "00906ed50000", "00906ED50000"));
     struct capsa_tcb_info info;
     assert_true(capsa_failed(capsa_tcb_info_parse(CAPSA_BYTES_LITERAL(INFO("")), &info)));
+}
+
+/* One form of a time, and days and seconds that there are. */
+static void times_have_one_form(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        capsa_time time; /* 0: none */
+    } times[] = {
+        {"2025-02-26T10:37:20Z", 1740566240}, {"9999-12-31T23:59:59Z", 253402300799},
+        {"2016-12-31T23:59:60Z", 1483228800}, {"1970-01-01T00:00:01Z", 1},
+        {"1970-01-01T00:00:00Z", 0},          {"1969-12-31T23:59:59Z", 0},
+        {"2025-02-26t10:37:20Z", 0},          {"2025-02-26 10:37:20Z", 0},
+        {"2025-02-26T10:37:20z", 0},          {"2025-02-26T10:37:20+00:00", 0},
+        {"2025-02-26T10:37:20.0Z", 0},        {"2025-02-30T10:37:60Z", 0},
+        {"2025-02-29T00:00:00Z", 0},          {"2025-02-26T24:00:00Z", 0},
+        {"2025-02-26T10:37:61Z", 0},          {"02025-2-26T10:37:20Z", 0},
+        {"2025-02-26T10:37:2Z", 0},           {"", 0},
+    };
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        capsa_time time = 77;
+        capsa_result read = capsa_tcb_read_time("issueDate", times[i].text, &time);
+        if (capsa_failed(read) != (times[i].time == 0) ||
+            time != (times[i].time == 0 ? 77 : times[i].time)) {
+            fail_msg("\"%s\": %lld, %s", times[i].text, (long long)time, capsa_text_of(read));
+        }
+    }
+}
+
+/* Zero says "nothing expires": a certificate that ended at that very second must not. */
+static void an_end_at_the_epoch_is_an_end(void **state)
+{
+    (void)state;
+    struct capsa_window window = {0, 0};
+    capsa_window_add(&window, 0, 0);
+    assert_true(window.expires != 0 && window.expires < 1);
+    capsa_window_add(&window, 10, 20);
+    assert_true(window.expires != 0 && window.expires < 1);
+    assert_int_equal(window.issued, 10);
 }
 
 static void A1_what_is_wrong_in_an_identity_is_refused_and_named(void **state)
@@ -591,6 +632,8 @@ int main(void)
         cmocka_unit_test(info_is_read_and_its_levels_are_sorted),
         cmocka_unit_test(an_identity_is_read),
         cmocka_unit_test(A3_what_is_wrong_in_info_is_refused_and_named),
+        cmocka_unit_test(times_have_one_form),
+        cmocka_unit_test(an_end_at_the_epoch_is_an_end),
         cmocka_unit_test(A1_what_is_wrong_in_an_identity_is_refused_and_named),
         cmocka_unit_test(A5_documents_with_anything_behind_or_cut_anywhere_are_refused),
         cmocka_unit_test(an_extension_is_read_in_any_order),
