@@ -37,6 +37,16 @@ static void use_cert(const struct capsa_cert *cert)
     (void)capsa_cert_signs_crls(cert);
 }
 
+/* Read by libcrypto alone, it must say the same of its key. */
+static void compare(const struct capsa_cert *quick)
+{
+    CAPSA_AUTO_FREE(capsa_cert) plain = NULL;
+    must(!capsa_failed(capsa_cert_parse_der(capsa_cert_der(quick), &plain)));
+    must(capsa_cert_same_key(quick, plain));
+    must(capsa_public_key_kind(capsa_cert_key(quick)) ==
+         capsa_public_key_kind(capsa_cert_key(plain)));
+}
+
 static void use_chain(capsa_bytes bytes)
 {
     CAPSA_AUTO(capsa_chain) chain = {.count = 0};
@@ -47,6 +57,7 @@ static void use_chain(capsa_bytes bytes)
     must(chain.count > 0 && chain.count <= CAPSA_LIMIT_x5c_certs);
     for (size_t i = 0; i < chain.count; i++) {
         use_cert(chain.certs[i]);
+        compare(chain.certs[i]);
         const struct capsa_cert *issuer = chain.certs[i + 1 < chain.count ? i + 1 : i];
         capsa_ignore(capsa_cert_link_check(chain.certs[i], issuer, CAPSA_LINK_P256_SHA256),
                      "any answer will do");

@@ -59,6 +59,13 @@ struct capsa_collateral_getter {
      capsa_collateral *ret_collateral);
 };
 
+/* capsa_appraise; and once more with what the getter (.get NULL: none) finds, if the collateral of
+ * `input` is missing, does not hold, or is not fresh enough for the policy. */
+CAPSA_RESULT capsa_appraise_getting(const struct capsa_verify_input *input,
+                                    const struct capsa_appraisal_policy *policy,
+                                    const struct capsa_collateral_getter *getter,
+                                    const uint8_t *report_data, struct capsa_verdict *verdict);
+
 /* Anchors, policy, cache and getter together; thread-safe. */
 struct capsa_appraiser;
 struct capsa_appraiser_options {

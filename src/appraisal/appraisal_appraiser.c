@@ -55,26 +55,10 @@ void capsa_appraiser_free(struct capsa_appraiser *appraiser)
  */
 
 struct asked {
-    enum capsa_platform platform;
-    capsa_bytes evidence;
-    capsa_time now;
+    const struct capsa_verify_input *input;
+    const struct capsa_appraisal_policy *policy;
     const uint8_t *report_data;
 };
-
-static capsa_result judge_with(const struct capsa_appraiser *appraiser, const struct asked *asked,
-                               const capsa_collateral *collateral, struct capsa_verdict *verdict)
-{
-    const struct capsa_verify_input input = {
-        .platform = asked->platform,
-        .evidence = asked->evidence,
-        .collateral = collateral,
-        .now = asked->now,
-        .anchors = appraiser->anchors,
-        .vendor_only = appraiser->vendor_only,
-        .cache = appraiser->cache,
-    };
-    return capsa_appraise(&input, appraiser->policy, asked->report_data, verdict);
-}
 
 /* Refusals that other collateral may change. A bad signature in the evidence is not among them, and
  * a bad status is none either while the collateral that says so is fresh. */
@@ -99,16 +83,17 @@ static bool is_for_collateral(enum capsa_check check)
 }
 
 /* With collateral that somebody gets now. When it cannot be got, `refused` stands, and says so. */
-static capsa_result judge_fetched(const struct capsa_appraiser *appraiser,
-                                  const struct asked *asked, const struct capsa_error *refused,
-                                  struct capsa_verdict *verdict)
+static capsa_result judge_fetched(const struct asked *asked,
+                                  const struct capsa_collateral_getter *getter,
+                                  const struct capsa_error *refused, struct capsa_verdict *verdict)
 {
     CAPSA_AUTO(capsa_collateral) fetched;
     capsa_collateral_init(&fetched);
-    const struct capsa_collateral_getter *getter = &appraiser->getter;
-    capsa_result got = getter->get(getter->context, asked->platform, asked->evidence, &fetched);
+    struct capsa_verify_input input = *asked->input;
+    input.collateral = &fetched;
+    capsa_result got = getter->get(getter->context, input.platform, input.evidence, &fetched);
     if (!capsa_failed(got)) {
-        return judge_with(appraiser, asked, &fetched, verdict);
+        return capsa_appraise(&input, asked->policy, asked->report_data, verdict);
     }
     CAPSA_TRY(capsa_code_of(got) == CAPSA_E_NOMEM ? got : CAPSA_OK);
     return capsa_verdict_fail(verdict, verdict->failed_check, __FILE__, __LINE__,
@@ -116,20 +101,38 @@ static capsa_result judge_fetched(const struct capsa_appraiser *appraiser,
                               capsa_text_of(got));
 }
 
+CAPSA_RESULT capsa_appraise_getting(const struct capsa_verify_input *input,
+                                    const struct capsa_appraisal_policy *policy,
+                                    const struct capsa_collateral_getter *getter,
+                                    const uint8_t *report_data, struct capsa_verdict *verdict)
+{
+    const struct asked asked = {input, policy, report_data};
+    capsa_result judged = capsa_appraise(input, policy, report_data, verdict);
+    bool refused = capsa_failed(judged) && is_for_collateral(verdict->failed_check);
+    if (!refused || getter->get == NULL) {
+        return judged;
+    }
+    struct capsa_error first;
+    capsa_error_keep(judged, &first);
+    return judge_fetched(&asked, getter, &first, verdict);
+}
+
 CAPSA_RESULT capsa_appraiser_judge(struct capsa_appraiser *appraiser, enum capsa_platform platform,
                                    capsa_bytes evidence, const capsa_collateral *shipped,
                                    capsa_time now, const uint8_t *report_data,
                                    struct capsa_verdict *verdict)
 {
-    const struct asked asked = {platform, evidence, now, report_data};
     CAPSA_AUTO(capsa_collateral) none;
     capsa_collateral_init(&none);
-    capsa_result judged = judge_with(appraiser, &asked, shipped == NULL ? &none : shipped, verdict);
-    bool refused = capsa_failed(judged) && is_for_collateral(verdict->failed_check);
-    if (!refused || appraiser->getter.get == NULL) {
-        return judged;
-    }
-    struct capsa_error first;
-    capsa_error_keep(judged, &first);
-    return judge_fetched(appraiser, &asked, &first, verdict);
+    const struct capsa_verify_input input = {
+        .platform = platform,
+        .evidence = evidence,
+        .collateral = shipped == NULL ? &none : shipped,
+        .now = now,
+        .anchors = appraiser->anchors,
+        .vendor_only = appraiser->vendor_only,
+        .cache = appraiser->cache,
+    };
+    return capsa_appraise_getting(&input, appraiser->policy, &appraiser->getter, report_data,
+                                  verdict);
 }

@@ -84,3 +84,25 @@ CAPSA_RESULT capsa_genesis_allows(const Native__Genesis *genesis, const char *mo
     }
     return CAPSA_OK;
 }
+
+static bool has_anchor(const Native__Genesis *genesis, const struct capsa_genesis_anchor *anchor)
+{
+    for (size_t i = 0; i < genesis->n_anchors; i++) {
+        ProtobufCBinaryData sha256 = genesis->anchors[i]->sha256;
+        if (sha256.len == CAPSA_SHA256 && memcmp(sha256.data, anchor->sha256, CAPSA_SHA256) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+CAPSA_RESULT capsa_genesis_allows_anchor(const Native__Genesis *genesis,
+                                         const struct capsa_genesis_anchor *anchor)
+{
+    CAPSA_REQUIRE(
+        anchor->is_vendor || has_anchor(genesis, anchor), DENIED,
+        "this store began without the simulated trust anchor \"%s\", and its owners trust "
+        "it to judge evidence without: start without it, or with a store of its own",
+        anchor->id);
+    return CAPSA_OK;
+}

@@ -17,3 +17,14 @@ void capsa_genesis_id(capsa_bytes bytes, char ret_id[CAPSA_MANAGER_ID]);
  * differs. */
 CAPSA_RESULT capsa_genesis_allows(const Native__Genesis *genesis, const char *mode,
                                   const char *const *insecure);
+
+/* A trust anchor by which evidence is judged, as the genesis names it. */
+struct capsa_genesis_anchor {
+    const char *id;
+    uint8_t sha256[CAPSA_SHA256]; /* of its key */
+    bool is_vendor;               /* else simulated */
+};
+/* A vendor's anchors are part of the code and may come and go with it; a simulated one is good only
+ * for the store that began with it. DENIED. */
+CAPSA_RESULT capsa_genesis_allows_anchor(const Native__Genesis *genesis,
+                                         const struct capsa_genesis_anchor *anchor);

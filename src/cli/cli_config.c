@@ -10,13 +10,17 @@
 #include "codec/yaml.h"
 
 /* Every key that is read, section by section; "" are the keys outside of sections. */
-#define SECTION_KEYS 8
+#define SECTION_KEYS 16
 static const struct {
     const char *section;
     const char *keys[SECTION_KEYS + 1];
 } sections[] = {
     {"",
      {"host", "tee_plat", "root_ca_file", "private_key_file", "cert_chain_file", "manager_id",
+      "manager_policy", "insecure_unpinned_manager",
+#ifdef CAPSA_SIMULATION
+      "sim_root",
+#endif
       NULL}},
     {"tee_constraints", {"mr_plat", "mr_boot", "mr_ta", "mr_signer", NULL}},
     {"common", {"party_id", "cert_pems_file", "scheme", "private_key_file", NULL}},

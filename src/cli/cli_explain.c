@@ -213,6 +213,28 @@ static bool signs_for_himself(const struct capsa_json *details)
     return signer != NULL && initiator != NULL && capsa_streq(signer, initiator);
 }
 
+/* What the program that asked proved of itself, each claim on a line: hex is long. */
+static capsa_result show_evidence(struct capsa_cli *cli, const struct capsa_json *evidence)
+{
+    struct capsa_json_walk walk = {NULL, false};
+    const char *name;
+    const struct capsa_json *value;
+    const char *before = "evidence";
+    while (capsa_json_next(evidence, &walk, &name, &value)) {
+        CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_LIMIT_json_bytes);
+        bool is_list = capsa_json_kind_of(value) == CAPSA_JSON_ARRAY;
+        CAPSA_TRY(capsa_buf_format(&text, "%-13s ", name));
+        CAPSA_TRY(is_list ? write_list(value, &text) : write_value(value, &text));
+        const char *line;
+        CAPSA_TRY(capsa_buf_cstr(&text, &line));
+        if (says_something(value) && (!is_list || capsa_json_count(value) > 0)) {
+            capsa_cli_say(cli, "%-13s %s\n", before, line);
+            before = "";
+        }
+    }
+    return CAPSA_OK;
+}
+
 static capsa_result show_entry(struct capsa_cli *cli, const struct capsa_audit_own *entry)
 {
     char time[CAPSA_TIME_TEXT];
@@ -233,6 +255,7 @@ static capsa_result show_entry(struct capsa_cli *cli, const struct capsa_audit_o
                           : show_member(cli, label, value));
         }
     }
+    CAPSA_TRY(show_evidence(cli, capsa_json_get(entry->details, "evidence")));
     capsa_cli_say(cli, "%-13s entry %llu of the manager's log; its proof and its details hold\n",
                   "proven", (unsigned long long)entry->index);
     return CAPSA_OK;

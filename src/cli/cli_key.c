@@ -209,7 +209,7 @@ static const struct capsa_cli_verb verbs[] = {
      SIGNED_CALL, register_options, run_register},
     {"get", "URI... --op NAME [--columns A,B...]",
      "Ask for keys as a job does: all of them or none, as the policies say.", 0, CAPSA_CLI_MANY,
-     SIGNED_CALL, get_options, capsa_cli_run_key_get},
+     SIGNED_CALL | CAPSA_CLI_ATTESTS, get_options, capsa_cli_run_key_get},
     {"export", "URI", "Get the key of a result (or of one's own data) with the owners' votes.", 1,
      1, SIGNED_CALL, export_options, run_export},
     {"delete", "URI...", "Make the manager forget keys of one's own.", 1, CAPSA_CLI_MANY,

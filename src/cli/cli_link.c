@@ -20,6 +20,7 @@ void capsa_cli_link_drop(capsa_cli_link *link)
 {
     capsa_client_free(link->client);
     link->client = NULL;
+    capsa_cli_evidence_drop(&link->evidence);
     capsa_party_drop(&link->party);
     capsa_texts_drop(&link->tls_certs);
     capsa_cert_free(link->manager);
@@ -133,19 +134,6 @@ CAPSA_RESULT capsa_cli_party(struct capsa_cli *cli, bool with_key, capsa_party *
 
 /* ---- the connection -------------------------------------------------------------------------- */
 
-/* What cannot be verified is not to be taken for verified. */
-static capsa_result check_platform(const struct capsa_cli *cli)
-{
-    const char *platform = NULL;
-    CAPSA_TRY(capsa_cli_config_text(cli, "tee_plat", &platform));
-    CAPSA_REQUIRE(platform == NULL || *platform == '\0' || capsa_streq(platform, "sim"),
-                  UNSUPPORTED,
-                  "%s: tee_plat is %s, but evidence cannot be verified yet: only sim (nothing is "
-                  "verified) can be used",
-                  cli->config_path, platform == NULL ? "" : platform);
-    return CAPSA_OK;
-}
-
 static capsa_result choose_tls(struct capsa_cli *cli, capsa_cli_link *link,
                                struct capsa_client_options *options)
 {
@@ -230,7 +218,6 @@ static capsa_result open_link(struct capsa_cli *cli, bool signs, bool introduces
 {
     link->cli = cli;
     CAPSA_TRY(capsa_cli_config_load(cli, NULL));
-    CAPSA_TRY(check_platform(cli));
     if (signs) {
         CAPSA_TRY(capsa_cli_party(cli, true, &link->party));
     }
@@ -238,6 +225,8 @@ static capsa_result open_link(struct capsa_cli *cli, bool signs, bool introduces
                                            .introduces = introduces};
     CAPSA_TRY(choose_tls(cli, link, &options));
     CAPSA_TRY(choose_manager(cli, link, &options));
+    CAPSA_TRY(capsa_cli_trust(cli, &link->evidence, &options));
+    CAPSA_TRY(capsa_cli_attest(cli, &link->evidence, &options));
     CAPSA_TRY(take_version(cli, link));
     int64_t seconds;
     CAPSA_TRY(capsa_cli_number(cli, "timeout", 1, 3600, TIMEOUT_SECONDS, &seconds));

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "cli/cli_read.h"
+#include "cli/cli_trust.h"
 #include "cli/cli_verb.h"
 #include "client/client.h"
 
@@ -19,6 +20,7 @@ typedef struct capsa_cli_link {
     bool tls;
     bool met; /* that the manager was met was said */
     struct capsa_client_memory memory;
+    capsa_cli_evidence evidence;
     int64_t if_version;
     bool has_version;                    /* --if-version: for calls that change a policy */
     struct capsa_client_outcome outcome; /* of the last call */

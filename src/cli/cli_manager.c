@@ -108,6 +108,10 @@ static capsa_result find_proof(const struct capsa_cli *cli, const capsa_manager 
         *ret_proof = "by --manager-id";
         return CAPSA_OK;
     }
+    if (capsa_cli_option(cli, "manager-policy") != NULL) { /* else it would have been refused */
+        *ret_proof = "by evidence that --manager-policy accepts";
+        return CAPSA_OK;
+    }
     struct capsa_client_memory memory;
     struct known_id known = {manager->id, false};
     if (capsa_cli_memory(cli, &memory)) {

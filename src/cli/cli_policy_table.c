@@ -42,6 +42,8 @@ struct members {
     union {
         const char *text;
         int64_t number;
+        bool truth;
+        const struct capsa_json *list;
     } claim; /* the last of those of env, which are checked here and read where r.env is */
 };
 
@@ -53,14 +55,18 @@ struct members {
     {                                                                                              \
         name, CAPSA_FIELD_BOOL, offsetof(struct members, member), 0, 0, 0, NULL                    \
     }
-#define CLAIM(name)                                                                                \
+/* Of env: by the kinds of policy_claims.def. Nothing reads these through the table. */
+#define OF_ENV(name, type, max)                                                                    \
     {                                                                                              \
-        name, CAPSA_FIELD_STRING, 0, 0, 0, 0, NULL                                                 \
+        name, type, 0, 0, 0, max, NULL                                                             \
     }
-#define COUNT(name)                                                                                \
-    {                                                                                              \
-        name, CAPSA_FIELD_INT, 0, 0, 0, INT32_MAX, NULL                                            \
-    }
+#define OF_MEASUREMENT(name)                 OF_ENV(name, CAPSA_FIELD_STRING, 0)
+#define OF_HEX(name)                         OF_ENV(name, CAPSA_FIELD_STRING, 0)
+#define OF_TEXT(name)                        OF_ENV(name, CAPSA_FIELD_STRING, 0)
+#define OF_NUMBER(name)                      OF_ENV(name, CAPSA_FIELD_INT, INT32_MAX)
+#define OF_LIST(name)                        OF_ENV(name, CAPSA_FIELD_STRINGS, 0)
+#define OF_TRUTH(name)                       OF_ENV(name, CAPSA_FIELD_BOOL, 0)
+#define CAPSA_R_ANY(name, kind, digits, pin) OF_##kind(name),
 #define PART(name, fields)                                                                         \
     {                                                                                              \
         name, CAPSA_FIELD_OBJECT, 0, 0, 0, 0, fields                                               \
@@ -71,17 +77,31 @@ struct members {
     }
 
 /* What a manager can know of a request's environment. */
-static const struct capsa_json_field sgx_fields[] = {CLAIM("mr_enclave"), CLAIM("mr_signer"),
-                                                     COUNT("isv_prod_id"), COUNT("isv_svn"), END};
-static const struct capsa_json_field tdx_fields[] = {CLAIM("mr_plat"), CLAIM("mr_boot"),
-                                                     CLAIM("mr_ta"), CLAIM("mr_td"), END};
-static const struct capsa_json_field csv_fields[] = {CLAIM("mr_boot"), END};
-static const struct capsa_json_field snp_fields[] = {CLAIM("measurement"), END};
+static const struct capsa_json_field sgx_fields[] = {
+#define CAPSA_R_SGX CAPSA_R_ANY
+#include "policy/policy_claims.def"
+    END};
+static const struct capsa_json_field tdx_fields[] = {
+#define CAPSA_R_TDX CAPSA_R_ANY
+#include "policy/policy_claims.def"
+    END};
+static const struct capsa_json_field csv_fields[] = {
+#define CAPSA_R_CSV CAPSA_R_ANY
+#include "policy/policy_claims.def"
+    END};
+static const struct capsa_json_field snp_fields[] = {
+#define CAPSA_R_SNP CAPSA_R_ANY
+#include "policy/policy_claims.def"
+    END};
 static const struct capsa_json_field tee_fields[] = {
-    CLAIM("platform"),       PART("sgx", sgx_fields), PART("tdx", tdx_fields),
-    PART("csv", csv_fields), PART("snp", snp_fields), END};
-static const struct capsa_json_field env_fields[] = {CLAIM("request_time"), PART("tee", tee_fields),
-                                                     END};
+#define CAPSA_R_TEE CAPSA_R_ANY
+#include "policy/policy_claims.def"
+    PART("sgx", sgx_fields), PART("tdx", tdx_fields), PART("csv", csv_fields),
+    PART("snp", snp_fields), END};
+static const struct capsa_json_field env_fields[] = {
+#define CAPSA_R_ENV CAPSA_R_ANY
+#include "policy/policy_claims.def"
+    PART("tee", tee_fields), END};
 
 #define REQUEST_FIELDS                                                                             \
     TEXT("expect", expect, 0), TEXT("initiator", initiator, CAPSA_FIELD_NOT_EMPTY),                \

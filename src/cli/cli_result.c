@@ -64,7 +64,7 @@ static const struct capsa_cli_verb verbs[] = {
     {"register", "URI",
      "Give the key of a result to the manager. Every ancestor must have been released to this very "
      "key before; from then on all their owners decide.",
-     1, 1, CAPSA_CLI_SERVER | CAPSA_CLI_SIGNS, register_options, run_register},
+     1, 1, CAPSA_CLI_SERVER | CAPSA_CLI_SIGNS | CAPSA_CLI_ATTESTS, register_options, run_register},
     {.name = NULL},
 };
 

@@ -5,6 +5,7 @@
  */
 #include "base/bytes.h"
 #include "cli/cli_nouns.h"
+#include "cli/cli_trust.h"
 
 const struct capsa_cli_noun *const capsa_cli_nouns[] = {
 #define CAPSA_CLI_NOUN(symbol) &capsa_cli_noun_##symbol,
@@ -78,11 +79,15 @@ const struct capsa_cli_option *capsa_cli_option_at(const struct capsa_cli_noun *
         const struct capsa_cli_option *options;
         bool taken;
     } tables[] = {
+        /* its own: */
         {verb == NULL ? NULL : verb->options, true},
+        {capsa_cli_attest_options, (flags & CAPSA_CLI_ATTESTS) != 0},
+        /* shared: */
         {noun->options, true},
         {cert_options, (flags & (CAPSA_CLI_SIGNS | CAPSA_CLI_NAMES)) != 0},
         {key_options, (flags & CAPSA_CLI_SIGNS) != 0},
         {server_options, (flags & CAPSA_CLI_SERVER) != 0},
+        {capsa_cli_trust_options, (flags & CAPSA_CLI_SERVER) != 0},
         {config_options, config && noun->options == NULL},
     };
     for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
@@ -90,7 +95,7 @@ const struct capsa_cli_option *capsa_cli_option_at(const struct capsa_cli_noun *
         for (; option != NULL && option->name != NULL; option++) {
             if (index-- == 0) {
                 if (ret_shared != NULL) {
-                    *ret_shared = t > 0;
+                    *ret_shared = t > 1;
                 }
                 return option;
             }

@@ -295,7 +295,7 @@ static const struct capsa_cli_verb verbs[] = {
      "Get the TLS key and certificate that all share who may use the same data for the same "
      "operation. Each member shows the certificate and trusts no other; its name is "
      "group.capsa.internal.",
-     0, 0, CAPSA_CLI_SERVER | CAPSA_CLI_SIGNS, get_options, run_get},
+     0, 0, CAPSA_CLI_SERVER | CAPSA_CLI_SIGNS | CAPSA_CLI_ATTESTS, get_options, run_get},
     {.name = NULL},
 };
 

@@ -37,6 +37,7 @@ enum {
     CAPSA_CLI_NAMES = 1 << 2,   /* takes --cert: who, not a signature */
     CAPSA_CLI_LITERAL = 1 << 3, /* "-1 < 2" is a word, not an option */
     CAPSA_CLI_RAW = 1 << 4,     /* prints what the original prints; no -o */
+    CAPSA_CLI_ATTESTS = 1 << 5, /* its request may carry evidence */
 };
 
 #define CAPSA_CLI_MANY 4096u

@@ -18,7 +18,8 @@ static const struct capsa_client_method_entry methods[] = {
     [CAPSA_CLIENT_CREATE_DATA_KEYS] = {"CreateDataKeys", &cm__create_data_keys_request__descriptor,
                                        .answer = NULL},
     [CAPSA_CLIENT_GET_DATA_KEYS] = {"GetDataKeys", &cm__get_data_keys_request__descriptor,
-                                    &cm__get_data_keys_response__descriptor, .releases = true},
+                                    &cm__get_data_keys_response__descriptor, .releases = true,
+                                    .evidence = CAPSA_CLIENT_EVIDENCE_OF_REQUEST},
     [CAPSA_CLIENT_DELETE_DATA_KEY] = {"DeleteDataKey", &cm__delete_data_key_request__descriptor,
                                       .answer = NULL},
     [CAPSA_CLIENT_GET_EXPORT_DATA_KEY] = {"GetExportDataKey",
@@ -42,9 +43,10 @@ static const struct capsa_client_method_entry methods[] = {
                                        .changes_policy = true},
     [CAPSA_CLIENT_CREATE_RESULT_DATA_KEY] = {"CreateResultDataKey",
                                              &cm__create_result_data_key_request__descriptor,
-                                             .answer = NULL},
+                                             .evidence = CAPSA_CLIENT_EVIDENCE_OF_BODY},
     [CAPSA_CLIENT_GET_TLS_ASSET] = {"GetTlsAsset", &cm__get_tls_asset_request__descriptor,
-                                    &cm__get_tls_asset_response__descriptor, .releases = true},
+                                    &cm__get_tls_asset_response__descriptor, .releases = true,
+                                    .evidence = CAPSA_CLIENT_EVIDENCE_OF_REQUEST},
     [CAPSA_CLIENT_LIST_AUDIT] = {"ListAudit", &native__list_audit_request__descriptor,
                                  &native__list_audit_response__descriptor, .native_only = true},
     [CAPSA_CLIENT_GET_VOTE_TERMS] = {"GetVoteTerms", &native__vote_terms_request__descriptor,
@@ -268,13 +270,25 @@ void capsa_client_exchange_drop(capsa_client_exchange *call)
     capsa_native_channel_drop(&call->channel);
 }
 
+/* With evidence where the request carries it: made for this attempt, and not needed any more. */
+static capsa_result seal(struct capsa_client *client, capsa_client_exchange *call,
+                         capsa_jwe_out *ret_sealed)
+{
+    CAPSA_AUTO(capsa_client_attested) attested = {.json_report = {.data = NULL}};
+    const ProtobufCMessage *request = call->request;
+    CAPSA_TRY(capsa_client_evidence_attach(client, call, &attested));
+    capsa_result result = client->protocol->seal(client, call, ret_sealed);
+    call->request = request;
+    return result;
+}
+
 static capsa_result attempt(struct capsa_client *client, capsa_client_exchange *call,
                             ProtobufCMessage **ret_answer)
 {
     CAPSA_TRY(prepare(client));
     CAPSA_TRY(capsa_client_log_begin(client, &call->log_size));
     CAPSA_AUTO(capsa_jwe_out) sealed = {0};
-    CAPSA_TRY(client->protocol->seal(client, call, &sealed));
+    CAPSA_TRY(seal(client, call, &sealed));
     Cm__Jwe jwe = CM__JWE__INIT;
     jwe.protected_header = sealed.protected_header;
     jwe.encrypted_key = sealed.encrypted_key;

@@ -8,13 +8,16 @@
  * Nothing is sent to a manager whose identity is not the one wanted, and no answer is used before
  * its checkpoint and its proof held. There is no way from the native protocol to the other but the
  * caller's word.
- * What this does not do: verify evidence. What can be done is to pin the manager's id.
+ * Evidence of the manager is judged where a policy for it is given; else what can be done is to pin
+ * the manager's id.
  */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
 #include <stdint.h>
 
+#include "appraisal/appraisal.h"
+#include "attester/attester.h"
 #include "audit/audit_leaf.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -35,6 +38,23 @@ struct capsa_client_transport {
      capsa_buf *ret_answer);
 };
 
+/* What a manager's evidence has to be. It must be shown, and be accepted. */
+struct capsa_client_trust {
+    struct capsa_appraiser *appraiser;
+    enum capsa_platform platform; /* NONE: any that the policy takes */
+    /* The policy says which code a manager on that platform may be: that vouches for it as its id
+     * does. Else an id is needed too, or insecure_unpinned_manager. */
+    bool pins_code[CAPSA_PLATFORM_COUNT];
+    bool insecure_unpinned_manager;
+};
+
+/* How evidence of this program is made, for the requests that carry it. */
+struct capsa_client_attest {
+    const struct capsa_attester *attester;
+    const struct capsa_attester_options *where;
+    const capsa_collateral *collateral; /* that proves it; NULL: the interface's own, or none */
+};
+
 /* Everything is borrowed and outlives the client. */
 struct capsa_client_options {
     const char *target; /* "host:port" */
@@ -45,9 +65,11 @@ struct capsa_client_options {
     const char *tls_key;
     const capsa_party *party; /* who signs; NULL: only what needs no signature works */
     const struct capsa_cert
-        *manager;           /* its key is the only one accepted; NULL: any. Original only */
-    int64_t timeout_us;     /* each call; 0: 30 seconds */
-    bool original;          /* speak the original's protocol */
+        *manager;       /* its key is the only one accepted; NULL: any. Original only */
+    int64_t timeout_us; /* each call; 0: 30 seconds */
+    bool original;      /* speak the original's protocol */
+    const struct capsa_client_trust *trust;   /* NULL: evidence is not looked at */
+    const struct capsa_client_attest *attest; /* NULL: none of one's own */
     const char *manager_id; /* the only manager accepted; NULL: any that is known, or new */
     const struct capsa_client_memory *memory;       /* NULL: nothing is known and nothing kept */
     bool introduces;                                /* only to look: a manager that is not known is
@@ -64,7 +86,8 @@ CAPSA_DEFINE_AUTO_FREE(capsa_client)
 
 /* GetRaCert, asked once for each client: the manager's certificate, borrowed. UNAUTHENTIC, with
  * what to do: another key than the pinned one, another id than the pinned or the known one, or a
- * production manager that nobody has vouched for. */
+ * production manager that nobody has vouched for. EVIDENCE, TCB, DENIED: its evidence is not what
+ * options.trust wants, with what was expected and what came. */
 CAPSA_RESULT capsa_client_manager(struct capsa_client *client, const struct capsa_cert **ret_cert);
 /* Who it says that it is, from the same certificate, borrowed; NULL when it says nothing, as the
  * original does. */

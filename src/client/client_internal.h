@@ -14,6 +14,13 @@
 
 #define CAPSA_CLIENT_NOTE_MAX KIB(4) /* a checkpoint is about 300 bytes */
 
+/* Which part of a request its evidence binds. */
+enum capsa_client_evidence {
+    CAPSA_CLIENT_EVIDENCE_NONE, /* it carries none */
+    CAPSA_CLIENT_EVIDENCE_OF_REQUEST,
+    CAPSA_CLIENT_EVIDENCE_OF_BODY,
+};
+
 struct capsa_client_method_entry {
     const char *name;
     const ProtobufCMessageDescriptor *request;
@@ -22,6 +29,7 @@ struct capsa_client_method_entry {
     bool releases;                            /* its answer holds keys: native: it must be proven */
     bool changes_policy;                      /* may be asked of one version only */
     bool native_only;
+    enum capsa_client_evidence evidence;
 };
 
 struct capsa_client {
@@ -77,6 +85,44 @@ CAPSA_RESULT capsa_client_check_status(const Cm__Status *status);
 /* client_contact.c: ask for the manager's certificate (again), and decide whether it is the one
  * wanted. */
 CAPSA_RESULT capsa_client_contact(struct capsa_client *client);
+
+/* client_evidence.c */
+
+/* By what a manager is vouched for beside its id. */
+struct capsa_client_vouched {
+    bool shown;     /* evidence was wanted, shown and accepted */
+    bool by_code;   /* and the policy says which code */
+    bool by_vendor; /* and a vendor's trust anchor */
+};
+CAPSA_RESULT capsa_client_evidence_check(const struct capsa_client *client,
+                                         const Cm__GetRaCertResponse *answer, const char *nonce,
+                                         struct capsa_client_vouched *ret_vouched);
+
+/* The copy of a request that has evidence beside it. Start from {0}. */
+typedef struct {
+    Cm__UnifiedAttestationReport report;
+    capsa_buf json_report;
+    union {
+        Cm__GetDataKeysRequest keys;
+        Cm__GetTlsAssetRequest tls;
+        Cm__CreateResultDataKeyRequest result;
+    };
+} capsa_client_attested;
+void capsa_client_attested_drop(capsa_client_attested *attested); /* callable twice, and on zeros */
+/* Where the client makes evidence and the method carries it, call->request becomes that copy. */
+CAPSA_RESULT capsa_client_evidence_attach(const struct capsa_client *client,
+                                          capsa_client_exchange *call,
+                                          capsa_client_attested *attested);
+
+/* A text as a field of a message that is only written: protobuf-c's fields have no const. */
+static inline char *capsa_client_field(const char *text)
+{
+    union {
+        const char *text;
+        char *field;
+    } same = {text};
+    return same.field;
+}
 
 /* client_log.c: the manager's log, as far as answers show it. */
 

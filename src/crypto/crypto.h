@@ -198,6 +198,7 @@ bool capsa_cert_same_key(const struct capsa_cert *a, const struct capsa_cert *b)
  * whether to believe them. `cache` NULL: reads it anew. */
 struct capsa_cert_cache;
 CAPSA_RESULT capsa_cert_cache_new(struct capsa_cert_cache **ret_cache);
+CAPSA_RESULT capsa_cert_cache_new_of(size_t places, struct capsa_cert_cache **ret_cache);
 void capsa_cert_cache_free(struct capsa_cert_cache *cache); /* NULL is fine */
 CAPSA_DEFINE_AUTO_FREE(capsa_cert_cache)
 CAPSA_RESULT capsa_cert_cache_der(struct capsa_cert_cache *cache, capsa_bytes der,

@@ -21,13 +21,23 @@ struct kept {
 
 struct capsa_cert_cache {
     pthread_mutex_t mutex;
-    struct kept kept[CAPSA_LIMIT_cert_cache];
+    size_t places;
+    struct kept kept[];
 };
 
 CAPSA_RESULT capsa_cert_cache_new(struct capsa_cert_cache **ret_cache)
 {
-    struct capsa_cert_cache *cache = CAPSA_NEW(struct capsa_cert_cache);
+    return capsa_cert_cache_new_of(CAPSA_LIMIT_cert_cache, ret_cache);
+}
+
+CAPSA_RESULT capsa_cert_cache_new_of(size_t places, struct capsa_cert_cache **ret_cache)
+{
+    CAPSA_REQUIRE(places > 0 && places <= CAPSA_LIMIT_cert_cache, USAGE,
+                  "a cache of %zu certificates; 1 to %d", places, CAPSA_LIMIT_cert_cache);
+    struct capsa_cert_cache *cache =
+        capsa_alloc(sizeof(struct capsa_cert_cache) + places * sizeof(struct kept));
     CAPSA_REQUIRE_MEMORY(cache);
+    cache->places = places;
     (void)pthread_mutex_init(&cache->mutex, NULL); /* cannot fail without attributes */
     *ret_cache = cache;
     return CAPSA_OK;
@@ -38,7 +48,7 @@ void capsa_cert_cache_free(struct capsa_cert_cache *cache)
     if (cache == NULL) {
         return;
     }
-    for (size_t i = 0; i < CAPSA_LIMIT_cert_cache; i++) {
+    for (size_t i = 0; i < cache->places; i++) {
         capsa_cert_free(cache->kept[i].cert);
     }
     (void)pthread_mutex_destroy(&cache->mutex);
@@ -49,15 +59,17 @@ static struct kept *place_of(struct capsa_cert_cache *cache, const uint8_t diges
 {
     uint64_t number;
     memcpy(&number, digest, sizeof(number));
-    return &cache->kept[number % CAPSA_LIMIT_cert_cache];
+    return &cache->kept[number % cache->places];
 }
 
-static struct capsa_cert *find(struct capsa_cert_cache *cache, const uint8_t digest[CAPSA_SHA256])
+static struct capsa_cert *find(struct capsa_cert_cache *cache, const uint8_t digest[CAPSA_SHA256],
+                               bool is_bare)
 {
     struct capsa_cert *found = NULL;
     (void)pthread_mutex_lock(&cache->mutex);
     const struct kept *kept = place_of(cache, digest);
-    if (kept->cert != NULL && memcmp(kept->digest, digest, CAPSA_SHA256) == 0) {
+    if (kept->cert != NULL && kept->cert->is_bare == is_bare &&
+        memcmp(kept->digest, digest, CAPSA_SHA256) == 0) {
         found = capsa_crypto_cert_share(kept->cert);
     }
     (void)pthread_mutex_unlock(&cache->mutex);
@@ -76,17 +88,16 @@ static void keep(struct capsa_cert_cache *cache, const uint8_t digest[CAPSA_SHA2
     capsa_cert_free(before);
 }
 
-/* `text` is DER or PEM, as `parse` reads it. */
-static capsa_result cached(struct capsa_cert_cache *cache, capsa_bytes text,
-                           capsa_result (*parse)(capsa_bytes text, struct capsa_cert **ret),
-                           struct capsa_cert **ret_cert)
+CAPSA_RESULT capsa_crypto_cert_cached(struct capsa_cert_cache *cache, capsa_bytes text,
+                                      bool is_bare, crypto_cert_reader *parse,
+                                      struct capsa_cert **ret_cert)
 {
     if (cache == NULL || text.len > TEXT_MAX) {
         return parse(text, ret_cert);
     }
     uint8_t digest[CAPSA_SHA256];
     capsa_sha256(text, digest);
-    struct capsa_cert *cert = find(cache, digest);
+    struct capsa_cert *cert = find(cache, digest, is_bare);
     if (cert == NULL) {
         CAPSA_TRY(parse(text, &cert));
         keep(cache, digest, cert);
@@ -98,13 +109,13 @@ static capsa_result cached(struct capsa_cert_cache *cache, capsa_bytes text,
 CAPSA_RESULT capsa_cert_cache_der(struct capsa_cert_cache *cache, capsa_bytes der,
                                   struct capsa_cert **ret_cert)
 {
-    return cached(cache, der, capsa_cert_parse_der, ret_cert);
+    return capsa_crypto_cert_cached(cache, der, false, capsa_cert_parse_der, ret_cert);
 }
 
 CAPSA_RESULT capsa_cert_cache_pem(struct capsa_cert_cache *cache, capsa_bytes pem,
                                   struct capsa_cert **ret_cert)
 {
-    return cached(cache, pem, capsa_cert_parse_pem, ret_cert);
+    return capsa_crypto_cert_cached(cache, pem, false, capsa_cert_parse_pem, ret_cert);
 }
 
 CAPSA_RESULT capsa_chain_add_cached(capsa_chain *chain, struct capsa_cert_cache *cache,

@@ -137,6 +137,8 @@ CAPSA_RESULT capsa_chain_check(struct capsa_cert *const *chain, size_t count, ca
     CAPSA_REQUIRE(count <= CAPSA_LIMIT_x5c_certs, TOO_LARGE,
                   "a chain of %zu certificates, at most %d", count, CAPSA_LIMIT_x5c_certs);
     for (size_t i = 0; i < count; i++) {
+        CAPSA_REQUIRE(!chain[i]->is_bare, INTERNAL,
+                      "certificate %zu of the chain was read for other checks than these", i);
         CAPSA_TRY(check_validity(chain[i], now, i));
         CAPSA_TRY(check_extensions(chain[i], i));
     }

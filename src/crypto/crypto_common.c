@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include <openssl/err.h>
+#include <openssl/provider.h>
 
 static struct crypto_algorithms algorithms; /* written once, under the guard of `looked_up` */
 static pthread_once_t looked_up = PTHREAD_ONCE_INIT;
@@ -22,6 +23,17 @@ static EVP_PKEY *curve_parameters(const char *type, const char *curve)
         (void)EVP_PKEY_paramgen(context, &parameters);
     }
     return parameters;
+}
+
+/* Its one provider has nothing; without any, libcrypto would load the default one. */
+static OSSL_LIB_CTX *bare_library(void)
+{
+    OSSL_LIB_CTX *bare = OSSL_LIB_CTX_new();
+    if (bare != NULL && OSSL_PROVIDER_load(bare, "null") == NULL) {
+        OSSL_LIB_CTX_free(bare);
+        bare = NULL;
+    }
+    return bare;
 }
 
 static void look_up(void)
@@ -40,6 +52,7 @@ static void look_up(void)
         .p256 = curve_parameters("EC", "P-256"),
         .p384 = curve_parameters("EC", "P-384"),
         .sm2 = curve_parameters("SM2", "SM2"),
+        .bare = bare_library(),
     };
     ERR_clear_error();
 }

@@ -23,6 +23,7 @@ struct crypto_algorithms {
     EVP_CIPHER *aes128_gcm, *aes192_gcm, *aes256_gcm;
     EVP_CIPHER *aes256_wrap;
     EVP_PKEY *p256, *p384, *sm2; /* the parameters of the curves, without a key */
+    OSSL_LIB_CTX *bare;          /* a library without providers: it has nobody to ask */
 };
 const struct crypto_algorithms *capsa_crypto_algorithms(void);
 
@@ -56,6 +57,13 @@ CAPSA_RESULT capsa_crypto_begin_checking(struct capsa_public_key *key);
 /* capsa_public_key_of_point without that preparation. */
 CAPSA_RESULT capsa_crypto_key_of_point(enum capsa_key_kind kind, capsa_bytes x, capsa_bytes y,
                                        struct capsa_public_key **ret_key);
+
+/* The uncompressed point that a SubjectPublicKeyInfo holds, if it is of a curve that we know. */
+bool capsa_crypto_spki_point(capsa_bytes spki, enum capsa_key_kind *ret_kind,
+                             capsa_bytes *ret_point);
+/* A public key as capsa_crypto_public_key makes it, without libcrypto's decoders if it is of a
+ * usual kind. OTHER where libcrypto would not read it. */
+CAPSA_RESULT capsa_crypto_key_of_spki(capsa_bytes spki, struct capsa_public_key **ret_key);
 
 /* r||s, which has `half` bytes each, as the DER that OpenSSL takes, and back. */
 #define CRYPTO_PAIR_HALF_MAX 48

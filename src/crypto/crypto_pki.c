@@ -140,36 +140,45 @@ static capsa_bytes without_filling(capsa_bytes text)
     return text;
 }
 
+static capsa_result add(struct capsa_cert_cache *certs, capsa_bytes text, crypto_cert_reader *parse,
+                        capsa_chain *chain)
+{
+    CAPSA_REQUIRE(chain->count < CAPSA_LIMIT_x5c_certs, TOO_LARGE,
+                  "a chain of more than %d certificates", CAPSA_LIMIT_x5c_certs);
+    CAPSA_TRY_AT(capsa_crypto_cert_cached(certs, text, true, parse, &chain->certs[chain->count]),
+                 "certificate %zu of the chain", chain->count);
+    chain->count++;
+    return CAPSA_OK;
+}
+
 /* Both ways of taking the next one leave in `rest` what is behind it. */
-static capsa_result take_pem(capsa_chain *chain, capsa_bytes *rest)
+static capsa_result take_pem(struct capsa_cert_cache *certs, capsa_chain *chain, capsa_bytes *rest)
 {
     static const char end[] = "-----END CERTIFICATE-----";
     const uint8_t *found = memmem(rest->data, rest->len, end, sizeof(end) - 1);
     CAPSA_REQUIRE(found != NULL, MALFORMED, "certificate %zu of the chain has no end: no %s",
                   chain->count, end);
     size_t len = (size_t)(found - rest->data) + sizeof(end) - 1;
-    CAPSA_TRY(capsa_chain_add_pem(chain, capsa_bytes_of(rest->data, len)));
+    CAPSA_TRY(add(certs, capsa_bytes_of(rest->data, len), capsa_crypto_cert_parse_bare_pem, chain));
     *rest = capsa_bytes_from(*rest, len);
     return CAPSA_OK;
 }
 
-static capsa_result take_der(capsa_chain *chain, capsa_bytes *rest)
+static capsa_result take_der(struct capsa_cert_cache *certs, capsa_chain *chain, capsa_bytes *rest)
 {
     struct crypto_element element;
     CAPSA_REQUIRE(capsa_crypto_element_of(rest, TAG_SEQUENCE, &element), MALFORMED,
                   "certificate %zu of the chain is neither DER nor PEM", chain->count);
-    return capsa_chain_add_der(chain, element.whole);
+    return add(certs, element.whole, capsa_crypto_cert_parse_bare, chain);
 }
 
-static capsa_result take_all(capsa_bytes text, capsa_chain *chain)
+static capsa_result take_all(struct capsa_cert_cache *certs, capsa_bytes text, capsa_chain *chain)
 {
     capsa_bytes rest = without_filling(text);
     CAPSA_REQUIRE(rest.len > 0, MALFORMED, "a chain without certificates");
     bool is_pem = rest.data[0] == '-';
     while (rest.len > 0) {
-        CAPSA_REQUIRE(chain->count < CAPSA_LIMIT_x5c_certs, TOO_LARGE,
-                      "a chain of more than %d certificates", CAPSA_LIMIT_x5c_certs);
-        CAPSA_TRY(is_pem ? take_pem(chain, &rest) : take_der(chain, &rest));
+        CAPSA_TRY(is_pem ? take_pem(certs, chain, &rest) : take_der(certs, chain, &rest));
         rest = without_filling(rest);
     }
     return CAPSA_OK;
@@ -177,10 +186,16 @@ static capsa_result take_all(capsa_bytes text, capsa_chain *chain)
 
 CAPSA_RESULT capsa_certs_parse(capsa_bytes text, capsa_chain *ret_chain)
 {
+    return capsa_certs_parse_known(NULL, text, ret_chain);
+}
+
+CAPSA_RESULT capsa_certs_parse_known(struct capsa_cert_cache *certs, capsa_bytes text,
+                                     capsa_chain *ret_chain)
+{
     CAPSA_REQUIRE(text.len <= CAPSA_LIMIT_chain_bytes, TOO_LARGE,
                   "a chain of %zu bytes, at most %d", text.len, CAPSA_LIMIT_chain_bytes);
     CAPSA_AUTO(capsa_chain) chain = {.count = 0};
-    CAPSA_TRY(take_all(text, &chain));
+    CAPSA_TRY(take_all(certs, text, &chain));
     *ret_chain = chain;
     chain.count = 0;
     return CAPSA_OK;

@@ -51,8 +51,12 @@ CAPSA_RESULT capsa_cert_link_check(const struct capsa_cert *cert, const struct c
                                    enum capsa_link kind);
 
 /* PEM certificates one after the other, or one or more DER ones; white space and NULs around and
- * between are fine, anything else is MALFORMED. */
+ * between are fine, anything else is MALFORMED. They are read for what this header offers, with
+ * which capsa_chain_check has nothing to do. `certs` knows some that were read before; NULL: none.
+ */
 CAPSA_RESULT capsa_certs_parse(capsa_bytes text, capsa_chain *ret_chain);
+CAPSA_RESULT capsa_certs_parse_known(struct capsa_cert_cache *certs, capsa_bytes text,
+                                     capsa_chain *ret_chain);
 
 /* ---- Revocation lists --------------------------------------------------------------------------
  */

@@ -62,6 +62,21 @@ static const EVP_PKEY *parameters_of(const struct curve *curve)
     return parameters;
 }
 
+bool capsa_crypto_spki_point(capsa_bytes spki, enum capsa_key_kind *ret_kind,
+                             capsa_bytes *ret_point)
+{
+    for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
+        capsa_bytes prefix = curves[i].prefix;
+        if (curves[i].coordinate > 0 && spki.len == prefix.len + 2 * curves[i].coordinate &&
+            memcmp(spki.data, prefix.data, prefix.len) == 0) {
+            *ret_kind = (enum capsa_key_kind)i;
+            *ret_point = capsa_bytes_from(spki, prefix.len);
+            return true;
+        }
+    }
+    return false;
+}
+
 CAPSA_RESULT capsa_crypto_key_of_point(enum capsa_key_kind kind, capsa_bytes x, capsa_bytes y,
                                        struct capsa_public_key **ret_key)
 {

@@ -23,17 +23,20 @@ bool capsa_crypto_time_of(const ASN1_TIME *time, capsa_time *ret_time)
     return true;
 }
 
-static capsa_result cert_key_of(X509 *x509, struct capsa_public_key **ret_key)
+static capsa_result cert_key_of(X509 *x509, bool is_bare, struct capsa_public_key **ret_key)
 {
     unsigned char *spki = NULL;
     int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509), &spki);
-    EVP_PKEY *pkey = X509_get0_pubkey(x509); /* NULL for types that OpenSSL does not know */
+    /* NULL for types that OpenSSL does not know */
+    EVP_PKEY *pkey = is_bare ? NULL : X509_get0_pubkey(x509);
     capsa_result made = CAPSA_OK;
     if (capsa_crypto_ran_out()) {
         made = capsa_error_make(CAPSA_E_NOMEM, __FILE__, __LINE__, "out of memory");
     } else if (len <= 0) {
         made = capsa_error_make(CAPSA_E_MALFORMED, __FILE__, __LINE__,
                                 "the certificate has no public key");
+    } else if (is_bare) {
+        made = capsa_crypto_key_of_spki(capsa_bytes_of(spki, (size_t)len), ret_key);
     } else {
         made = capsa_crypto_public_key(pkey, capsa_bytes_of(spki, (size_t)len), ret_key);
     }
@@ -60,7 +63,8 @@ static capsa_result set_sm2_id(X509 *x509)
 }
 
 /* Takes over `taken`, which was read from `der`, also on failure. */
-static capsa_result cert_of(X509 *taken, capsa_bytes der, struct capsa_cert **ret_cert)
+static capsa_result cert_of(X509 *taken, bool is_bare, capsa_bytes der,
+                            struct capsa_cert **ret_cert)
 {
     CRYPTO_AUTO(X509) x509 = taken;
     /* Reads all extensions once and keeps what they say, so that later readers change nothing. */
@@ -80,8 +84,9 @@ static capsa_result cert_of(X509 *taken, capsa_bytes der, struct capsa_cert **re
                  capsa_crypto_time_of(X509_get0_notAfter(x509), &cert->not_after);
     CRYPTO_REQUIRE_MEMORY();
     CAPSA_REQUIRE(dated, MALFORMED, "the certificate's validity cannot be read");
-    CAPSA_TRY(cert_key_of(x509, &cert->key));
+    CAPSA_TRY(cert_key_of(x509, is_bare, &cert->key));
     CAPSA_TRY(set_sm2_id(x509));
+    cert->is_bare = is_bare;
     cert->x509 = x509;
     x509 = NULL;
     *ret_cert = cert;
@@ -89,20 +94,31 @@ static capsa_result cert_of(X509 *taken, capsa_bytes der, struct capsa_cert **re
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_cert_parse_der(capsa_bytes der, struct capsa_cert **ret_cert)
+static capsa_result parse_der(bool is_bare, capsa_bytes der, struct capsa_cert **ret_cert)
 {
     CAPSA_REQUIRE(der.len > 0, MALFORMED, "an empty certificate");
     CAPSA_REQUIRE(der.len <= CAPSA_LIMIT_cert_pem, TOO_LARGE,
                   "a certificate of %zu bytes, at most %d", der.len, CAPSA_LIMIT_cert_pem);
     const unsigned char *at = der.data;
-    CRYPTO_AUTO(X509) x509 = d2i_X509(NULL, &at, (long)der.len);
-    CRYPTO_REQUIRE_MEMORY();
+    X509 *into = X509_new_ex(is_bare ? capsa_crypto_algorithms()->bare : NULL, NULL);
+    CRYPTO_AUTO(X509) x509 = into == NULL ? NULL : d2i_X509(&into, &at, (long)der.len);
+    CRYPTO_REQUIRE_MEMORY(); /* `into` was freed if it could not be filled */
     CAPSA_REQUIRE(x509 != NULL, MALFORMED, "not a DER certificate");
     CAPSA_REQUIRE(at == der.data + der.len, MALFORMED,
                   "%zu bytes behind the end of the certificate", (size_t)(der.data + der.len - at));
     X509 *parsed = x509;
     x509 = NULL;
-    return cert_of(parsed, der, ret_cert);
+    return cert_of(parsed, is_bare, der, ret_cert);
+}
+
+CAPSA_RESULT capsa_cert_parse_der(capsa_bytes der, struct capsa_cert **ret_cert)
+{
+    return parse_der(false, der, ret_cert);
+}
+
+CAPSA_RESULT capsa_crypto_cert_parse_bare(capsa_bytes der, struct capsa_cert **ret_cert)
+{
+    return parse_der(true, der, ret_cert);
 }
 
 static capsa_bytes trimmed(capsa_bytes text)
@@ -136,7 +152,7 @@ static capsa_result pem_check_shape(capsa_bytes pem)
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_cert_parse_pem(capsa_bytes pem, struct capsa_cert **ret_cert)
+static capsa_result parse_pem(bool is_bare, capsa_bytes pem, struct capsa_cert **ret_cert)
 {
     CAPSA_REQUIRE(pem.len <= CAPSA_LIMIT_cert_pem, TOO_LARGE,
                   "a certificate of %zu bytes, at most %d", pem.len, CAPSA_LIMIT_cert_pem);
@@ -154,9 +170,19 @@ CAPSA_RESULT capsa_cert_parse_pem(capsa_bytes pem, struct capsa_cert **ret_cert)
     CAPSA_REQUIRE(status == 1 || !ran_out, NOMEM, "out of memory");
     CAPSA_REQUIRE(status == 1 && len >= 0, MALFORMED,
                   "not a PEM certificate: its base64 cannot be read");
-    capsa_result parsed = capsa_cert_parse_der(capsa_bytes_of(der, (size_t)len), ret_cert);
+    capsa_result parsed = parse_der(is_bare, capsa_bytes_of(der, (size_t)len), ret_cert);
     OPENSSL_free(der);
     return parsed;
+}
+
+CAPSA_RESULT capsa_cert_parse_pem(capsa_bytes pem, struct capsa_cert **ret_cert)
+{
+    return parse_pem(false, pem, ret_cert);
+}
+
+CAPSA_RESULT capsa_crypto_cert_parse_bare_pem(capsa_bytes pem, struct capsa_cert **ret_cert)
+{
+    return parse_pem(true, pem, ret_cert);
 }
 
 struct capsa_cert *capsa_crypto_cert_share(struct capsa_cert *cert)

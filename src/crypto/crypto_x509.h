@@ -24,12 +24,25 @@ struct crypto_signed {
 struct capsa_cert {
     atomic_uint owners; /* _free takes one away */
     X509 *x509;         /* its extensions were read; not changed any more */
+    bool is_bare;       /* `x509` knows no key, and verifies nothing: crypto_chain.c refuses it */
     struct capsa_public_key *key;
     capsa_time not_before, not_after;
     struct crypto_signed parts; /* of `der` */
     size_t der_len;
     uint8_t der[]; /* as it was read */
 };
+
+/* Certificates of makers of hardware: libcrypto reads all but the key, and that is read without its
+ * decoders, which take four fifths of the time. Only signatures and names of such a certificate may
+ * be looked at by crypto_pki.h. */
+CAPSA_RESULT capsa_crypto_cert_parse_bare(capsa_bytes der, struct capsa_cert **ret_cert);
+CAPSA_RESULT capsa_crypto_cert_parse_bare_pem(capsa_bytes pem, struct capsa_cert **ret_cert);
+
+typedef capsa_result crypto_cert_reader(capsa_bytes text, struct capsa_cert **ret_cert);
+/* From `cache` (NULL: none), or read by `parse`, which makes bare ones or not, and kept there. */
+CAPSA_RESULT capsa_crypto_cert_cached(struct capsa_cert_cache *cache, capsa_bytes text,
+                                      bool is_bare, crypto_cert_reader *parse,
+                                      struct capsa_cert **ret_cert);
 
 /* The next element of ASN.1, of definite length. `ret_whole` is it with its tag and length. */
 struct crypto_element {

@@ -42,6 +42,9 @@ CAPSA_RESULT capsa_collateral_take(capsa_collateral *collateral, capsa_collatera
  * is no collateral, and for a root, which is never any. */
 CAPSA_RESULT capsa_collateral_add(capsa_collateral *collateral, const char *name,
                                   capsa_bytes bytes);
+/* The same for a file of a folder, beside which other things lie: those add nothing. */
+CAPSA_RESULT capsa_collateral_add_any(capsa_collateral *collateral, const char *name,
+                                      capsa_bytes bytes);
 /* A file, or all files of a folder in the order of their names. In a folder, roots, evidence and
  * files of no known form are passed over; what has a known form must be well-formed. A folder with
  * no collateral at all is NOT_FOUND. docs/reference/evidence-formats.md has the rules. */

@@ -321,6 +321,12 @@ CAPSA_RESULT capsa_collateral_add(capsa_collateral *collateral, const char *name
     return add_file(collateral, name, bytes, true);
 }
 
+CAPSA_RESULT capsa_collateral_add_any(capsa_collateral *collateral, const char *name,
+                                      capsa_bytes bytes)
+{
+    return add_file(collateral, name, bytes, false);
+}
+
 /* ---- Paths ----------------------------------------------------------------------------------- */
 
 typedef struct listing {

@@ -10,6 +10,7 @@
 #include "keymanager/keymanager_call.h"
 #include "keymanager/keymanager_denials.h"
 #include "keymanager/keymanager_envelope.h"
+#include "keymanager/keymanager_evidence.h"
 #include "keymanager/keymanager_spent.h"
 
 static capsa_result entry_add(struct capsa_keymanager *manager,
@@ -81,7 +82,10 @@ static capsa_result record_start(struct capsa_keymanager *manager)
                 capsa_buf_format(&details, "%s\"%s\"", on++ == 0 ? "" : ",", options[i].name));
         }
     }
-    CAPSA_TRY(capsa_buf_str(&details, "]}"));
+    const struct capsa_keymanager_evidence *evidence = &manager->options.evidence;
+    CAPSA_TRY(capsa_buf_format(&details, "],\"platform\":\"%s\",\"evidence\":\"%s\"}",
+                               evidence->attester == NULL ? "" : evidence->attester->name,
+                               evidence->required ? "required" : "optional"));
     struct capsa_audit_entry entry = {.type = CAPSA_AUDIT_START,
                                       .details = capsa_buf_bytes(&details)};
     CAPSA_TRY(capsa_ledger_now(manager->options.ledger, &entry.time));
@@ -111,7 +115,10 @@ CAPSA_RESULT capsa_keymanager_new(const struct capsa_keymanager_options *options
     struct capsa_keymanager *manager = CAPSA_NEW(struct capsa_keymanager);
     CAPSA_REQUIRE_MEMORY(manager);
     manager->options = *options;
+    (void)pthread_mutex_init(&manager->judge_lock, NULL);
     capsa_result result = init(manager);
+    result =
+        capsa_failed(result) ? result : capsa_keymanager_appraise_by(manager, &options->evidence);
     if (capsa_failed(result)) {
         capsa_keymanager_free(manager);
         return result;
@@ -133,6 +140,8 @@ void capsa_keymanager_free(struct capsa_keymanager *manager)
     capsa_km_envelope_free(manager->envelope);
     capsa_km_spent_free(manager->spent);
     capsa_cert_cache_free(manager->certs);
+    capsa_km_judge_put(manager, manager->judge);
+    (void)pthread_mutex_destroy(&manager->judge_lock);
     capsa_dealloc(manager);
 }
 

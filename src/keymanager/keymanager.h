@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "appraisal/appraisal.h"
+#include "attester/attester.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "crypto/crypto.h"
@@ -14,6 +16,19 @@
 #include "rpc/rpc_method.h"
 
 struct capsa_keymanager;
+
+/* How evidence is made and judged. Zeroed: the manager has no platform, and verifies nothing. */
+struct capsa_keymanager_evidence {
+    /* The platform that it runs on, of which GetRaCert shows evidence; NULL: none. */
+    const struct capsa_attester *attester;
+    struct capsa_attester_options where;
+    struct capsa_collateral_getter getter; /* for that evidence; .get NULL: none */
+    struct capsa_appraiser *appraiser;     /* of what requests bring; NULL: UNSUPPORTED. Taken over
+                                              by the manager, once it is made */
+    bool required;                         /* no key without */
+    bool production; /* vendors' anchors only, no debug, and a floor where there is no TCB status */
+    bool has_floor[CAPSA_PLATFORM_COUNT];
+};
 
 struct capsa_keymanager_options {
     struct capsa_ledger *ledger; /* all of these outlive the manager */
@@ -25,6 +40,7 @@ struct capsa_keymanager_options {
      * makes its envelope keys, keeps them in the store and replaces them every day. */
     capsa_bytes injected_key;
     capsa_bytes injected_cert;
+    struct capsa_keymanager_evidence evidence;
     bool insecure_empty_columns_pass;
     bool insecure_claimed_initiator;
     bool insecure_client_env;
@@ -44,6 +60,11 @@ size_t capsa_keymanager_method_count(void);
 /* `ret_methods` has room for that many; their handlers run on any thread, several at once. */
 void capsa_keymanager_methods(struct capsa_keymanager *manager,
                               struct capsa_rpc_method *ret_methods);
+
+/* From now on judge what requests bring by this appraiser, which is taken over, with these floors;
+ * waits for nobody, so that what is being judged is judged by the one before. */
+CAPSA_RESULT capsa_keymanager_appraise_by(struct capsa_keymanager *manager,
+                                          const struct capsa_keymanager_evidence *how);
 
 /* New envelope keys, when it is time. Call every minute or so, not on the event loop: making an RSA
  * key takes a while. *ret_renewed says whether there are new ones. */

@@ -189,7 +189,7 @@ CAPSA_RESULT capsa_km_list_audit(struct capsa_km_call *call)
 
 /* ---- for anybody ----------------------------------------------------------------------------- */
 
-CAPSA_RESULT capsa_km_get_consistency(struct capsa_keymanager *manager,
+CAPSA_RESULT capsa_km_get_consistency(const struct capsa_km_entry *entry,
                                       const ProtobufCMessage *request, capsa_buf *ret_message)
 {
     const Native__ConsistencyRequest *asked = (const Native__ConsistencyRequest *)request;
@@ -198,7 +198,7 @@ CAPSA_RESULT capsa_km_get_consistency(struct capsa_keymanager *manager,
     CAPSA_AUTO(capsa_buf)
     hashes = capsa_buf_of((size_t)(CAPSA_TREE_PATH_MAX + 1) * CAPSA_TREE_HASH);
     CAPSA_AUTO(capsa_buf) note = capsa_buf_of(KIB(4));
-    CAPSA_TRY(capsa_audit_log_consistency(manager->log, (uint64_t)asked->first,
+    CAPSA_TRY(capsa_audit_log_consistency(entry->manager->log, (uint64_t)asked->first,
                                           (uint64_t)asked->second, &hashes, &note));
     ProtobufCBinaryData list[CAPSA_TREE_PATH_MAX + 1];
     const char *note_text;
@@ -252,7 +252,7 @@ static capsa_result write_leaves(struct capsa_keymanager *manager, capsa_buf *le
     return result;
 }
 
-CAPSA_RESULT capsa_km_get_audit_log(struct capsa_keymanager *manager,
+CAPSA_RESULT capsa_km_get_audit_log(const struct capsa_km_entry *entry,
                                     const ProtobufCMessage *request, capsa_buf *ret_message)
 {
     const Native__AuditLogRequest *asked = (const Native__AuditLogRequest *)request;
@@ -261,13 +261,13 @@ CAPSA_RESULT capsa_km_get_audit_log(struct capsa_keymanager *manager,
     CAPSA_AUTO(capsa_buf) note = capsa_buf_of(KIB(4));
     const char *note_text;
     uint64_t size, start = (uint64_t)asked->start;
-    CAPSA_TRY(checkpoint_now(manager->log, &size, &note));
+    CAPSA_TRY(checkpoint_now(entry->manager->log, &size, &note));
     CAPSA_TRY(capsa_buf_cstr(&note, &note_text));
     uint64_t count = asked->limit == 0 || asked->limit > CAPSA_LIMIT_audit_page
                          ? CAPSA_LIMIT_audit_page
                          : (uint64_t)asked->limit;
     uint64_t left = start < size ? size - start : 0;
     CAPSA_AUTO(capsa_buf) leaves = capsa_buf_of((size_t)CAPSA_LIMIT_audit_page * CAPSA_AUDIT_LEAF);
-    CAPSA_TRY(read_leaves(manager->log, start, count < left ? count : left, &leaves));
-    return write_leaves(manager, &leaves, note_text, ret_message);
+    CAPSA_TRY(read_leaves(entry->manager->log, start, count < left ? count : left, &leaves));
+    return write_leaves(entry->manager, &leaves, note_text, ret_message);
 }

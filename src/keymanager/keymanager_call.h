@@ -27,6 +27,7 @@
 struct capsa_km_envelope; /* keymanager_envelope.h */
 struct capsa_km_spent;    /* keymanager_spent.h */
 struct capsa_km_denials;  /* keymanager_denials.h */
+struct capsa_km_judge;    /* keymanager_evidence.h */
 
 struct capsa_km_signer {
     char party[CAPSA_PARTY_ID];    /* of the last certificate of the chain */
@@ -37,13 +38,15 @@ struct capsa_km_signer {
 struct capsa_km_call {
     struct capsa_keymanager *manager;
     const struct capsa_rpc_call *rpc;
+    const struct capsa_km_method *method;
     capsa_time now;
     const ProtobufCMessage *request; /* of the method's shape */
     struct capsa_km_signer signer;
     struct capsa_km_txn *txn;
-    capsa_buf *answer; /* JSON of the answer's message; empty: none */
-    bool native;       /* the native protocol: fields 1000 to 1999 may be answered */
-    bool has_version;  /* of the policy that the call changes, as its signer expects it */
+    capsa_buf *answer;  /* JSON of the answer's message; empty: none */
+    bool native;        /* the native protocol: fields 1000 to 1999 may be answered */
+    const uint8_t *jti; /* native: CAPSA_JWS_JTI bytes, good for this request alone */
+    bool has_version;   /* of the policy that the call changes, as its signer expects it */
     int64_t version;
     /* For the audit log. Of a success: what was done, by owner; without notes there is one entry,
      * the signer's. Of a refusal: at most one note, of the owner whose policy refused. */
@@ -59,7 +62,8 @@ enum capsa_km_needs {
     CAPSA_KM_NATIVE = 1 << 3,  /* of the native service alone */
 };
 
-typedef CAPSA_RESULT capsa_km_plain(struct capsa_keymanager *manager,
+struct capsa_km_entry;
+typedef CAPSA_RESULT capsa_km_plain(const struct capsa_km_entry *entry,
                                     const ProtobufCMessage *request, capsa_buf *ret_message);
 
 struct capsa_km_method {
@@ -95,6 +99,9 @@ struct capsa_keymanager {
     struct capsa_cert_cache *certs; /* of signers */
     struct capsa_km_entry *entries;
     size_t entry_count;
+    pthread_mutex_t judge_lock; /* for what stands below */
+    struct capsa_km_judge *judge;
+    atomic_uint reports; /* about this manager, that are being made */
 };
 
 /* keymanager_dispatch.c, keymanager_plain.c: the RPC handlers. `context` is a capsa_km_entry. */
@@ -131,13 +138,13 @@ CAPSA_RESULT capsa_km_delete_data_rule(struct capsa_km_call *call);
 CAPSA_RESULT capsa_km_get_export_data_key(struct capsa_km_call *call);
 /* keymanager_audit.c: */
 CAPSA_RESULT capsa_km_list_audit(struct capsa_km_call *call);
-CAPSA_RESULT capsa_km_get_consistency(struct capsa_keymanager *manager,
+CAPSA_RESULT capsa_km_get_consistency(const struct capsa_km_entry *entry,
                                       const ProtobufCMessage *request, capsa_buf *ret_message);
-CAPSA_RESULT capsa_km_get_audit_log(struct capsa_keymanager *manager,
+CAPSA_RESULT capsa_km_get_audit_log(const struct capsa_km_entry *entry,
                                     const ProtobufCMessage *request, capsa_buf *ret_message);
 /* keymanager_plain.c: */
-CAPSA_RESULT capsa_km_get_ra_cert(struct capsa_keymanager *manager, const ProtobufCMessage *request,
-                                  capsa_buf *ret_message);
+CAPSA_RESULT capsa_km_get_ra_cert(const struct capsa_km_entry *entry,
+                                  const ProtobufCMessage *request, capsa_buf *ret_message);
 /* keymanager_terms.c: */
 CAPSA_RESULT capsa_km_get_vote_terms(struct capsa_km_call *call);
 /* keymanager_certs.c: */
@@ -175,7 +182,5 @@ CAPSA_RESULT capsa_km_party_check(const struct capsa_km_call *call, const char *
                                   const char *claimed);
 /* "uuid[/partition[/segment[/shard]]]" to its data_uuid. */
 CAPSA_RESULT capsa_km_uri_parse(const char *resource_uri, capsa_buf *ret_uuid);
-/* Evidence in a request: there is no verifier yet, so any but an empty one is UNSUPPORTED. */
-CAPSA_RESULT capsa_km_report_check(const Cm__UnifiedAttestationReport *report);
 /* Standard base64 of 1 to CAPSA_LIMIT_data_key_bytes bytes. */
 CAPSA_RESULT capsa_km_data_key_check(const char *field, const char *data_key_b64);

@@ -146,6 +146,7 @@ static capsa_result handle_once(capsa_km_work *work)
     begin_anew(work);
     struct capsa_km_call call = {
         .manager = manager,
+        .method = work->entry->method,
         .rpc = work->rpc,
         .now = work->now,
         .request = work->request,
@@ -153,6 +154,7 @@ static capsa_result handle_once(capsa_km_work *work)
         .txn = txn,
         .answer = &work->answer,
         .native = work->entry->native,
+        .jti = work->entry->native ? work->jws.jti : NULL,
         .has_version = work->jws.has_version,
         .version = work->jws.version,
         .notes = &work->notes,

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "keymanager/keymanager_evidence.h"
 
 /* Index of the first item that is not before `item`. */
 static size_t set_place(const capsa_km_set *set, const char *item)
@@ -160,7 +161,8 @@ static capsa_result may_register(const struct capsa_km_call *call, const char *u
 
 static capsa_result result_put(struct capsa_km_call *call, const char *uuid,
                                const Rec__Resource *found, const lineage *line,
-                               const Cm__CreateResultDataKeyRequest__Body *body)
+                               const Cm__CreateResultDataKeyRequest__Body *body,
+                               const capsa_km_evidence *evidence)
 {
     bool has_keys;
     CAPSA_TRY(capsa_km_key_has_any(call->txn, uuid, &has_keys));
@@ -180,6 +182,7 @@ static capsa_result result_put(struct capsa_km_call *call, const char *uuid,
         CAPSA_TRY(
             capsa_km_notes_resource(call->notes, owners.items[i], body->resource_uri, NULL, 0));
         CAPSA_TRY(capsa_km_notes_text(call->notes, owners.items[i], "scope", body->scope));
+        CAPSA_TRY(capsa_km_evidence_note(evidence, call->notes, owners.items[i]));
     }
     CAPSA_TRY(capsa_km_resource_put(call->txn, uuid, owner_list, &resource));
     Rec__Key key = REC__KEY__INIT;
@@ -195,7 +198,9 @@ CAPSA_RESULT capsa_km_create_result_data_key(struct capsa_km_call *call)
         (const Cm__CreateResultDataKeyRequest *)call->request;
     const Cm__CreateResultDataKeyRequest__Body *body = request->body;
     CAPSA_REQUIRE(body != NULL, MALFORMED, "body: missing");
-    CAPSA_TRY(capsa_km_report_check(request->attestation_report));
+    capsa_km_evidence evidence;
+    const struct capsa_km_bound bound = {NULL, &body->base};
+    CAPSA_TRY(capsa_km_evidence_judge(call, request->attestation_report, &bound, &evidence));
     if (*body->owner_id != '\0') { /* programs leave it empty */
         CAPSA_TRY(capsa_km_party_check(call, "owner_id", body->owner_id));
     }
@@ -214,5 +219,5 @@ CAPSA_RESULT capsa_km_create_result_data_key(struct capsa_km_call *call)
     if (found != NULL) {
         CAPSA_TRY(may_register(call, uuid, found, &line));
     }
-    return result_put(call, uuid, found, &line, body);
+    return result_put(call, uuid, found, &line, body, &evidence);
 }

@@ -84,11 +84,3 @@ CAPSA_RESULT capsa_km_data_key_check(const char *field, const char *data_key_b64
                  field);
     return CAPSA_OK;
 }
-
-CAPSA_RESULT capsa_km_report_check(const Cm__UnifiedAttestationReport *report)
-{
-    CAPSA_REQUIRE(report == NULL || protobuf_c_message_get_packed_size(&report->base) == 0,
-                  UNSUPPORTED,
-                  "attestation_report: this manager cannot verify evidence; leave it out");
-    return CAPSA_OK;
-}

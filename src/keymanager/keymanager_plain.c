@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "keymanager/keymanager_envelope.h"
+#include "keymanager/keymanager_evidence.h"
 
 CAPSA_RESULT capsa_km_dispatch_plain(void *context, const struct capsa_rpc_call *rpc,
                                      capsa_buf *ret_message)
@@ -16,8 +17,7 @@ CAPSA_RESULT capsa_km_dispatch_plain(void *context, const struct capsa_rpc_call 
     CAPSA_AUTO_MESSAGE request = NULL;
     capsa_result result =
         capsa_protobuf_parse(entry->method->shape, rpc->request, CAPSA_UNKNOWN_SKIPPED, &request);
-    result =
-        capsa_failed(result) ? result : entry->method->plain(entry->manager, request, ret_message);
+    result = capsa_failed(result) ? result : entry->method->plain(entry, request, ret_message);
     capsa_km_answered(entry, rpc, started_us, "", result);
     if (!capsa_failed(result)) {
         return CAPSA_OK;
@@ -42,16 +42,25 @@ static capsa_result nonce_check(const char *nonce)
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_km_get_ra_cert(struct capsa_keymanager *manager, const ProtobufCMessage *request,
-                                  capsa_buf *ret_message)
+CAPSA_RESULT capsa_km_get_ra_cert(const struct capsa_km_entry *entry,
+                                  const ProtobufCMessage *request, capsa_buf *ret_message)
 {
-    CAPSA_TRY(nonce_check(((const Cm__GetRaCertRequest *)request)->nonce));
+    struct capsa_keymanager *manager = entry->manager;
+    const char *nonce = ((const Cm__GetRaCertRequest *)request)->nonce;
+    CAPSA_TRY(nonce_check(nonce));
     CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(CAPSA_LIMIT_cert_pem + 1);
+    const char *cert;
     CAPSA_TRY(capsa_km_envelope_cert(manager->envelope, &pem));
-    CAPSA_TRY(capsa_buf_u8(&pem, '\0'));
+    CAPSA_TRY(capsa_buf_cstr(&pem, &cert));
     Cm__Status status = capsa_km_status(CAPSA_OK);
     Cm__GetRaCertResponse response = CM__GET_RA_CERT_RESPONSE__INIT;
     response.status = &status;
-    response.cert = (char *)pem.data;
+    response.cert = capsa_km_field(cert);
+    CAPSA_AUTO(capsa_km_report) report = {.json_report = {.data = NULL}};
+    if (manager->options.evidence.attester != NULL) {
+        CAPSA_TRY(
+            capsa_km_report_make(manager, entry->native, capsa_bytes_str(cert), nonce, &report));
+        response.attestation_report = &report.message;
+    }
     return capsa_protobuf_write(&response.base, ret_message);
 }

@@ -9,8 +9,28 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "keymanager/keymanager_envelope.h"
+#include "keymanager/keymanager_evidence.h"
 #include "keymanager/keymanager_lineage.h"
 #include "policy/policy.h"
+
+/* One request in the works. */
+typedef struct {
+    struct capsa_km_call *call;
+    const Cm__ResourceRequest *request;
+    capsa_km_evidence evidence;
+    bool only_pinned_code;  /* of the rules: the initiator is vouched for by evidence */
+    struct capsa_json *env; /* r.env */
+    size_t steps_left;      /* for all resources together */
+    Cm__Policy *policy;     /* of policy_uuid: the last one that was looked at */
+    capsa_buf policy_uuid;
+} km_asked;
+
+static void km_asked_drop(km_asked *asked)
+{
+    capsa_json_free(asked->env);
+    capsa_message_free(asked->policy == NULL ? NULL : &asked->policy->base);
+    capsa_buf_drop(&asked->policy_uuid);
+}
 
 /* ---- who asks -------------------------------------------------------------------------------- */
 
@@ -25,14 +45,17 @@ static capsa_result check_cert(const struct capsa_km_call *call, const char *pem
     return CAPSA_OK;
 }
 
-static capsa_result check_initiator(const struct capsa_km_call *call, const char *initiator)
+/* The initiator is the signer; or evidence vouches for him, and then only rules count that say
+ * which code may ask: of that code the owner knows whom it obeys. */
+static capsa_result check_initiator(km_asked *asked)
 {
-    CAPSA_TRY(capsa_km_name_check("initiator_party_id", initiator));
-    CAPSA_REQUIRE(capsa_streq(initiator, call->signer.party) ||
-                      call->manager->options.insecure_claimed_initiator,
-                  DENIED,
+    const char *initiator = asked->request->initiator_party_id;
+    const struct capsa_km_call *call = asked->call;
+    bool is_signer = capsa_streq(initiator, call->signer.party);
+    asked->only_pinned_code = !is_signer && !call->manager->options.insecure_claimed_initiator;
+    CAPSA_REQUIRE(!asked->only_pinned_code || asked->evidence.present, DENIED,
                   "initiator_party_id is %s, but %s signs the request; a mere claim counts only "
-                  "with insecure_claimed_initiator",
+                  "with evidence, or with insecure_claimed_initiator",
                   initiator, call->signer.party);
     return CAPSA_OK;
 }
@@ -41,8 +64,7 @@ static capsa_result check_initiator(const struct capsa_km_call *call, const char
 
 static bool is_platform(const char *name)
 {
-    return name != NULL &&
-           (capsa_streq(name, "sgx") || capsa_streq(name, "tdx") || capsa_streq(name, "csv"));
+    return name != NULL && capsa_platform_by_name(name) != CAPSA_PLATFORM_NONE;
 }
 
 /* What the client says of itself, as the original's simulation takes it: request_time and tee
@@ -59,46 +81,35 @@ static capsa_result env_of_client(const char *text, struct capsa_json *env)
     if (tee != NULL && capsa_json_kind_of(tee) == CAPSA_JSON_OBJECT) {
         const struct capsa_json *platform = capsa_json_get(tee, "platform");
         CAPSA_REQUIRE(platform != NULL && is_platform(capsa_json_string(platform)), MALFORMED,
-                      "env: tee.platform must be sgx, tdx or csv");
+                      "env: tee.platform must be sgx, tdx, snp or csv");
     }
     CAPSA_TRY(capsa_json_set(env, "request_time",
                              capsa_json_new_string(time_text == NULL ? "" : time_text)));
     return capsa_json_set(env, "tee", tee == NULL ? capsa_json_new_null() : capsa_json_copy(tee));
 }
 
-static capsa_result env_make(const struct capsa_km_call *call, const char *claimed,
-                             struct capsa_json **ret_env)
+/* What the client claims is never mixed with what is verified. */
+static capsa_result env_fill(const km_asked *asked, struct capsa_json *env)
 {
-    CAPSA_AUTO_FREE(capsa_json) env = capsa_json_new_object();
-    CAPSA_REQUIRE_MEMORY(env);
-    if (call->manager->options.insecure_client_env && *claimed != '\0') {
-        CAPSA_TRY(env_of_client(claimed, env));
-    } else {
-        char now[CAPSA_TIME_TEXT];
-        capsa_time_text(call->now, now);
-        CAPSA_TRY(capsa_json_set(env, "request_time", capsa_json_new_string(now)));
+    const struct capsa_km_call *call = asked->call;
+    if (!asked->evidence.present && call->manager->options.insecure_client_env &&
+        *asked->request->env != '\0') {
+        return env_of_client(asked->request->env, env);
     }
-    *ret_env = env;
-    env = NULL;
-    return CAPSA_OK;
+    char now[CAPSA_TIME_TEXT];
+    capsa_time_text(call->now, now);
+    CAPSA_TRY(capsa_json_set(env, "request_time", capsa_json_new_string(now)));
+    return capsa_km_evidence_env(&asked->evidence, env);
+}
+
+static capsa_result env_make(km_asked *asked)
+{
+    asked->env = capsa_json_new_object();
+    CAPSA_REQUIRE_MEMORY(asked->env);
+    return env_fill(asked, asked->env);
 }
 
 /* ---- one resource ---------------------------------------------------------------------------- */
-
-typedef struct {
-    struct capsa_km_call *call;
-    const Cm__ResourceRequest *request;
-    const struct capsa_json *env;
-    size_t steps_left;  /* for all resources together */
-    Cm__Policy *policy; /* of policy_uuid: the last one that was looked at */
-    capsa_buf policy_uuid;
-} km_asked;
-
-static void km_asked_drop(km_asked *asked)
-{
-    capsa_message_free(asked->policy == NULL ? NULL : &asked->policy->base);
-    capsa_buf_drop(&asked->policy_uuid);
-}
 
 /* The policy of one original, kept for the next resource: requests name many parts of one uuid. */
 static capsa_result policy_of(km_asked *asked, const char *owner, const char *uuid,
@@ -136,7 +147,8 @@ static capsa_result note_request(const km_asked *asked, const char *owner)
     capsa_km_notes *notes = asked->call->notes;
     CAPSA_TRY(capsa_km_notes_text(notes, owner, "initiator", asked->request->initiator_party_id));
     CAPSA_TRY(capsa_km_notes_text(notes, owner, "scope", asked->request->scope));
-    return capsa_km_notes_text(notes, owner, "op_name", asked->request->op_name);
+    CAPSA_TRY(capsa_km_notes_text(notes, owner, "op_name", asked->request->op_name));
+    return capsa_km_evidence_note(&asked->evidence, notes, owner);
 }
 
 /* For the owner of the policy that refuses: his own clause, and what was asked of his data. */
@@ -185,6 +197,7 @@ static capsa_result decide(km_asked *asked, const Cm__ResourceRequest__Resource 
         .columns_count = wanted->n_columns,
         .env = asked->env,
         .is_result = is_result,
+        .only_pinned_code = asked->only_pinned_code,
         .steps_left = &asked->steps_left,
         .empty_columns_pass = asked->call->manager->options.insecure_empty_columns_pass,
     };
@@ -325,6 +338,42 @@ static capsa_result check_request(const Cm__ResourceRequest *request)
     return CAPSA_OK;
 }
 
+/* Evidence that is refused is told to an owner of the first of the data asked for: there is one
+ * entry for a refusal. */
+static capsa_result note_evidence(km_asked *asked)
+{
+    const Cm__ResourceRequest__Resource *wanted = asked->request->resources[0];
+    CAPSA_AUTO(capsa_buf) uuid_buf = capsa_buf_of(CAPSA_LIMIT_id_bytes);
+    CAPSA_AUTO_RECORD(Rec__Resource) resource = NULL;
+    CAPSA_AUTO(capsa_km_set) owners = {NULL, 0};
+    const char *uuid;
+    CAPSA_TRY(capsa_km_uri_parse(wanted->resource_uri, &uuid_buf));
+    CAPSA_TRY(capsa_buf_cstr(&uuid_buf, &uuid));
+    CAPSA_TRY(capsa_km_resource_find(asked->call->txn, uuid, &resource));
+    if (resource != NULL) {
+        CAPSA_TRY(capsa_km_owners_find(asked->call->txn, uuid, resource, &owners));
+    }
+    const char *owner = owners.count == 0 ? NULL : owners.items[0];
+    asked->call->about = wanted->resource_uri;
+    CAPSA_TRY(capsa_km_notes_resource(asked->call->notes, owner, wanted->resource_uri,
+                                      wanted->columns, wanted->n_columns));
+    return note_request(asked, owner);
+}
+
+static capsa_result check_evidence(km_asked *asked, const Cm__UnifiedAttestationReport *report,
+                                   const char *cert)
+{
+    const struct capsa_km_bound bound = {cert, &asked->request->base};
+    capsa_result judged = capsa_km_evidence_judge(asked->call, report, &bound, &asked->evidence);
+    if (!capsa_failed(judged)) {
+        return CAPSA_OK;
+    }
+    struct capsa_error why;
+    capsa_error_keep(judged, &why);
+    CAPSA_TRY(note_evidence(asked));
+    return capsa_error_make(why.code, why.file, why.line, "%s", why.text);
+}
+
 void capsa_km_released_drop(capsa_km_released *released)
 {
     for (size_t i = 0; released->keys != NULL && i < released->count; i++) {
@@ -373,17 +422,16 @@ CAPSA_RESULT capsa_km_release(struct capsa_km_call *call,
                               const Cm__UnifiedAttestationReport *report, const char *cert,
                               const Cm__ResourceRequest *request, capsa_km_released *released)
 {
-    CAPSA_TRY(capsa_km_report_check(report));
     CAPSA_REQUIRE(request != NULL, MALFORMED, "resource_request: missing");
     CAPSA_TRY(check_cert(call, cert));
-    CAPSA_TRY(check_initiator(call, request->initiator_party_id));
+    CAPSA_TRY(capsa_km_name_check("initiator_party_id", request->initiator_party_id));
     CAPSA_TRY(check_request(request));
-    CAPSA_AUTO_FREE(capsa_json) env = NULL;
-    CAPSA_TRY(env_make(call, request->env, &env));
-
-    CAPSA_AUTO(km_asked) asked = {.call = call, .request = request, .env = env};
+    CAPSA_AUTO(km_asked) asked = {.call = call, .request = request};
     asked.steps_left = CAPSA_LIMIT_policy_steps;
     asked.policy_uuid = capsa_buf_of(CAPSA_LIMIT_id_bytes);
+    CAPSA_TRY(check_evidence(&asked, report, cert));
+    CAPSA_TRY(check_initiator(&asked));
+    CAPSA_TRY(env_make(&asked));
     CAPSA_TRY(released_room(request->n_resources, released));
     return release_all(&asked, released);
 }

@@ -113,6 +113,42 @@ static char *field(const char *text)
     return same.field;
 }
 
+/* Fields of protobuf messages have no const. */
+typedef struct {
+    Native__Genesis__TrustAnchor *items;
+    Native__Genesis__TrustAnchor **list;
+    uint8_t (*digests)[CAPSA_SHA256];
+} anchor_fields;
+
+static void anchor_fields_drop(anchor_fields *fields)
+{
+    capsa_dealloc(fields->items);
+    capsa_dealloc(fields->list);
+    capsa_dealloc(fields->digests);
+}
+
+static capsa_result anchors_write(const struct capsa_ledger_options *options, anchor_fields *fields)
+{
+    size_t count = options->anchors_count;
+    fields->items = capsa_alloc_array(count, sizeof(*fields->items));
+    fields->list = capsa_alloc_array(count, sizeof(Native__Genesis__TrustAnchor *));
+    fields->digests = capsa_alloc_array(count, sizeof(*fields->digests));
+    CAPSA_REQUIRE_MEMORY(fields->items);
+    CAPSA_REQUIRE_MEMORY(fields->list);
+    CAPSA_REQUIRE_MEMORY(fields->digests);
+    for (size_t i = 0; i < count; i++) {
+        const struct capsa_genesis_anchor *anchor = &options->anchors[i];
+        Native__Genesis__TrustAnchor *item = &fields->items[i];
+        native__genesis__trust_anchor__init(item);
+        memcpy(fields->digests[i], anchor->sha256, CAPSA_SHA256);
+        item->id = field(anchor->id);
+        item->sha256 = (ProtobufCBinaryData){CAPSA_SHA256, fields->digests[i]};
+        item->kind = field(anchor->is_vendor ? "vendor" : "simulation");
+        fields->list[i] = item;
+    }
+    return CAPSA_OK;
+}
+
 static capsa_result write_genesis(const struct capsa_ledger_options *options,
                                   uint8_t audit_public[CAPSA_ED25519_PUBLIC],
                                   uint8_t announce_public[CAPSA_ED25519_PUBLIC],
@@ -124,6 +160,8 @@ static capsa_result write_genesis(const struct capsa_ledger_options *options,
     while (options->insecure != NULL && options->insecure[count] != NULL) {
         count++;
     }
+    CAPSA_AUTO(anchor_fields) anchors = {NULL, NULL, NULL};
+    CAPSA_TRY(anchors_write(options, &anchors));
     char **insecure = capsa_alloc_array(count, sizeof(*insecure));
     CAPSA_REQUIRE_MEMORY(insecure);
     for (size_t i = 0; i < count; i++) {
@@ -136,6 +174,8 @@ static capsa_result write_genesis(const struct capsa_ledger_options *options,
     genesis.audit_key = (ProtobufCBinaryData){CAPSA_ED25519_PUBLIC, audit_public};
     genesis.announce_key = (ProtobufCBinaryData){CAPSA_ED25519_PUBLIC, announce_public};
     genesis.membership = field("any");
+    genesis.anchors = anchors.list;
+    genesis.n_anchors = options->anchors_count;
     genesis.insecure = insecure;
     genesis.n_insecure = count;
     genesis.created_at = capsa_now(options->clock);
@@ -144,12 +184,16 @@ static capsa_result write_genesis(const struct capsa_ledger_options *options,
     return result;
 }
 
-/* A root that rests in a file is anybody's who reads the disk. */
-static capsa_result check_provider(const char *mode, const struct capsa_slot_provider *provider)
+/* A root that rests in a file is anybody's who reads the disk. One that rests nowhere is gone with
+ * the process, whose platform protects it. */
+static capsa_result check_provider(const struct capsa_ledger_options *options, const char *mode,
+                                   const struct capsa_slot_provider *provider)
 {
-    CAPSA_REQUIRE(
-        !capsa_streq(mode, "production") || provider->trust_class != CAPSA_SLOT_SIMULATION, DENIED,
-        "mode production: a slot of provider \"%s\" is for simulation", provider->name);
+    bool rests = options->root_key_path != NULL;
+    CAPSA_REQUIRE(!rests || !capsa_streq(mode, "production") ||
+                      provider->trust_class != CAPSA_SLOT_SIMULATION,
+                  DENIED, "mode production: a slot of provider \"%s\" is for simulation",
+                  provider->name);
     return CAPSA_OK;
 }
 
@@ -158,7 +202,7 @@ static capsa_result begin(void *context, capsa_buf *ret_genesis, struct capsa_ba
     const struct capsa_ledger_options *options = context;
     const struct capsa_slot_provider *provider;
     CAPSA_TRY(capsa_slot_provider_find(PROVIDER, &provider));
-    CAPSA_TRY(check_provider(options->mode, provider));
+    CAPSA_TRY(check_provider(options, options->mode, provider));
     CAPSA_AUTO(capsa_buf) audit_pem = capsa_buf_of(KIB(2));
     CAPSA_AUTO(capsa_buf) announce_pem = capsa_buf_of(KIB(2));
     uint8_t audit_public[CAPSA_ED25519_PUBLIC], announce_public[CAPSA_ED25519_PUBLIC];
@@ -212,7 +256,7 @@ static capsa_result check_slot(void *context, const struct capsa_slot *slot, uin
     (void)version;
     (void)ret_stop;
     const struct capsa_ledger *ledger = context;
-    return check_provider(ledger->genesis->mode, slot->provider);
+    return check_provider(&ledger->options, ledger->genesis->mode, slot->provider);
 }
 
 static capsa_result load_genesis(struct capsa_ledger *ledger)
@@ -222,6 +266,9 @@ static capsa_result load_genesis(struct capsa_ledger *ledger)
     if (ledger->options.mode != NULL) {
         CAPSA_TRY(
             capsa_genesis_allows(ledger->genesis, ledger->options.mode, ledger->options.insecure));
+    }
+    for (size_t i = 0; i < ledger->options.anchors_count; i++) {
+        CAPSA_TRY(capsa_genesis_allows_anchor(ledger->genesis, &ledger->options.anchors[i]));
     }
     CAPSA_TRY(capsa_store_slots(ledger->store, check_slot, ledger));
     capsa_genesis_id(genesis, ledger->manager_id);

@@ -20,19 +20,23 @@ struct capsa_ledger_options {
     struct capsa_store
         *inner; /* NULL, or instead of `location` a back-end that is open; taken over */
     const char *root_key_path; /* of the slot of provider "file"; NULL with "memory:" */
-    const char *anchor;        /* "none", "file:PATH"; NULL is "none" */
+    const char *anchor;        /* of the log: "none", "file:PATH"; NULL is "none" */
     /* "simulation" or "production": must be that of the genesis. NULL: whatever that says, and an
      * empty store is NOT_FOUND; for commands beside the daemon. */
     const char *mode;
     /* The insecure options that are on, sorted, NULL-ended (NULL: none). A new store's genesis
      * holds them; one that exists must hold every one, or it does not open. */
     const char *const *insecure;
+    /* The trust anchors by which evidence is judged. A new store's genesis names them; one that
+     * exists must name each one that is simulated. */
+    const struct capsa_genesis_anchor *anchors;
+    size_t anchors_count;
     const struct capsa_clock *clock;
     struct capsa_store_progress *progress; /* or NULL */
 };
 
-/* Makes what is absent. DENIED: another mode, or an option that the genesis does not allow.
- * TAMPERED: the store is not what its log says. Blocks while records are checked. */
+/* Makes what is absent. DENIED: another mode, or an option or trust anchor that the genesis does
+ * not allow. TAMPERED: the store is not what its log says. Blocks while records are checked. */
 CAPSA_RESULT capsa_ledger_open(const struct capsa_ledger_options *options,
                                struct capsa_ledger **ret_ledger);
 /* Stops the writer. NULL is fine. */

@@ -78,7 +78,9 @@ enum {
     CAPSA_PINS_TDX_MR_BOOT = 1 << 6,
     CAPSA_PINS_CSV_MR_BOOT = 1 << 7,
     CAPSA_PINS_SNP_MEASUREMENT = 1 << 8,
-    CAPSA_PINS_CODE = 1 << 9, /* both sides of an `||` pin code, each in its own way */
+    CAPSA_PINS_TDX_RTMR0 = 1 << 9,
+    CAPSA_PINS_TDX_RTMR1 = 1 << 10,
+    CAPSA_PINS_CODE = 1 << 11, /* both sides of an `||` pin code, each in its own way */
 };
 unsigned capsa_constraint_pins(const struct capsa_constraint *constraint);
 /* Do these facts together say which code runs (trust.md's combinations)? */

@@ -168,13 +168,6 @@ CAPSA_RESULT capsa_lex(struct lexer *lexer, struct token_value *ret_token);
 /* Fills nodes and root of a constraint whose text and pool are ready. */
 CAPSA_RESULT capsa_parse_expression(struct capsa_constraint *constraint);
 
-/* ---- Measurements ------------------------------------------------------------------------- */
-
-/* How many hex digits the claim at "env.tee.sgx.mr_enclave" has; 0: it is no measurement. */
-size_t capsa_measurement_digits(const char *path);
-/* Can a measurement there have this value? True also of what is no measurement. */
-bool capsa_measurement_is_possible(const char *path, const char *literal);
-
 /* ---- Paths -------------------------------------------------------------------------------- */
 
 #define CAPSA_PATH_TEXT 256

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "policy/policy_claims.h"
 #include "policy/policy_expression.h"
 #include "policy/policy_match.h"
 
@@ -61,35 +62,6 @@ static CAPSA_RESULT found(struct linter *linter, enum capsa_lint_level level, co
 
 /* ---- What a constraint reads -------------------------------------------------------------- */
 
-/* Everything that r can have. */
-static const char *const known_paths[] = {
-    "resource_uri",
-    "initiator_party_id",
-    "scope",
-    "op_name",
-    "attrs",
-    "columns",
-    "env",
-    "env.request_time",
-    "env.tee",
-    "env.tee.platform",
-    "env.tee.sgx",
-    "env.tee.sgx.mr_enclave",
-    "env.tee.sgx.mr_signer",
-    "env.tee.sgx.isv_prod_id",
-    "env.tee.sgx.isv_svn",
-    "env.tee.tdx",
-    "env.tee.tdx.mr_plat",
-    "env.tee.tdx.mr_boot",
-    "env.tee.tdx.mr_ta",
-    "env.tee.tdx.mr_td",
-    "env.tee.csv",
-    "env.tee.csv.mr_boot",
-    "env.tee.snp",
-    "env.tee.snp.measurement",
-    NULL,
-};
-
 /* What people look for and where it is. A name stands for all that begins with it and a dot. */
 static const struct {
     const char *name, *advice;
@@ -101,16 +73,6 @@ static const struct {
                        "r.env.request_time"},
     {"columns", "r.columns is a list and has no parts but r.columns[0] and so on"},
 };
-
-static bool is_known(const char *path)
-{
-    for (const char *const *known = known_paths; *known != NULL; known++) {
-        if (capsa_streq(*known, path)) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static bool is_within(const char *path, const char *name)
 {
@@ -126,30 +88,33 @@ static CAPSA_RESULT lint_unknown(struct linter *linter, const struct capsa_const
                          use->line, use->column, missing_paths[i].advice);
         }
     }
-    const char *nearest = capsa_nearest_name(use->path, known_paths);
+    const char *nearest = capsa_r_value_nearest(use->path);
     return found(linter, CAPSA_LINT_WARNING, "unknown-path",
                  "line %zu, column %zu: requests have no r.%s%s%s", use->line, use->column,
                  use->path, nearest == NULL ? "" : "; did you mean r.",
                  nearest == NULL ? "" : nearest);
 }
 
-static CAPSA_RESULT lint_measurement(struct linter *linter, const struct capsa_constraint_use *use)
+static CAPSA_RESULT lint_hex(struct linter *linter, const struct capsa_constraint_use *use,
+                             const struct capsa_r_value *value)
 {
     if (use->compare == NULL || use->literal == NULL) {
         return CAPSA_OK;
     }
+    bool is_measurement = value->kind == CAPSA_R_MEASUREMENT;
     bool equates = capsa_streq(use->compare, "==") || capsa_streq(use->compare, "in");
-    if (use->negated ? equates : capsa_streq(use->compare, "!=")) {
+    if (is_measurement && (use->negated ? equates : capsa_streq(use->compare, "!="))) {
         return found(linter, CAPSA_LINT_WARNING, "measurement-not-equal",
                      "line %zu, column %zu: r.%s != lets in every program but one; list those that "
                      "may ask",
                      use->line, use->column, use->path);
     }
-    if (equates && !capsa_measurement_is_possible(use->path, use->literal)) {
+    if (equates && !capsa_r_value_can_be(value, capsa_bytes_str(use->literal))) {
         return found(linter, CAPSA_LINT_ERROR, "measurement-form",
                      "line %zu, column %zu: r.%s never equals this; it is %zu lower-case hex "
-                     "digits, not all zero",
-                     use->line, use->column, use->path, capsa_measurement_digits(use->path));
+                     "digits%s",
+                     use->line, use->column, use->path, value->digits,
+                     is_measurement ? ", not all zero" : "");
     }
     return CAPSA_OK;
 }
@@ -157,11 +122,12 @@ static CAPSA_RESULT lint_measurement(struct linter *linter, const struct capsa_c
 static CAPSA_RESULT lint_use(void *context, const struct capsa_constraint_use *use)
 {
     struct linter *linter = context;
-    if (*use->path != '\0' && !is_known(use->path)) {
+    const struct capsa_r_value *value = capsa_r_value_find(use->path);
+    if (*use->path != '\0' && value == NULL) {
         return lint_unknown(linter, use);
     }
-    return use->whole && capsa_measurement_digits(use->path) > 0 ? lint_measurement(linter, use)
-                                                                 : CAPSA_OK;
+    return use->whole && value != NULL && value->digits > 0 ? lint_hex(linter, use, value)
+                                                            : CAPSA_OK;
 }
 
 /* ---- Constraints -------------------------------------------------------------------------- */
@@ -439,8 +405,9 @@ static const struct {
      "mr_signer alone lets in every program of that signer, later and older ones too; add "
      "isv_prod_id and a minimum isv_svn, or mr_enclave"},
     {"pins-half", CAPSA_LINT_WARNING, pins_half,
-     "its constraints do not say which code may ask: of SGX that takes mr_enclave, of TDX mr_plat "
-     "(or mr_td) and mr_boot, of CSV mr_boot"},
+     "its constraints do not say which code may ask: of SGX that takes mr_enclave, of TDX mr_td "
+     "(or "
+     "mr_plat) with rtmr0 and rtmr1 (or mr_boot), of SNP measurement, of CSV mr_boot"},
 };
 
 /* ---- Rules beside each other -------------------------------------------------------------- */

@@ -5,6 +5,7 @@
  * be, and comparisons of one claim that contradict each other; whatever it does not see through
  * depends on the request.
  */
+#include "policy/policy_claims.h"
 #include "policy/policy_expression.h"
 
 /* More operands than anybody writes are not compared each with each. */
@@ -146,57 +147,33 @@ static bool has_literal(const struct capsa_constraint *constraint,
 
 /* ---- What a claim can be ------------------------------------------------------------------ */
 
-enum claim_kind { CLAIM_TEXT, CLAIM_NUMBER, CLAIM_LIST };
-
-static const struct claim {
-    const char *path;
-    enum claim_kind kind;
-    bool always; /* never () */
-} claims[] = {
-    {"resource_uri", CLAIM_TEXT, true},
-    {"initiator_party_id", CLAIM_TEXT, true},
-    {"scope", CLAIM_TEXT, true},
-    {"op_name", CLAIM_TEXT, true},
-    {"attrs", CLAIM_TEXT, true},
-    {"columns", CLAIM_LIST, true},
-    {"env.request_time", CLAIM_TEXT, false},
-    {"env.tee.platform", CLAIM_TEXT, false},
-    {"env.tee.sgx.mr_enclave", CLAIM_TEXT, false},
-    {"env.tee.sgx.mr_signer", CLAIM_TEXT, false},
-    {"env.tee.sgx.isv_prod_id", CLAIM_NUMBER, false},
-    {"env.tee.sgx.isv_svn", CLAIM_NUMBER, false},
-    {"env.tee.tdx.mr_plat", CLAIM_TEXT, false},
-    {"env.tee.tdx.mr_boot", CLAIM_TEXT, false},
-    {"env.tee.tdx.mr_ta", CLAIM_TEXT, false},
-    {"env.tee.tdx.mr_td", CLAIM_TEXT, false},
-    {"env.tee.csv.mr_boot", CLAIM_TEXT, false},
-    {"env.tee.snp.measurement", CLAIM_TEXT, false},
-};
-
-static const struct claim *claim_at(const struct capsa_path *path)
+static bool can_equal(const struct capsa_r_value *value, const struct node *literal)
 {
-    for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
-        if (capsa_streq(claims[i].path, path->text)) {
-            return &claims[i];
-        }
+    if (literal->kind == NODE_UNIT) {
+        return !value->always;
     }
-    return NULL;
+    switch (value->kind) {
+    case CAPSA_R_MEASUREMENT:
+    case CAPSA_R_HEX:
+    case CAPSA_R_TEXT:
+        return is_text(literal);
+    case CAPSA_R_NUMBER:
+        return literal->kind == NODE_INT;
+    case CAPSA_R_TRUTH:
+        return literal->kind == NODE_BOOL;
+    case CAPSA_R_OBJECT:
+    case CAPSA_R_LIST:
+        return false;
+    }
+    return true;
 }
 
-static bool can_equal(const struct claim *claim, const struct node *literal)
-{
-    return literal->kind == NODE_UNIT    ? !claim->always
-           : claim->kind == CLAIM_TEXT   ? is_text(literal)
-           : claim->kind == CLAIM_NUMBER ? literal->kind == NODE_INT
-                                         : false;
-}
-
-static bool can_equal_any(const struct capsa_constraint *constraint, const struct claim *claim,
-                          const struct comparison *comparison)
+static bool can_equal_any(const struct capsa_constraint *constraint,
+                          const struct capsa_r_value *value, const struct comparison *comparison)
 {
     const struct node *literal = comparison->literal;
     for (; literal->kind != NODE_NONE; literal = next_literal(constraint, comparison, literal)) {
-        if (can_equal(claim, literal)) {
+        if (can_equal(value, literal)) {
             return true;
         }
     }
@@ -207,8 +184,9 @@ static bool can_equal_any(const struct capsa_constraint *constraint, const struc
 static enum capsa_truth truth_with_literals(const struct capsa_constraint *constraint,
                                             const struct comparison *comparison)
 {
-    const struct claim *claim = claim_at(&comparison->path);
-    if (claim == NULL || can_equal_any(constraint, claim, comparison)) {
+    const struct capsa_r_value *value = capsa_r_value_find(comparison->path.text);
+    if (value == NULL || value->kind == CAPSA_R_OBJECT ||
+        can_equal_any(constraint, value, comparison)) {
         return CAPSA_TRUTH_OPEN;
     }
     return comparison->op == TOKEN_NOT_EQUAL ? CAPSA_TRUTH_NEVER_FALSE : CAPSA_TRUTH_NEVER_TRUE;
@@ -223,8 +201,8 @@ static enum capsa_truth truth_with_itself(const struct capsa_constraint *constra
         !capsa_streq(a.text, b.text)) {
         return CAPSA_TRUTH_OPEN;
     }
-    const struct claim *claim = claim_at(&a);
-    if (claim == NULL || claim->kind == CLAIM_LIST) {
+    const struct capsa_r_value *value = capsa_r_value_find(a.text);
+    if (value == NULL || value->kind == CAPSA_R_LIST || value->kind == CAPSA_R_OBJECT) {
         return CAPSA_TRUTH_OPEN;
     }
     switch ((enum token)right->op) {

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 
+#include "policy/policy_claims.h"
 #include "policy/policy_expression.h"
 
 /* What there is not is node 0, of kind NONE, which has neither. */
@@ -54,107 +55,48 @@ bool capsa_path_of(const struct capsa_constraint *constraint, const struct node 
 
 /* ---- Pins --------------------------------------------------------------------------------- */
 
-/* A measurement as evidence gives it: lower-case hex of one of its lengths, not all zeros. Anything
- * else equals no program's measurement, or every program's that has none. */
-static bool is_measurement(capsa_bytes text, const size_t *lengths)
-{
-    bool fits = false, zero = true;
-    for (; *lengths != 0; lengths++) {
-        fits = fits || text.len == *lengths;
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        char c = (char)text.data[i];
-        zero = zero && c == '0';
-        fits = fits && ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
-    }
-    return fits && !zero;
-}
-
-/* Hex digits: 32 and 48 bytes; TDX joins registers: two RTMRs, and the six that make mr_plat. */
-static const size_t digits_64[] = {64, 0};
-static const size_t digits_96[] = {96, 0};
-static const size_t digits_192[] = {192, 0};
-static const size_t digits_576[] = {576, 0};
-
-static const struct claim {
-    const char *path;
-    unsigned pin;
-    const size_t *lengths; /* NULL: an integer */
-} claims[] = {
-    {"env.tee.sgx.mr_enclave", CAPSA_PINS_MR_ENCLAVE, digits_64},
-    {"env.tee.sgx.mr_signer", CAPSA_PINS_MR_SIGNER, digits_64},
-    {"env.tee.sgx.isv_prod_id", CAPSA_PINS_ISV_PROD_ID, NULL},
-    {"env.tee.sgx.isv_svn", CAPSA_PINS_ISV_SVN, NULL},
-    {"env.tee.tdx.mr_plat", CAPSA_PINS_TDX_MR_PLAT, digits_576},
-    {"env.tee.tdx.mr_td", CAPSA_PINS_TDX_MR_TD, digits_96},
-    {"env.tee.tdx.mr_boot", CAPSA_PINS_TDX_MR_BOOT, digits_192},
-    {"env.tee.tdx.mr_ta", 0, digits_192},
-    {"env.tee.csv.mr_boot", CAPSA_PINS_CSV_MR_BOOT, digits_64},
-    {"env.tee.snp.measurement", CAPSA_PINS_SNP_MEASUREMENT, digits_96},
-};
-
-static const struct claim *claim_by_path(const char *path)
-{
-    for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
-        if (capsa_streq(path, claims[i].path)) {
-            return &claims[i];
-        }
-    }
-    return NULL;
-}
-
-static const struct claim *claim_of(const struct capsa_constraint *constraint,
-                                    const struct node *node)
+static const struct capsa_r_value *value_of(const struct capsa_constraint *constraint,
+                                            const struct node *node)
 {
     struct capsa_path path;
-    return capsa_path_of(constraint, node, &path) && path.whole ? claim_by_path(path.text) : NULL;
+    return capsa_path_of(constraint, node, &path) && path.whole ? capsa_r_value_find(path.text)
+                                                                : NULL;
 }
 
-size_t capsa_measurement_digits(const char *path)
+/* A measurement that no program has, or that every program has that has none, pins nothing. */
+static bool literal_pins(const struct capsa_constraint *constraint,
+                         const struct capsa_r_value *value, const struct node *literal)
 {
-    const struct claim *claim = claim_by_path(path);
-    return claim == NULL || claim->lengths == NULL ? 0 : claim->lengths[0];
-}
-
-bool capsa_measurement_is_possible(const char *path, const char *literal)
-{
-    const struct claim *claim = claim_by_path(path);
-    return claim == NULL || claim->lengths == NULL ||
-           is_measurement(capsa_bytes_str(literal), claim->lengths);
-}
-
-static bool literal_pins(const struct capsa_constraint *constraint, const struct claim *claim,
-                         const struct node *literal)
-{
-    return claim->lengths == NULL
+    return value->kind == CAPSA_R_NUMBER
                ? literal->kind == NODE_INT && literal->number >= 0
                : literal->kind == NODE_STRING &&
-                     is_measurement(capsa_node_text(constraint, literal), claim->lengths);
+                     capsa_r_value_can_be(value, capsa_node_text(constraint, literal));
 }
 
-static bool list_pins(const struct capsa_constraint *constraint, const struct claim *claim,
+static bool list_pins(const struct capsa_constraint *constraint, const struct capsa_r_value *value,
                       const struct node *list)
 {
     bool pins = list->kind == NODE_LIST && list->first != 0;
     const struct node *element = first_of(constraint, list);
     for (; element->kind != NODE_NONE; element = next_of(constraint, element)) {
-        pins = pins && literal_pins(constraint, claim, element);
+        pins = pins && literal_pins(constraint, value, element);
     }
     return pins;
 }
 
-/* `claim op other`, or, for a comparison that was turned round, the same in that order. */
-static bool comparison_pins(const struct capsa_constraint *constraint, const struct claim *claim,
-                            enum token op, const struct node *other)
+/* `value op other`, or, for a comparison that was turned round, the same in that order. */
+static bool comparison_pins(const struct capsa_constraint *constraint,
+                            const struct capsa_r_value *value, enum token op,
+                            const struct node *other)
 {
     switch (op) {
     case TOKEN_EQUAL:
-        return literal_pins(constraint, claim, other);
+        return literal_pins(constraint, value, other);
     case TOKEN_IN:
-        return list_pins(constraint, claim, other);
+        return list_pins(constraint, value, other);
     case TOKEN_GREATER:
     case TOKEN_GREATER_EQUAL:
-        return claim->pin == CAPSA_PINS_ISV_SVN && literal_pins(constraint, claim, other);
+        return value->pin == CAPSA_PINS_ISV_SVN && literal_pins(constraint, value, other);
     default:
         return false;
     }
@@ -177,12 +119,12 @@ static enum token turned(enum token op)
 static unsigned pins_of_comparison(const struct capsa_constraint *constraint,
                                    const struct node *left, const struct node *right)
 {
-    const struct claim *claim = claim_of(constraint, left);
-    if (claim != NULL) {
-        return comparison_pins(constraint, claim, right->op, right) ? claim->pin : 0;
+    const struct capsa_r_value *value = value_of(constraint, left);
+    if (value != NULL) {
+        return comparison_pins(constraint, value, right->op, right) ? value->pin : 0;
     }
-    claim = claim_of(constraint, right);
-    return claim != NULL && comparison_pins(constraint, claim, turned(right->op), left) ? claim->pin
+    value = value_of(constraint, right);
+    return value != NULL && comparison_pins(constraint, value, turned(right->op), left) ? value->pin
                                                                                         : 0;
 }
 
@@ -194,6 +136,8 @@ bool capsa_pins_are_code(unsigned pins)
         CAPSA_PINS_MR_SIGNER | CAPSA_PINS_ISV_PROD_ID | CAPSA_PINS_ISV_SVN,
         CAPSA_PINS_TDX_MR_PLAT | CAPSA_PINS_TDX_MR_BOOT,
         CAPSA_PINS_TDX_MR_TD | CAPSA_PINS_TDX_MR_BOOT,
+        CAPSA_PINS_TDX_MR_PLAT | CAPSA_PINS_TDX_RTMR0 | CAPSA_PINS_TDX_RTMR1,
+        CAPSA_PINS_TDX_MR_TD | CAPSA_PINS_TDX_RTMR0 | CAPSA_PINS_TDX_RTMR1,
         CAPSA_PINS_CSV_MR_BOOT,
         CAPSA_PINS_SNP_MEASUREMENT,
     };

@@ -22,7 +22,9 @@
 #include "net/net_http.h"
 #include "net/net_tls.h"
 #include "programs/capsad_admin.h"
+#include "programs/capsad_check.h"
 #include "programs/capsad_config.h"
+#include "programs/capsad_evidence.h"
 #include "programs/capsad_keeper.h"
 #include "programs/capsad_version.h"
 #include "rpc/rpc_health.h"
@@ -43,6 +45,7 @@ struct capsad {
     struct capsa_net_loop *loop;
     struct capsad_admin *admin; /* answers while the ledger is being opened */
     struct capsa_store_progress progress;
+    capsad_evidence evidence;
     struct capsa_ledger *ledger;
     capsa_buf injected_key;
     capsa_buf injected_cert;
@@ -77,65 +80,19 @@ static void capsad_drop(capsad *daemon)
     capsa_buf_drop(&daemon->injected_cert);
     capsa_buf_drop(&daemon->injected_key);
     capsa_ledger_free(daemon->ledger);
+    capsad_evidence_drop(&daemon->evidence);
     capsa_log_close(daemon->monitor);
     capsa_log_close(daemon->log);
     capsad_config_drop(&daemon->config);
 }
 
-/* ---- what the configuration means ------------------------------------------------------------ */
-
-static capsa_result check_mode(const struct capsad_config *config)
-{
-    CAPSA_REQUIRE(
-        *config->mode != '\0', USAGE,
-        "no mode: say --mode simulation (nothing is attested; for trying out and tests) or "
-        "--mode production");
-    CAPSA_REQUIRE(!capsa_streq(config->mode, "production"), UNSUPPORTED,
-                  "mode production: this build has no platform whose evidence it could make or "
-                  "verify, so it would protect nothing; only --mode simulation starts");
-    CAPSA_REQUIRE(capsa_streq(config->mode, "simulation"), MALFORMED,
-                  "mode \"%s\": simulation or production", config->mode);
-    return CAPSA_OK;
-}
-
-static capsa_result check_numbers(const struct capsad_config *config)
-{
-    CAPSA_REQUIRE(config->port >= 0 && config->port <= 65535, MALFORMED,
-                  "port %lld: 0 (any free one) to 65535", (long long)config->port);
-    CAPSA_REQUIRE(config->workers >= 0 && config->workers <= 1024, MALFORMED,
-                  "workers %lld: 0 to 1024", (long long)config->workers);
-    CAPSA_REQUIRE(config->rsa_bits == 2048 || config->rsa_bits == 3072 || config->rsa_bits == 4096,
-                  MALFORMED, "rsa_bits %lld: 2048, 3072 or 4096", (long long)config->rsa_bits);
-    CAPSA_REQUIRE(config->stop_grace_seconds >= 0 && config->stop_grace_seconds <= 3600, MALFORMED,
-                  "stop_grace_seconds %lld: 0 to 3600", (long long)config->stop_grace_seconds);
-    return CAPSA_OK;
-}
-
-static capsa_result check_words(const struct capsad_config *config)
-{
-    CAPSA_REQUIRE(capsa_streq(config->scheme, "RSA"), UNSUPPORTED,
-                  "scheme \"%s\": only RSA (SM2 was never implemented in the original either)",
-                  config->scheme);
-    CAPSA_REQUIRE(
-        capsa_streq(config->client_auth, "required") || capsa_streq(config->client_auth, "none"),
-        MALFORMED, "tls_config.client_auth \"%s\": required or none", config->client_auth);
-    CAPSA_REQUIRE(*config->db_password == '\0', UNSUPPORTED,
-                  "storage_config.password: neither sqlite nor memory has one");
-    return CAPSA_OK;
-}
-
-static capsa_result check_config(const struct capsad_config *config)
-{
-    CAPSA_TRY(check_mode(config));
-    CAPSA_TRY(check_numbers(config));
-    return check_words(config);
-}
+/* ---- opening the parts ----------------------------------------------------------------------- */
 
 /* storage_backend and db_url to the location that the store opens. */
 static capsa_result store_location(const struct capsad_config *config, capsa_buf *ret_location)
 {
     const char *backend = config->storage_backend;
-    if (capsa_streq(backend, "memory") || capsa_streq(backend, "inmemory")) {
+    if (capsad_stores_in_memory(config)) {
         CAPSA_REQUIRE(*config->db_url == '\0', USAGE,
                       "storage_config.db_url: storage_backend \"%s\" keeps nothing there", backend);
         return capsa_buf_str(ret_location, "memory:");
@@ -154,8 +111,6 @@ static capsa_result store_location(const struct capsad_config *config, capsa_buf
     bool has_scheme = strncmp(config->db_url, "sqlite:", 7) == 0;
     return capsa_buf_format(ret_location, "%s%s", has_scheme ? "" : "sqlite:", config->db_url);
 }
-
-/* ---- opening the parts ----------------------------------------------------------------------- */
 
 static capsa_result open_logs(capsad *daemon)
 {
@@ -218,6 +173,8 @@ static capsa_result open_ledger(capsad *daemon)
         .anchor = config->anchor,
         .mode = config->mode,
         .insecure = on.names,
+        .anchors = daemon->evidence.anchors,
+        .anchors_count = daemon->evidence.anchors_count,
         .clock = &capsa_clock_system,
         .progress = &daemon->progress,
     };
@@ -242,12 +199,14 @@ static capsa_result open_manager(capsad *daemon)
         .rsa_bits = (unsigned)config->rsa_bits,
         .injected_key = capsa_buf_bytes(&daemon->injected_key),
         .injected_cert = capsa_buf_bytes(&daemon->injected_cert),
+        .evidence = daemon->evidence.options,
         .insecure_empty_columns_pass = config->insecure_empty_columns_pass,
         .insecure_claimed_initiator = config->insecure_claimed_initiator,
         .insecure_client_env = config->insecure_client_env,
     };
     CAPSA_TRY(capsa_keymanager_new(&options, &daemon->manager));
-    capsa_buf_drop(&daemon->injected_key); /* the manager has it where no core dump goes */
+    daemon->evidence.options.appraiser = NULL; /* the manager's */
+    capsa_buf_drop(&daemon->injected_key);     /* the manager has it where no core dump goes */
     return CAPSA_OK;
 }
 
@@ -405,17 +364,19 @@ static void on_stop(void *context)
     capsa_rpc_server_stop(daemon->server);
 }
 
+static void log_reload(capsad *daemon, const char *what, capsa_result result)
+{
+    capsa_log_event(daemon->log, capsa_failed(result) ? CAPSA_LOG_ERROR : CAPSA_LOG_INFO, "reload",
+                    CAPSA_LOG_STR("what", what), CAPSA_LOG_CODE("result", result));
+}
+
 static void on_reload(void *context)
 {
     capsad *daemon = context;
-    if (daemon->tls == NULL) {
-        capsa_log_event(daemon->log, CAPSA_LOG_INFO, "reload",
-                        CAPSA_LOG_STR("what", "nothing: TLS is off"));
-        return;
+    if (daemon->tls != NULL) {
+        log_reload(daemon, "TLS certificates", capsa_net_tls_reload(daemon->tls));
     }
-    capsa_result result = capsa_net_tls_reload(daemon->tls);
-    capsa_log_event(daemon->log, capsa_failed(result) ? CAPSA_LOG_ERROR : CAPSA_LOG_INFO, "reload",
-                    CAPSA_LOG_STR("what", "TLS certificates"), CAPSA_LOG_CODE("result", result));
+    log_reload(daemon, "evidence_policy", capsad_evidence_reload(&daemon->config, daemon->manager));
 }
 
 static void on_renewal(void *context)
@@ -471,6 +432,30 @@ static const char *tls_word(const capsad *daemon)
     return capsa_net_tls_is_mutual(daemon->tls) ? "mutual" : "server";
 }
 
+static const char *mode_means(const capsad *daemon)
+{
+    if (capsa_streq(daemon->config.mode, "production")) {
+        return "";
+    }
+    return daemon->evidence.options.attester == NULL
+               ? ": nothing is attested; do not trust it with real data"
+               : ": do not trust it with real data";
+}
+
+static void banner_evidence(const capsad *daemon)
+{
+    const struct capsa_keymanager_evidence *how = &daemon->evidence.options;
+    (void)fprintf(
+        stderr, "  platform  %s%s%s\n  evidence  %s of programs\n",
+        how->attester == NULL ? "none" : how->attester->name, how->attester == NULL ? "" : ": ",
+        how->attester == NULL ? "" : how->attester->what, how->required ? "required" : "optional");
+    if (*daemon->evidence.doubt != '\0') {
+        (void)fprintf(stderr, "  WARNING   %s\n", daemon->evidence.doubt);
+        capsa_log_event(daemon->log, CAPSA_LOG_WARN, "evidence",
+                        CAPSA_LOG_STR("why", daemon->evidence.doubt));
+    }
+}
+
 static void banner(capsad *daemon)
 {
     const char *id = capsa_ledger_manager_id(daemon->ledger);
@@ -483,8 +468,9 @@ static void banner(capsad *daemon)
     const char *where =
         *daemon->config.db_url == '\0' ? daemon->config.data_dir : daemon->config.db_url;
     (void)fprintf(stderr, "capsad %s\n  mode      %s%s\n  store     %s%s%s\n", CAPSA_VERSION,
-                  daemon->config.mode, ": nothing is attested; do not trust it with real data",
-                  scheme, in_memory ? " (gone when it stops)" : " in ", in_memory ? "" : where);
+                  daemon->config.mode, mode_means(daemon), scheme,
+                  in_memory ? " (gone when it stops)" : " in ", in_memory ? "" : where);
+    banner_evidence(daemon);
     (void)fprintf(stderr,
                   "  grpc      %s:%u, TLS %s\n  admin     %s\n  anchor    %s%s\n  manager   %s%s\n",
                   listen, port, tls_word(daemon),
@@ -499,10 +485,11 @@ static void banner(capsad *daemon)
         capsa_log_event(daemon->log, CAPSA_LOG_WARN, "new_manager", CAPSA_LOG_STR("manager", id));
     }
     capsa_log_event(daemon->log, CAPSA_LOG_INFO, "started", CAPSA_LOG_STR("version", CAPSA_VERSION),
-                    CAPSA_LOG_STR("mode", daemon->config.mode), CAPSA_LOG_STR("store", scheme),
-                    CAPSA_LOG_STR("anchor", anchor), CAPSA_LOG_STR("listen", listen),
-                    CAPSA_LOG_INT("port", port), CAPSA_LOG_STR("tls", tls_word(daemon)),
-                    CAPSA_LOG_STR("manager", id));
+                    CAPSA_LOG_STR("mode", daemon->config.mode),
+                    CAPSA_LOG_STR("platform", daemon->config.platform),
+                    CAPSA_LOG_STR("store", scheme), CAPSA_LOG_STR("anchor", anchor),
+                    CAPSA_LOG_STR("listen", listen), CAPSA_LOG_INT("port", port),
+                    CAPSA_LOG_STR("tls", tls_word(daemon)), CAPSA_LOG_STR("manager", id));
     (void)printf("capsad: ready: grpc %s:%u tls=%s admin %s\n",
                  capsa_streq(listen, "0.0.0.0") ? "127.0.0.1" : listen, port, tls_word(daemon),
                  daemon->admin == NULL ? "off" : capsad_admin_address(daemon->admin));
@@ -513,9 +500,10 @@ static void banner(capsad *daemon)
 
 static capsa_result start(capsad *daemon)
 {
-    CAPSA_TRY(check_config(&daemon->config));
+    CAPSA_TRY(capsad_check_config(&daemon->config));
     CAPSA_TRY(open_logs(daemon));
     CAPSA_TRY(open_tls(daemon));
+    CAPSA_TRY(capsad_evidence_open(&daemon->config, &daemon->evidence));
     CAPSA_TRY(capsa_net_loop_new(&daemon->loop));
     CAPSA_TRY(open_admin(daemon));
     CAPSA_TRY(open_meanwhile(daemon));

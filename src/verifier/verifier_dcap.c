@@ -20,6 +20,7 @@ typedef struct dcap_flow {
     const struct capsa_quote *quote;
     struct capsa_verdict *verdict;
     uint8_t anchors[CAPSA_SHA256];
+    struct capsa_cert_cache *certs, *own_certs;
     struct capsa_dcap_platform *platform;
     struct capsa_dcap_collateral *collateral;
     bool is_new_platform, is_new_collateral;
@@ -29,6 +30,7 @@ static void dcap_flow_drop(dcap_flow *flow)
 {
     capsa_dcap_platform_free(flow->platform);
     capsa_dcap_collateral_free(flow->collateral);
+    capsa_cert_cache_free(flow->own_certs);
 }
 
 enum { PLATFORM_PARTS = 4, COLLATERAL_PARTS = 11 };
@@ -81,8 +83,8 @@ static CAPSA_RESULT get_platform(dcap_flow *flow, capsa_bytes chain_text)
         return capsa_dcap_judge_anchor(flow->input, flow->platform, flow->verdict);
     }
     flow->is_new_platform = true;
-    return capsa_dcap_platform_check(flow->input, flow->quote, chain_text, flow->verdict,
-                                     &flow->platform);
+    return capsa_dcap_platform_check(flow->input, flow->certs, flow->quote, chain_text,
+                                     flow->verdict, &flow->platform);
 }
 
 static CAPSA_RESULT get_collateral(dcap_flow *flow)
@@ -96,7 +98,7 @@ static CAPSA_RESULT get_collateral(dcap_flow *flow)
         return CAPSA_OK;
     }
     flow->is_new_collateral = true;
-    return capsa_dcap_collateral_check(flow->input, flow->platform, flow->verdict,
+    return capsa_dcap_collateral_check(flow->input, flow->certs, flow->platform, flow->verdict,
                                        &flow->collateral);
 }
 
@@ -281,8 +283,22 @@ static CAPSA_RESULT choose_chain(const dcap_flow *flow, capsa_bytes *ret_text)
     return CAPSA_OK;
 }
 
+/* The same root stands in three chains and the same signer in two, so that certificates are worth
+ * keeping even for one verification. */
+static CAPSA_RESULT find_certs(dcap_flow *flow)
+{
+    enum { PLACES = 32 };
+    flow->certs = capsa_verify_cache_certs(flow->input->cache);
+    if (flow->certs == NULL) {
+        CAPSA_TRY(capsa_cert_cache_new_of(PLACES, &flow->own_certs));
+        flow->certs = flow->own_certs;
+    }
+    return CAPSA_OK;
+}
+
 static CAPSA_RESULT run(dcap_flow *flow)
 {
+    CAPSA_TRY(find_certs(flow));
     capsa_bytes chain_text = {NULL, 0};
     CAPSA_TRY(choose_chain(flow, &chain_text));
     CAPSA_TRY(get_platform(flow, chain_text));

@@ -8,6 +8,7 @@
 
 #include "crypto/crypto_evidence.h"
 #include "crypto/crypto_pki.h"
+#include "evidence/evidence_pck.h"
 #include "evidence/evidence_quote.h"
 #include "verifier/verifier.h"
 #include "verifier/verifier_cache.h"
@@ -19,7 +20,7 @@ struct capsa_window {
 };
 void capsa_window_add(struct capsa_window *window, capsa_time from, capsa_time until);
 
-/* ---- Certificates (verifier_dcap_chain.c, verifier_pck.c) --------------------------------------
+/* ---- Certificates (verifier_dcap_chain.c) -------------------------------------------------------
  */
 
 enum capsa_dcap_role {
@@ -36,19 +37,6 @@ CAPSA_RESULT capsa_dcap_signer_roles(capsa_chain *chain);
 /* PEM or DER, through the certificates that `certs` knows already. */
 CAPSA_RESULT capsa_dcap_chain_parse(struct capsa_cert_cache *certs, capsa_bytes text,
                                     capsa_chain *ret_chain);
-
-#define CAPSA_TCB_COMPONENTS 16
-/* Intel's extension of a PCK certificate. */
-struct capsa_pck {
-    uint8_t ppid[16], cpu_svn[16], instance[16], pce_id[2], fmspc[6];
-    uint8_t components[CAPSA_TCB_COMPONENTS]; /* these are compared, never the CPUSVN */
-    uint16_t pce_svn;
-    uint8_t sgx_type;
-    bool has_instance; /* by the Platform CA: with platform instance and configuration */
-    bool dynamic_platform, cached_keys, smt;
-};
-#define CAPSA_PCK_OID "1.2.840.113741.1.13.1"
-CAPSA_RESULT capsa_pck_parse(capsa_bytes extension, struct capsa_pck *ret_pck);
 
 /* ---- Signed JSON (verifier_tcbinfo.c) ----------------------------------------------------------
  */
@@ -136,6 +124,7 @@ struct capsa_dcap_platform {
 };
 /* `chain_text`: from the quote, or the caller's where the quote has none. */
 CAPSA_RESULT capsa_dcap_platform_check(const struct capsa_verify_input *input,
+                                       struct capsa_cert_cache *certs,
                                        const struct capsa_quote *quote, capsa_bytes chain_text,
                                        struct capsa_verdict *verdict,
                                        struct capsa_dcap_platform **ret_platform);
@@ -158,6 +147,7 @@ struct capsa_dcap_collateral {
     capsa_time signed_at; /* the earliest issueDate or thisUpdate, but for the root's CRL */
 };
 CAPSA_RESULT capsa_dcap_collateral_check(const struct capsa_verify_input *input,
+                                         struct capsa_cert_cache *certs,
                                          const struct capsa_dcap_platform *platform,
                                          struct capsa_verdict *verdict,
                                          struct capsa_dcap_collateral **ret_collateral);

@@ -135,6 +135,5 @@ CAPSA_RESULT capsa_dcap_signer_roles(capsa_chain *chain)
 CAPSA_RESULT capsa_dcap_chain_parse(struct capsa_cert_cache *certs, capsa_bytes text,
                                     capsa_chain *ret_chain)
 {
-    (void)certs;
-    return capsa_certs_parse(text, ret_chain);
+    return capsa_certs_parse_known(certs, text, ret_chain);
 }

@@ -106,16 +106,14 @@ static CAPSA_RESULT read_signers(struct capsa_cert_cache *certs, const char *wha
     return CAPSA_OK;
 }
 
-static CAPSA_RESULT check_signers(const struct capsa_verify_input *input,
+static CAPSA_RESULT check_signers(const capsa_collateral *given, struct capsa_cert_cache *certs,
                                   const struct capsa_cert *root,
                                   struct capsa_dcap_collateral *collateral)
 {
     static const char tcb[] = "TCB Info's issuer chain", identity[] = "the identity's issuer chain";
-    struct capsa_cert_cache *certs = capsa_verify_cache_certs(input->cache);
-    CAPSA_TRY(read_signers(certs, tcb, &input->collateral->tcb_info_issuer_chain,
-                           &collateral->tcb_chain));
+    CAPSA_TRY(read_signers(certs, tcb, &given->tcb_info_issuer_chain, &collateral->tcb_chain));
     CAPSA_TRY_AT(check_signer(&collateral->tcb_chain, root, collateral), "%s", tcb);
-    CAPSA_TRY(read_signers(certs, identity, &input->collateral->qe_identity_issuer_chain,
+    CAPSA_TRY(read_signers(certs, identity, &given->qe_identity_issuer_chain,
                            &collateral->identity_chain));
     bool is_checked = is_same_cert(collateral->identity_chain.certs[SIGNER],
                                    collateral->tcb_chain.certs[SIGNER]) &&
@@ -211,12 +209,11 @@ static CAPSA_RESULT check_identity(const capsa_collateral *given, struct capsa_v
 /* ---- All of it --------------------------------------------------------------------------------
  */
 
-static CAPSA_RESULT check_all(const struct capsa_verify_input *input, const capsa_chain *pck,
-                              struct capsa_verdict *verdict,
+static CAPSA_RESULT check_all(const capsa_collateral *given, struct capsa_cert_cache *certs,
+                              const capsa_chain *pck, struct capsa_verdict *verdict,
                               struct capsa_dcap_collateral *collateral)
 {
-    const capsa_collateral *given = input->collateral;
-    CAPSA_JUDGE_TRY(verdict, CHAIN, check_signers(input, pck->certs[ROOT], collateral));
+    CAPSA_JUDGE_TRY(verdict, CHAIN, check_signers(given, certs, pck->certs[ROOT], collateral));
     CAPSA_JUDGE_TRY(verdict, CRL,
                     check_crl("the root CA's revocation list", &given->root_ca_crl,
                               pck->certs[ROOT], collateral, &collateral->root_crl));
@@ -267,6 +264,7 @@ static CAPSA_RESULT judge_missing(const capsa_collateral *given, struct capsa_ve
 }
 
 CAPSA_RESULT capsa_dcap_collateral_check(const struct capsa_verify_input *input,
+                                         struct capsa_cert_cache *certs,
                                          const struct capsa_dcap_platform *platform,
                                          struct capsa_verdict *verdict,
                                          struct capsa_dcap_collateral **ret_collateral)
@@ -277,7 +275,7 @@ CAPSA_RESULT capsa_dcap_collateral_check(const struct capsa_verify_input *input,
     CAPSA_AUTO_FREE(capsa_dcap_collateral) collateral = CAPSA_NEW(struct capsa_dcap_collateral);
     CAPSA_REQUIRE_MEMORY(collateral);
     capsa_kept_init(&collateral->kept, destroy);
-    CAPSA_TRY(check_all(input, &platform->chain, verdict, collateral));
+    CAPSA_TRY(check_all(input->collateral, certs, &platform->chain, verdict, collateral));
     *ret_collateral = collateral;
     collateral = NULL;
     return CAPSA_OK;

@@ -106,14 +106,14 @@ static CAPSA_RESULT check_enclave(const struct capsa_quote *quote, struct capsa_
 }
 
 CAPSA_RESULT capsa_dcap_platform_check(const struct capsa_verify_input *input,
+                                       struct capsa_cert_cache *certs,
                                        const struct capsa_quote *quote, capsa_bytes chain_text,
                                        struct capsa_verdict *verdict,
                                        struct capsa_dcap_platform **ret_platform)
 {
     CAPSA_AUTO_FREE(capsa_dcap_platform) platform = NULL;
     CAPSA_TRY(new_platform(&platform));
-    CAPSA_JUDGE_TRY(verdict, CHAIN,
-                    read_chain(capsa_verify_cache_certs(input->cache), chain_text, platform));
+    CAPSA_JUDGE_TRY(verdict, CHAIN, read_chain(certs, chain_text, platform));
     CAPSA_TRY(capsa_dcap_judge_anchor(input, platform, verdict));
     CAPSA_JUDGE_TRY(verdict, CHAIN,
                     capsa_cert_link_check(platform->chain.certs[0], platform->chain.certs[1],

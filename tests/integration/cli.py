@@ -801,7 +801,10 @@ def credentials_are_checked_before_anything_is_sent():
     write("e.yaml", "create_data_policy:\n  scope: s\n")
     assert "did you mean register_data_policy?" in capsa("policy", "list", "--config-file", "e.yaml", status=1).err
     write("d.yaml", "tee_plat: sgx\nhost: 127.0.0.1:1\n")
-    assert "cannot be verified" in capsa("manager", "show", "--config-file", "d.yaml", status=1).err
+    said = capsa("policy", "list", "--as", "alice", "--config-file", "d.yaml", status=1).err
+    assert "nothing says which code" in said and "mr_ta" in said
+    write("d.yaml", "tee_plat: intel\nhost: 127.0.0.1:1\n")
+    assert "tee_plat" in capsa("manager", "show", "--config-file", "d.yaml", status=1).err
 
 
 CMS = """# made by hand

@@ -20,9 +20,13 @@ ok has 'operation "train" is not granted'
 ok has 'column "patient_name" is not granted'
 ok has "no columns are named"
 ok has "1 vote is"
-ok has "569 rows joined, 7 requests refused"
+ok has "569 rows joined, 8 requests refused"
 ok has "failed at     columns of rule 1"
 ok has "sound: "
+ok has "platform  sim-sgx"
+ok test "$(grep -c "job: has 569 rows" "$room/out")" = 2
+ok has "failed at     global constraint 1 of rule 1"
+ok has "false; r.env.tee.sgx.mr_enclave is"
 ok test "$(grep -cE 'Z (denial|key-export|policy-delete) ' "$room/out")" = 5
 ok test -f "$room/capsa-demo/config/capsa/known_managers"
 ok has "benign      357 patients"

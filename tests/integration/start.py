@@ -84,9 +84,8 @@ def mode_has_no_default():
 
 
 @suite.plain_test
-def production_is_refused_until_there_is_evidence():
-    text = refused_start("production", mode="production")
-    contains(text, "simulation")
+def production_is_refused_without_a_platform():
+    refused_start("mode production", "platform", mode="production")
 
 
 @suite.plain_test

@@ -131,6 +131,36 @@ static void a_store_opens_with_no_weaker_option_than_its_genesis_has(void **stat
     assert_fails(try_as("simulation", other), DENIED);
 }
 
+static capsa_result try_anchors(const struct capsa_genesis_anchor *anchors, size_t count)
+{
+    struct capsa_ledger_options options = options_of("simulation", NULL);
+    options.anchors = anchors;
+    options.anchors_count = count;
+    struct capsa_ledger *ledger = NULL;
+    capsa_result result = capsa_ledger_open(&options, &ledger);
+    capsa_ledger_free(ledger);
+    return result;
+}
+
+static void a_store_takes_no_simulated_anchor_that_its_genesis_does_not_name(void **state)
+{
+    (void)state;
+    const struct capsa_genesis_anchor vendor = {.id = "v", .sha256 = {1}, .is_vendor = true};
+    const struct capsa_genesis_anchor newer = {.id = "w", .sha256 = {2}, .is_vendor = true};
+    const struct capsa_genesis_anchor simulated = {.id = "s", .sha256 = {3}};
+    const struct capsa_genesis_anchor other = {.id = "s", .sha256 = {4}};
+    const struct capsa_genesis_anchor both[] = {vendor, simulated};
+    place("anchors");
+    assert_ok(try_anchors(&vendor, 1));
+    assert_ok(try_anchors(&newer, 1));
+    assert_fails(try_anchors(both, 2), DENIED);
+    place("simulated");
+    assert_ok(try_anchors(both, 2));
+    assert_ok(try_anchors(&vendor, 1));
+    assert_ok(try_anchors(both, 2));
+    assert_fails(try_anchors(&other, 1), DENIED); /* the name is nothing */
+}
+
 static void in_production_no_root_rests_in_a_file(void **state)
 {
     (void)state;
@@ -138,6 +168,13 @@ static void in_production_no_root_rests_in_a_file(void **state)
     capsa_result refused = try_as("production", NULL);
     assert_fails(refused, DENIED);
     assert_non_null(strstr(capsa_text_of(refused), "file"));
+    struct capsa_ledger_options options = options_of("production", NULL);
+    options.location = "memory:";
+    struct capsa_ledger *ledger = NULL;
+    assert_fails(capsa_ledger_open(&options, &ledger), DENIED);
+    options.root_key_path = NULL; /* it rests nowhere */
+    assert_ok(capsa_ledger_open(&options, &ledger));
+    capsa_ledger_free(ledger);
 }
 
 static void a_genesis_is_read_strictly(void **state)
@@ -358,6 +395,7 @@ int main(void)
         cmocka_unit_test(the_manager_id_is_the_digest_of_the_genesis_and_stays),
         cmocka_unit_test(a_store_opens_in_the_mode_of_its_genesis_alone),
         cmocka_unit_test(a_store_opens_with_no_weaker_option_than_its_genesis_has),
+        cmocka_unit_test(a_store_takes_no_simulated_anchor_that_its_genesis_does_not_name),
         cmocka_unit_test(in_production_no_root_rests_in_a_file),
         cmocka_unit_test(a_genesis_is_read_strictly),
         cmocka_unit_test(an_announcement_is_signed_by_the_key_of_the_genesis),

@@ -758,6 +758,8 @@ static void failing_allocations_are_errors(void **state)
 #define SIG   "r.env.tee.sgx.mr_signer"
 #define CSV   "r.env.tee.csv.mr_boot"
 
+#define TD(name) "r.env.tee.tdx." name "==\"" HEX64 "abcdefabcdefabcdefabcdefabcdef00\""
+
 static void a_constraint_pins_what_it_equates(void **state)
 {
     (void)state;
@@ -772,6 +774,11 @@ static void a_constraint_pins_what_it_equates(void **state)
         {"r.scope==\"a\" && (" ENC "==\"" HEX64 "\")", CAPSA_PINS_MR_ENCLAVE, true},
         {"r.scope==\"a\" & " ENC " in [\"" HEX64 "\",\"" HEX64 "\"]", CAPSA_PINS_MR_ENCLAVE, true},
         {CSV "==\"" HEX64 "\"", CAPSA_PINS_CSV_MR_BOOT, true},
+        {"r.env.tee.csv.measure==\"" HEX64 "\"", CAPSA_PINS_CSV_MR_BOOT, true},
+        {TD("mr_td") " && " TD("rtmr0") " && " TD("rtmr1"), CAPSA_PINS_TDX_RTMR1, true},
+        {TD("mr_td") " && " TD("rtmr0"), CAPSA_PINS_TDX_RTMR0, false},
+        {TD("rtmr0") " && " TD("rtmr1"), CAPSA_PINS_TDX_RTMR1, false},
+        {TD("mr_td") " && " TD("rtmr2") " && " TD("rtmr3"), CAPSA_PINS_TDX_MR_TD, false},
         {SIG "==\"" HEX64 "\"", CAPSA_PINS_MR_SIGNER, false},
         {SIG "==\"" HEX64 "\" && r.env.tee.sgx.isv_prod_id==1", CAPSA_PINS_MR_SIGNER, false},
         {SIG "==\"" HEX64 "\" && r.env.tee.sgx.isv_prod_id==1 && r.env.tee.sgx.isv_svn>=2",

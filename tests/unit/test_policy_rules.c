@@ -631,6 +631,18 @@ static void lint_finds_what_was_hardly_meant(void **state)
         {WHO ALL PSI ",\"global_constraints\":[" ENC
                      ",\"r.env.tee.sgx.mr_signer in [\\\"AA\\\",\\\"" HEX64 "\\\"]\"]",
          "E measurement-form"},
+        /* zero is Intel's signer of the module, and no program's measurement */
+        {WHO ALL PSI ",\"global_constraints\":[" ENC
+                     ",\"r.env.tee.tdx.fmspc==\\\"000000000000\\\"\"]",
+         ""},
+        {WHO ALL PSI ",\"global_constraints\":[" ENC
+                     ",\"r.env.tee.tdx.fmspc==\\\"00000000000\\\"\"]",
+         "E measurement-form"},
+        {WHO ALL PSI ",\"global_constraints\":[" ENC ",\"r.env.tee.snp.chip_id!=\\\"" HEX64 HEX64
+                     "\\\"\"]",
+         ""},
+        {WHO ALL PSI ",\"global_constraints\":[" ENC ",\"r.env.tee.sgx.nonsense==1\"]",
+         "W unknown-path"},
         {WHO ALL PSI ",\"global_constraints\":[" ENC ",\"r.columns[0]==\\\"a\\\"\"]", ""},
         {WHO ALL PSI ",\"global_constraints\":[" ENC ",\"r.env.tee==() || r == 1\"]", ""},
     };
@@ -697,6 +709,11 @@ static void lint_finds_what_is_always_or_never_true(void **state)
         {ASK("r.columns==" A), "E always-false"},
         {ASK("r.env.tee.sgx.isv_svn>=\\\"3\\\""), "E always-false"},
         {ASK("r.env.tee.sgx.isv_svn>=3"), ""},
+        {ASK("r.env.tee.is_debug==" A), "E always-false"},
+        {ASK("r.env.tee.is_debug!=true"), ""},
+        {ASK("r.env.tee.advisory_ids==" A), "E always-false"},
+        {ASK("!(" A " in r.env.tee.advisory_ids)"), ""},
+        {ASK("r.env.tee.tcb_status==" A), ""},
         {ASK("r.env.tee.csv==()"), ""},
         {ASK("r.env.request_time!=()"), ""},
         {ASK("r.env.request_time<" A " && r.env.request_time>" B), ""},

@@ -4,8 +4,9 @@
  * numbers of entries, each once: an extension with one less, one more or one twice is refused, for
  * what is missing here would count as a security version of zero or as an empty FMSPC.
  */
+#include "evidence/evidence_pck.h"
+
 #include "codec/der.h"
-#include "verifier/verifier_dcap.h"
 
 /* 1.2.840.113741.1.13.1, content octets; those of an entry go on with its own numbers. */
 static const uint8_t prefix[] = {0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01};

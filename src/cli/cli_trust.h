@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Evidence from options and config file: what a manager has to show before anything is sent to it,
+ * and how this program makes its own.
+ */
+#pragma once
+
+#include "cli/cli_verb.h"
+#include "client/client.h"
+
+/* Borrowed by a client; start from {0}. */
+typedef struct capsa_cli_evidence {
+    struct capsa_appraiser *appraiser;
+    struct capsa_client_trust trust;
+    struct capsa_attester_options where;
+    capsa_collateral collateral;
+    bool has_collateral;
+    struct capsa_client_attest attest;
+} capsa_cli_evidence;
+void capsa_cli_evidence_drop(capsa_cli_evidence *evidence); /* callable twice, and on zeros */
+
+/* --manager-policy, or tee_plat and tee_constraints of the config file: options->trust. What a
+ * manager is known by beside (a pinned id) is in `options` already. */
+CAPSA_RESULT capsa_cli_trust(struct capsa_cli *cli, capsa_cli_evidence *evidence,
+                             struct capsa_client_options *options);
+
+/* --platform and what goes with it, of verbs that carry evidence: options->attest. */
+CAPSA_RESULT capsa_cli_attest(struct capsa_cli *cli, capsa_cli_evidence *evidence,
+                              struct capsa_client_options *options);
+
+extern const struct capsa_cli_option capsa_cli_trust_options[];  /* of all that call a manager */
+extern const struct capsa_cli_option capsa_cli_attest_options[]; /* of CAPSA_CLI_ATTESTS */

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The public interface as somebody gets it who installs it: headers, pkg-config, libraries, the example. CAPSA_BUILD
+is a plain build (./dev build); CAPSA_VECTORS the folder of recorded vectors. Ends with "N passed, N failed, N skipped"."""
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.abspath(os.environ.get("CAPSA_BUILD", os.path.join(ROOT, "build")))
+VECTORS = os.path.abspath(os.environ.get("CAPSA_VECTORS", os.path.join(ROOT, "../shared/vectors")) + "/attestation")
+EXAMPLE = f"{ROOT}/examples/verify-quote/verify_quote.c"
+HEADERS = ("attest", "capsa", "collateral", "evidence", "verify")
+VECTOR, VECTOR_TIME = f"{VECTORS}/sgx_v3_swh_2025", "1756530546"
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
+
+
+class Skip(Exception):
+    pass
+
+
+def run(*command, status=0, **more):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, **more)
+    assert done.returncode == status, f"{' '.join(command)}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+class Place:
+    """Where it was installed to."""
+
+    def __init__(self, room):
+        self.room, self.root = room, f"{room}/root"
+        run("meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", self.root)
+        found = [folder for folder, _, files in os.walk(self.root) if "capsa.pc" in files]
+        assert len(found) == 1, found
+        self.pkgconfig = found[0]
+        self.lib = os.path.dirname(found[0])
+        self.include = [folder for folder, _, files in os.walk(self.root) if "verify.h" in files][0]
+
+    def flags(self, package, *words):
+        env = dict(os.environ, PKG_CONFIG_LIBDIR=self.pkgconfig, PKG_CONFIG_SYSROOT_DIR=self.root)
+        return shlex.split(run("pkg-config", *words, package, env=env))
+
+    def run(self, program, *words, status=0):
+        return run(program, *words, status=status, env=dict(os.environ, LD_LIBRARY_PATH=self.lib))
+
+
+def accepts(place, program):
+    if not os.path.isdir(VECTORS):
+        raise Skip(f"no recorded evidence at {VECTORS}")
+    policy = f"{place.room}/policy.yaml"
+    with open(policy, "w", encoding="utf-8") as file:
+        file.write("accepted_tcb_statuses: [UpToDate, SWHardeningNeeded]\n")
+    words = [f"{VECTOR}/quote.bin", f"{VECTOR}/collateral.json", policy]
+    out = place.run(program, *words, VECTOR_TIME)
+    assert out.startswith("accepted"), out
+    assert "sgx.mr_enclave           measured  536e6e0d" in out, out
+    assert place.run(program, *words, "4000000000", status=2).startswith("refused: "), "refused when it has expired"
+
+
+def the_readmes_commands_work(place):
+    for command in ("cc", "clang"):
+        if shutil.which(command):
+            run(command, *WARNINGS, EXAMPLE, "-o", f"{place.room}/{command}", *place.flags("capsa", "--cflags", "--libs"))
+            accepts(place, f"{place.room}/{command}")
+
+
+def the_smaller_library_is_enough_to_verify(place):
+    run("cc", *WARNINGS, EXAMPLE, "-o", f"{place.room}/small", *place.flags("capsa-verify", "--cflags", "--libs"))
+    accepts(place, f"{place.room}/small")
+
+
+def the_static_library_needs_none_of_ours_to_run(place):
+    program = f"{place.room}/static"
+    private = [word for word in place.flags("capsa", "--static", "--libs") if word not in ("-lcapsa",)]
+    run("cc", *WARNINGS, EXAMPLE, *place.flags("capsa", "--cflags"), f"{place.lib}/libcapsa.a", "-o", program, *private)
+    assert "libcapsa" not in run("ldd", program)
+    accepts(place, program)
+
+
+def each_header_stands_alone_in_c99(place):
+    for header in HEADERS:
+        run("cc", "-std=c99", *WARNINGS, "-fsyntax-only", "-I", os.path.dirname(place.include), "-x", "c", "-",
+            input=f"#include <capsa/{header}.h>\nint main(void) {{ return LIBCAPSA_OK; }}\n")
+
+
+def each_header_is_cplusplus_and_links(place):
+    if not shutil.which("g++"):
+        raise Skip("no g++ here")
+    for header in HEADERS:
+        program = f"{place.room}/plus"
+        run("g++", "-std=c++11", *WARNINGS, "-x", "c++", "-", "-o", program, *place.flags("capsa", "--cflags", "--libs"),
+            input=f"#include <capsa/{header}.h>\nint main() {{ return libcapsa_version()[0] == '\\0'; }}\n")
+        place.run(program)
+
+
+def headers_include_nothing_of_ours_but_themselves(place):
+    for header in HEADERS:
+        for line in open(f"{place.include}/{header}.h", encoding="utf-8"):
+            if line.startswith("#include"):
+                assert line.split()[1] in ("<stddef.h>", "<stdint.h>", *(f'"{name}.h"' for name in HEADERS)), line
+
+
+def no_more_is_installed_than_was_meant(place):
+    files = sorted(os.path.relpath(f"{folder}/{name}", place.root) for folder, _, names in os.walk(place.root) for name in names)
+    names = sorted(os.path.basename(file) for file in files)
+    wanted = [f"{header}.h" for header in HEADERS] + [
+        "capsa.pc", "capsa-verify.pc", "libcapsa.a", "libcapsa.so", "libcapsa.so.0", "libcapsa-verify.so", "libcapsa-verify.so.0"]
+    assert names == sorted(wanted), files
+
+
+TESTS = [no_more_is_installed_than_was_meant, headers_include_nothing_of_ours_but_themselves, each_header_stands_alone_in_c99,
+         each_header_is_cplusplus_and_links, the_readmes_commands_work, the_smaller_library_is_enough_to_verify,
+         the_static_library_needs_none_of_ours_to_run]
+
+
+def main():
+    count = dict(passed=0, failed=0, skipped=0)
+    with tempfile.TemporaryDirectory() as room:
+        place = Place(room)
+        for test in TESTS:
+            try:
+                test(place)
+                count["passed"] += 1
+            except Skip as why:
+                count["skipped"] += 1
+                print(f"skipped {test.__name__}: {why}")
+            except Exception:  # pylint: disable=broad-except
+                count["failed"] += 1
+                print(f"FAILED {test.__name__}")
+                traceback.print_exc(file=sys.stdout)
+    print("{passed} passed, {failed} failed, {skipped} skipped".format(**count))
+    return 1 if count["failed"] else 0
+
+
+sys.exit(main())
