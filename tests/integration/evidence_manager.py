@@ -275,13 +275,15 @@ def A7_what_is_not_fresh_enough_is_replaced_where_the_operator_says_from_where()
 
 @suite.plain_test
 def a_policy_that_is_insecure_is_announced_and_stands_in_the_genesis():
-    loose = platform().write("loose-evidence.yaml", "insecure_allow_expired: true\n")
+    loose = platform().write("loose-evidence.json", '{\n\t"insecure_allow_expired": true}')
     with Scene(evidence_policy=loose) as scene:
         contains(scene.server.stderr(), "INSECURE", "insecure_allow_expired")
         shown = scene.capsa("manager", "show", *scene.trust, party=None)
         contains(shown, "it may run with insecure_allow_expired")
         scene.own("data")
         scene.get("data", "--collateral", scene.platform.forge("expired", "--expire", "tcb-info"))
+        told = scene.capsa("manager", "show", *scene.trusting(loose), party=None)
+        contains(told, "warning", "insecure_allow_expired is on")
     # It cannot come later: not by a restart, and not by SIGHUP.
     strict = platform().write("turns-loose.yaml", "insecure_allow_expired: false\n")
     with Scene(evidence_policy=strict) as scene:
