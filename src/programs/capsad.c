@@ -376,7 +376,8 @@ static void on_reload(void *context)
     if (daemon->tls != NULL) {
         log_reload(daemon, "TLS certificates", capsa_net_tls_reload(daemon->tls));
     }
-    log_reload(daemon, "evidence_policy", capsad_evidence_reload(&daemon->config, daemon->manager));
+    log_reload(daemon, "evidence_policy",
+               capsad_evidence_reload(&daemon->config, &daemon->evidence, daemon->manager));
 }
 
 static void on_renewal(void *context)

@@ -6,9 +6,11 @@
 
 #include <stdio.h>
 
+#include "appraisal/appraisal_getter.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "programs/capsad_check.h"
+#include "programs/capsad_collateral.h"
 #ifdef CAPSA_SIMULATION
 #include "attester/attester_sim.h"
 #endif
@@ -18,6 +20,7 @@
 void capsad_evidence_drop(capsad_evidence *evidence)
 {
     capsa_appraiser_free(evidence->options.appraiser);
+    capsa_collateral_store_free(evidence->collateral);
     *evidence = (capsad_evidence){.anchors_count = 0};
 }
 
@@ -109,6 +112,7 @@ static capsa_result policy_load(const struct capsad_config *config,
 static capsa_result appraiser_make(const struct capsad_config *config,
                                    struct capsa_anchors **anchors,
                                    struct capsa_appraisal_policy **policy,
+                                   struct capsa_collateral_getter getter,
                                    struct capsa_appraiser **ret_appraiser)
 {
     const struct capsa_appraiser_options options = {
@@ -116,6 +120,7 @@ static capsa_result appraiser_make(const struct capsad_config *config,
         .policy = *policy,
         .vendor_only = capsa_streq(config->mode, "production"),
         .cache_entries = CACHE_ENTRIES,
+        .getter = getter,
     };
     CAPSA_TRY(capsa_appraiser_new(&options, ret_appraiser));
     *anchors = NULL; /* handed over */
@@ -134,7 +139,7 @@ static capsa_result appraise_as_told(const struct capsad_config *config,
     for (unsigned i = CAPSA_PLATFORM_NONE + 1; i < CAPSA_PLATFORM_COUNT; i++) {
         how->has_floor[i] = capsa_appraisal_policy_has_floor(policy, (enum capsa_platform)i);
     }
-    return appraiser_make(config, &anchors, &policy, &how->appraiser);
+    return appraiser_make(config, &anchors, &policy, how->getter, &how->appraiser);
 }
 
 static capsa_result open_appraiser(const struct capsad_config *config, capsad_evidence *evidence)
@@ -149,9 +154,10 @@ static capsa_result open_appraiser(const struct capsad_config *config, capsad_ev
 }
 
 CAPSA_RESULT capsad_evidence_reload(const struct capsad_config *config,
+                                    const capsad_evidence *evidence,
                                     struct capsa_keymanager *manager)
 {
-    struct capsa_keymanager_evidence how = {.appraiser = NULL};
+    struct capsa_keymanager_evidence how = {.getter = evidence->options.getter};
     CAPSA_TRY(appraise_as_told(config, &how));
     capsa_result result = capsa_keymanager_appraise_by(manager, &how);
     if (capsa_failed(result)) {
@@ -187,12 +193,7 @@ static capsa_result collect(const capsad_evidence *evidence, uint8_t report_data
     const capsa_bytes field = capsa_bytes_of(random, sizeof(random));
     CAPSA_TRY(capsa_report_data_native("self check", &field, 1, report_data));
     const struct capsa_keymanager_evidence *options = &evidence->options;
-    CAPSA_TRY(options->attester->collect(&options->where, report_data, bytes, collateral));
-    if (capsa_collateral_is_empty(collateral) && options->getter.get != NULL) {
-        CAPSA_TRY(options->getter.get(options->getter.context, options->attester->platform,
-                                      capsa_buf_bytes(bytes), collateral));
-    }
-    return CAPSA_OK;
+    return options->attester->collect(&options->where, report_data, bytes, collateral);
 }
 
 static capsa_result judge_own(const struct capsad_config *config, const capsad_evidence *evidence,
@@ -208,7 +209,7 @@ static capsa_result judge_own(const struct capsad_config *config, const capsad_e
     CAPSA_TRY(collect(evidence, report_data, &bytes, &collateral));
     CAPSA_TRY(anchors_make(config, &anchors));
     CAPSA_TRY(capsa_appraisal_policy_new(&policy));
-    CAPSA_TRY(appraiser_make(config, &anchors, &policy, &appraiser));
+    CAPSA_TRY(appraiser_make(config, &anchors, &policy, evidence->options.getter, &appraiser));
     return capsa_appraiser_judge(appraiser, evidence->options.attester->platform,
                                  capsa_buf_bytes(&bytes), &collateral,
                                  capsa_now(&capsa_clock_system), report_data, verdict);
@@ -233,6 +234,8 @@ static capsa_result try_platform(const struct capsad_config *config, capsad_evid
 
 CAPSA_RESULT capsad_evidence_open(const struct capsad_config *config, capsad_evidence *evidence)
 {
+    CAPSA_TRY(capsad_collateral_open(config, &evidence->collateral));
+    evidence->options.getter = capsa_collateral_getter_of(evidence->collateral);
     CAPSA_TRY(open_appraiser(config, evidence));
     if (*config->platform == '\0') {
         return CAPSA_OK;

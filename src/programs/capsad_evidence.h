@@ -6,6 +6,7 @@
 #pragma once
 
 #include "audit/audit_genesis.h"
+#include "collateral/collateral_source.h"
 #include "keymanager/keymanager.h"
 #include "programs/capsad_config.h"
 
@@ -18,6 +19,7 @@ typedef struct capsad_evidence {
     struct capsa_genesis_anchor anchors[CAPSAD_ANCHORS];
     char anchor_ids[CAPSAD_ANCHORS][CAPSA_ANCHOR_TEXT];
     size_t anchors_count;
+    struct capsa_collateral_store *collateral; /* behind the getter; NULL: nothing is fetched */
     char doubt[CAPSA_ERROR_TEXT]; /* why clients may refuse the manager's own evidence; "": none */
 } capsad_evidence;
 void capsad_evidence_drop(capsad_evidence *evidence); /* callable twice, and on zeros */
@@ -25,6 +27,7 @@ void capsad_evidence_drop(capsad_evidence *evidence); /* callable twice, and on 
 /* The policy for what requests bring, read anew. A file that cannot be one leaves the policy as it
  * was. */
 CAPSA_RESULT capsad_evidence_reload(const struct capsad_config *config,
+                                    const capsad_evidence *evidence,
                                     struct capsa_keymanager *manager);
 
 /* EVIDENCE: the platform makes none, or none that could be believed. */

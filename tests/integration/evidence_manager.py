@@ -31,6 +31,8 @@ from harness import (
     temporary_folder,
 )
 
+import collateral as pccs
+
 suite = Suite()
 
 REFUSED, EVIDENCE, STATUS = 2, 3, 4  # exit statuses of capsa
@@ -501,6 +503,73 @@ def clients_are_warned_for_when_the_managers_evidence_may_be_refused():
     os.replace(forged + "/collateral.json", old + "/sgx/collateral.json")
     with Server(platform="sim-sgx", sim_dir=old) as server:
         contains(server.stderr(), "clients may refuse this manager's evidence", "OutOfDate")
+
+
+# ---- Collateral that nobody brought --------------------------------------------------------------
+
+
+def aged():
+    return platform().write("aged.yaml", "max_collateral_age_seconds: 864000\n")
+
+
+@suite.plain_test
+def collateral_that_is_not_fresh_is_taken_from_a_bundle_where_there_is_one():
+    old = platform().forge("old", "--issued-days-ago", "20")
+    with Scene(evidence_policy=aged()) as scene:
+        scene.own("data")
+        text = scene.get("data", "--collateral", old, status=REFUSED)
+        contains(text, "stale")
+    for bundle in ("sim/sgx/collateral.json", "sim/sgx"):
+        more = {"collateral_config__bundle": platform().at(bundle)}
+        with Scene(evidence_policy=aged(), **more) as scene:
+            scene.own("data")
+            contains(scene.get("data", "--collateral", old), "got the key")
+
+
+@suite.plain_test
+def one_question_to_a_pccs_serves_all_releases_also_after_a_reload():
+    old = platform().forge("old", "--issued-days-ago", "20")
+    folder = platform().at("sim/sgx")
+    with pccs.Server(pccs.pccs(folder)) as server:
+        more = {"collateral_config__fetch": "true", "collateral_config__pccs_url": server.url}
+        with Scene(evidence_policy=aged(), **more) as scene:
+            scene.own("data")
+            holds(not server.asked, "asked before anybody needed it: %s" % server.asked)
+            for _ in range(3):
+                contains(scene.get("data", "--collateral", old), "got the key")
+            equal(sorted(server.asked), sorted(pccs.paths(folder).values()), "what was asked")
+            scene.server.process.send_signal(signal.SIGHUP)
+            contains(scene.get("data", "--collateral", old), "got the key")
+            equal(len(server.asked), 4, "questions after a reload")
+
+
+@suite.plain_test
+def a_pccs_that_fails_releases_nothing():
+    old = platform().forge("old", "--issued-days-ago", "20")
+    with pccs.Server({}) as server:
+        more = {"collateral_config__fetch": "true", "collateral_config__pccs_url": server.url}
+        with Scene(evidence_policy=aged(), **more) as scene:
+            scene.own("data")
+            text = scene.get("data", "--collateral", old, status=REFUSED)
+            contains(text, "evidence refused: stale")
+            contains(scene.get("data"), "got the key")
+
+
+@suite.plain_test
+def where_collateral_comes_from_is_said_without_contradiction():
+    for more, wanted in (
+        ({"collateral_config__pccs_url": "https://h"}, "no effect"),
+        ({"collateral_config__fetch": "true", "collateral_config__bundle": "x"}, "nobody is asked"),
+        ({"collateral_config__fetch": "true", "collateral_config__pccs_url": "h"}, "http://"),
+        ({"collateral_config__fetch": "true", "collateral_config__timeout_seconds": "0"}, "1 to"),
+        ({"insecure_collateral_tls": "true"}, "no effect"),
+    ):
+        try:
+            Server(**more).kill()
+        except NotStarted as refused:
+            contains(str(refused), wanted)
+        else:
+            holds(False, "it started with %s" % more)
 
 
 suite.main()
