@@ -286,8 +286,8 @@ static void what_is_no_list_is_refused_and_nothing_is_added(void **state)
         "-----BEGIN X509 CRL-----\nMAUC\n",
         "-----BEGIN X509 CRL-----\nMAUC\n-----END X509 CRL-----\nMAUC",
         "-----BEGIN X509 CRL-----\nMA=C\n-----END X509 CRL-----\n",
-        "-----BEGIN X509 CRL-----\nMAUC\n-----END X509 CRL-----\n"
-        "-----BEGIN X509 CRL-----\nMAUC\n-----END X509 CRL-----\n",
+        "-----BEGIN X509 CRL-----\nMAUC\n-----END X509 CRL-----\n-----BEGIN X509 "
+        "CRL-----\nMAUC\n-----END X509 CRL-----\n",
         "\x31\x02zz",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
