@@ -144,8 +144,8 @@ static capsa_result collect(const struct capsa_client_attest *how,
     CAPSA_AUTO(capsa_buf) evidence = capsa_buf_of(CAPSA_LIMIT_grpc_message / 4);
     CAPSA_AUTO(capsa_collateral) own;
     capsa_collateral_init(&own);
-    CAPSA_TRY_AT(how->attester->collect(how->where, report_data, &evidence, &own), "platform %s",
-                 how->attester->name);
+    CAPSA_TRY_AT(how->attester->collect(how->attester, how->where, report_data, &evidence, &own),
+                 "platform %s", how->attester->name);
     const capsa_collateral *collateral =
         how->collateral != NULL && !capsa_collateral_is_empty(how->collateral) ? how->collateral
                                                                                : &own;
