@@ -459,6 +459,15 @@ def A15_production_is_refused_for_each_reason_by_name():
 
 
 @suite.plain_test
+def A15_evidence_of_hardware_is_shown_in_production_alone():
+    # It says which code runs, and not in which mode: whoever pins the code, as original clients do,
+    # would send his keys to a manager whose root, or whose very key, lies in a file of its host.
+    for flags in ({}, {"enable_inject_cm_key": "true"}, {"insecure_claimed_initiator": "true"}):
+        for platform_name in ("sgx", "tdx", "snp", "csv"):
+            refused_start("platform " + platform_name, "mode production", platform=platform_name, **flags)
+
+
+@suite.plain_test
 def what_does_not_go_together_is_refused():
     sim = platform().at("sim")
     for words, flags in (
