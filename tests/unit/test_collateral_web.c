@@ -191,6 +191,34 @@ static void *use(void *context)
     return NULL;
 }
 
+/* Whoever asks for keys chooses what must be fetched for him, and a server may be slow: threads
+ * that wait for it are threads that answer nobody else. */
+static void so_many_wait_for_servers_and_no_more(void **state)
+{
+    struct scene *scene = *state;
+    static struct user users[CAPSA_LIMIT_fetches_at_once];
+    char text[64];
+    serve_until(scene, 0);
+    assert_ok(get_path(scene, "/kept", text));
+    http_server_gate(&scene->server, true);
+    for (int i = 0; i < CAPSA_LIMIT_fetches_at_once; i++) {
+        users[i] = (struct user){.scene = scene};
+        assert_int_equal(pthread_create(&users[i].thread, NULL, use, &users[i]), 0);
+    }
+    while (capsa_collateral_web_numbers(scene->web).waiting < CAPSA_LIMIT_fetches_at_once - 1) {
+        (void)sched_yield();
+    }
+    assert_fails(get_path(scene, "/x", text), BUSY);
+    assert_fails(get_path(scene, "/other", text), BUSY);
+    assert_ok(get_path(scene, "/kept", text)); /* for which nobody waits */
+    http_server_gate(&scene->server, false);
+    for (int i = 0; i < CAPSA_LIMIT_fetches_at_once; i++) {
+        assert_int_equal(pthread_join(users[i].thread, NULL), 0);
+        assert_int_equal(users[i].code, CAPSA_E_OK);
+    }
+    assert_ok(get_path(scene, "/other", text)); /* that it was refused is not kept */
+}
+
 /* All but the one that asks wait for it before the server may answer. */
 static void run_users(struct scene *scene, struct user users[USERS])
 {
@@ -605,6 +633,7 @@ int main(void)
         WITH_SCENE(one_server_down_does_not_stop_another),
         WITH_SCENE(a_stale_answer_is_taken_only_where_that_is_allowed),
         WITH_SCENE(no_stale_answer_hides_that_there_is_none_any_more),
+        WITH_SCENE(so_many_wait_for_servers_and_no_more),
         WITH_SCENE(another_process_finds_what_one_fetched),
         WITH_SCENE(what_cannot_be_right_is_not_kept),
         cmocka_unit_test(a_cached_file_is_whole_or_none),
