@@ -118,6 +118,8 @@ LIBCAPSA_API int libcapsa_verdict_accepted(const libcapsa_verdict *verdict); /* 
 LIBCAPSA_API int libcapsa_verdict_authentic(const libcapsa_verdict *verdict);
 LIBCAPSA_API const char *libcapsa_verdict_failed_check(const libcapsa_verdict *verdict);
 LIBCAPSA_API const char *libcapsa_verdict_reason(const libcapsa_verdict *verdict);
+/* Of accepted evidence: what it does not prove, in words; "" nothing. */
+LIBCAPSA_API const char *libcapsa_verdict_note(const libcapsa_verdict *verdict);
 /* What a check asks for ("the evidence is signed"), by its name; "" for no check. Static. */
 LIBCAPSA_API const char *libcapsa_check_what(const char *check);
 
@@ -141,7 +143,8 @@ LIBCAPSA_API size_t libcapsa_verdict_advisory_count(const libcapsa_verdict *verd
 LIBCAPSA_API const char *libcapsa_verdict_advisory(const libcapsa_verdict *verdict, int part,
                                                    size_t index);
 /* What Intel's library would answer (sgx_ql_qv_result_t: 0, 0xA001 to 0xA00A), before any policy;
- * and its flag of expired collateral. 0 for other platforms, also when they refuse. */
+ * and its flag of expired collateral. Of other platforms, and of NULL, it is 0xA006 (unspecified):
+ * 0 is Intel's success. Whether the evidence is accepted, libcapsa_verdict_accepted says. */
 LIBCAPSA_API uint32_t libcapsa_verdict_intel_result(const libcapsa_verdict *verdict);
 LIBCAPSA_API int libcapsa_verdict_collateral_expired(const libcapsa_verdict *verdict);
 

@@ -115,6 +115,11 @@ const char *libcapsa_verdict_reason(const libcapsa_verdict *verdict)
     return verdict == NULL ? "" : verdict->found.reason;
 }
 
+const char *libcapsa_verdict_note(const libcapsa_verdict *verdict)
+{
+    return verdict == NULL ? "" : verdict->found.note;
+}
+
 const char *libcapsa_check_what(const char *check)
 {
     for (int i = CAPSA_CHECK_NONE + 1; check != NULL && i < CAPSA_CHECK_COUNT; i++) {
@@ -206,7 +211,8 @@ const char *libcapsa_verdict_advisory(const libcapsa_verdict *verdict, int part,
 
 uint32_t libcapsa_verdict_intel_result(const libcapsa_verdict *verdict)
 {
-    return verdict == NULL ? 0 : verdict->found.intel_result;
+    static const uint32_t unspecified = 0xa006;
+    return verdict == NULL ? unspecified : verdict->found.intel_result;
 }
 
 int libcapsa_verdict_collateral_expired(const libcapsa_verdict *verdict)

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "codec/der.h"
+#include "crypto/crypto_pki.h"
 #include "evidence/collateral_internal.h"
 #include "evidence/evidence_csv.h"
 #include "evidence/evidence_snp.h"
@@ -243,14 +244,22 @@ static bool is_json(const char *name, capsa_bytes bytes)
     return trimmed.len > 0 && trimmed.data[0] == '{';
 }
 
-/* Roots that are given with --root, and evidence: by the names that people give them. */
+/* Where memory ran out, whoever reads it next says so. */
+static bool may_be_der_crl(capsa_bytes bytes)
+{
+    CAPSA_AUTO_FREE(capsa_crl) crl = NULL;
+    capsa_result parsed = capsa_crl_parse(bytes, &crl);
+    return !capsa_failed(parsed) || capsa_code_of(parsed) == CAPSA_E_NOMEM;
+}
+
+/* Roots that are given with --root, and evidence: by the names that people give them. A root's
+ * revocation list is neither. */
 static bool is_beside(const char *name, capsa_bytes bytes)
 {
-    (void)bytes;
     static const char *const stems[] = {"trusted_root", "root", "quote", "report"};
     for (size_t i = 0; i < sizeof(stems) / sizeof(stems[0]); i++) {
         if (capsa_collateral_stem_is(name, stems[i])) {
-            return true;
+            return !capsa_collateral_is_pem(bytes, "X509 CRL") && !may_be_der_crl(bytes);
         }
     }
     return false;

@@ -167,6 +167,9 @@ static capsa_result open_ledger(capsad *daemon)
     CAPSA_TRY(capsa_buf_cstr(&root_buf, &root_path));
     struct insecure on = {.count = 0};
     capsad_config_each_insecure(config, note_insecure, &on);
+    for (size_t i = 0; i < daemon->evidence.insecure_count; i++) {
+        note_insecure(&on, daemon->evidence.insecure[i], "");
+    }
     const struct capsa_ledger_options options = {
         .location = location,
         .root_key_path = capsa_streq(location, "memory:") ? NULL : root_path,
@@ -376,7 +379,8 @@ static void on_reload(void *context)
     if (daemon->tls != NULL) {
         log_reload(daemon, "TLS certificates", capsa_net_tls_reload(daemon->tls));
     }
-    log_reload(daemon, "evidence_policy", capsad_evidence_reload(&daemon->config, daemon->manager));
+    log_reload(daemon, "evidence_policy",
+               capsad_evidence_reload(&daemon->config, &daemon->evidence, daemon->manager));
 }
 
 static void on_renewal(void *context)
@@ -478,6 +482,9 @@ static void banner(capsad *daemon)
                   capsa_streq(anchor, "none") ? ": a store put back as a whole is not noticed" : "",
                   id, is_new ? " (new: the store was empty)" : "");
     capsad_config_each_insecure(&daemon->config, announce_insecure, daemon);
+    for (size_t i = 0; i < daemon->evidence.insecure_count; i++) {
+        announce_insecure(daemon, daemon->evidence.insecure[i], "of evidence_policy");
+    }
     if (capsa_secret_lock_failed()) {
         (void)fprintf(stderr, "  WARNING   secrets could not be locked in memory (ulimit -l)\n");
     }

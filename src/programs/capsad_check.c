@@ -176,6 +176,37 @@ static capsa_result check_evidence(const struct capsad_config *config)
     return check_simulated(config);
 }
 
+/* What would say nothing is refused. */
+static capsa_result check_collateral(const struct capsad_config *config)
+{
+    const struct {
+        const char *name;
+        bool given;
+    } keys[] = {
+        {"pccs_url", *config->collateral_pccs_url != '\0'},
+        {"kds_url", *config->collateral_kds_url != '\0'},
+        {"hygon_url", *config->collateral_hygon_url != '\0'},
+        {"ca_file", *config->collateral_ca_file != '\0'},
+        {"cache_dir", *config->collateral_cache_dir != '\0'},
+        {"stale_while_error", config->collateral_stale},
+        {"max_age_seconds", config->collateral_max_age != 0},
+    };
+    bool bundle = *config->collateral_bundle != '\0';
+    CAPSA_REQUIRE(!bundle || !config->collateral_fetch, USAGE,
+                  "collateral.bundle and collateral.fetch: either a file or servers");
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        CAPSA_REQUIRE(!keys[i].given || config->collateral_fetch, USAGE,
+                      "collateral.%s: of no use without collateral.fetch", keys[i].name);
+    }
+    CAPSA_REQUIRE(config->collateral_timeout >= 1 && config->collateral_timeout <= 3600, MALFORMED,
+                  "collateral.timeout_seconds %lld: 1 to 3600",
+                  (long long)config->collateral_timeout);
+    CAPSA_REQUIRE(config->collateral_max_age >= 0, MALFORMED,
+                  "collateral.max_age_seconds %lld: 0 or more",
+                  (long long)config->collateral_max_age);
+    return CAPSA_OK;
+}
+
 /* ---- the rest -------------------------------------------------------------------------------- */
 
 static capsa_result check_numbers(const struct capsad_config *config)
@@ -208,6 +239,7 @@ CAPSA_RESULT capsad_check_config(const struct capsad_config *config)
 {
     CAPSA_TRY(check_mode(config));
     CAPSA_TRY(check_evidence(config));
+    CAPSA_TRY(check_collateral(config));
     CAPSA_TRY(check_numbers(config));
     return check_words(config);
 }

@@ -55,7 +55,7 @@ static const struct {
 };
 #define ALIASES (sizeof(aliases) / sizeof(aliases[0]))
 
-static const char *const sections[] = {"log_config", "tls_config", "storage_config"};
+static const char *const sections[] = {"log_config", "tls_config", "storage_config", "collateral"};
 
 static const struct key *key_find(const char *name)
 {

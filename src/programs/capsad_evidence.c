@@ -5,9 +5,11 @@
 #include "programs/capsad_evidence.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "codec/yaml.h"
 #include "programs/capsad_check.h"
 #ifdef CAPSA_SIMULATION
 #include "attester/attester_sim.h"
@@ -18,6 +20,7 @@
 void capsad_evidence_drop(capsad_evidence *evidence)
 {
     capsa_appraiser_free(evidence->options.appraiser);
+    capsa_collateral_store_free(evidence->collateral);
     *evidence = (capsad_evidence){.anchors_count = 0};
 }
 
@@ -91,10 +94,77 @@ static capsa_result anchors_list(const struct capsa_anchors *anchors, capsad_evi
     return CAPSA_OK;
 }
 
+/* ---- what proves evidence -------------------------------------------------------------------- */
+
+static const char *or_none(const char *text)
+{
+    return *text == '\0' ? NULL : text;
+}
+
+static capsa_result get(void *context, enum capsa_platform platform, capsa_bytes evidence,
+                        capsa_collateral *ret_collateral)
+{
+    return capsa_collateral_get(context, platform, evidence, ret_collateral);
+}
+
+/* Nothing is got unless the operator says from where. */
+static capsa_result open_collateral(const struct capsad_config *config, capsad_evidence *evidence)
+{
+    if (!config->collateral_fetch && *config->collateral_bundle == '\0') {
+        return CAPSA_OK;
+    }
+    const char *bundle = or_none(config->collateral_bundle);
+    CAPSA_REQUIRE(bundle == NULL || access(bundle, R_OK) == 0, USAGE,
+                  "collateral.bundle: cannot read %s", bundle);
+    const struct capsa_collateral_options options = {
+        .pccs_url = or_none(config->collateral_pccs_url),
+        .kds_url = or_none(config->collateral_kds_url),
+        .hygon_url = or_none(config->collateral_hygon_url),
+        .ca_file = or_none(config->collateral_ca_file),
+        .insecure_tls = config->insecure_collateral_tls,
+        .bundle = bundle,
+        .timeout_seconds = (unsigned)config->collateral_timeout,
+        .cache_dir = or_none(config->collateral_cache_dir),
+        .min_fresh_seconds = config->collateral_max_age,
+        .stale_while_error = config->collateral_stale,
+    };
+    CAPSA_TRY_AT(capsa_collateral_store_new(&options, &evidence->collateral), "collateral");
+    evidence->options.getter = (struct capsa_collateral_getter){evidence->collateral, get};
+    return CAPSA_OK;
+}
+
 /* ---- what requests bring --------------------------------------------------------------------- */
 
+static capsa_result note_insecure(capsad_evidence *found, const char *name)
+{
+    size_t at = found->insecure_count;
+    CAPSA_REQUIRE(at < CAPSAD_INSECURE_POLICY && strlen(name) < CAPSAD_INSECURE_NAME, TOO_LARGE,
+                  "more that is insecure than anybody needs");
+    (void)snprintf(found->insecure[at], sizeof(found->insecure[at]), "%s", name);
+    found->insecure_count++;
+    return CAPSA_OK;
+}
+
+/* What weakens a policy has insecure in its name, as what weakens the manager has. */
+static capsa_result find_insecure(capsa_bytes text, capsad_evidence *found)
+{
+    CAPSA_AUTO_FREE(capsa_json) document = NULL;
+    CAPSA_TRY(capsa_yaml_parse(text, &document));
+    struct capsa_json_walk walk = {NULL, false};
+    const char *name;
+    const struct capsa_json *value;
+    while (capsa_json_next(document, &walk, &name, &value)) {
+        bool is_on = capsa_json_kind_of(value) != CAPSA_JSON_BOOL || capsa_json_bool(value);
+        if (strncmp(name, "insecure_", strlen("insecure_")) == 0 && is_on) {
+            CAPSA_TRY(note_insecure(found, name));
+        }
+    }
+    return CAPSA_OK;
+}
+
+/* The policy, and into `found` what of it is insecure. */
 static capsa_result policy_load(const struct capsad_config *config,
-                                struct capsa_appraisal_policy **ret_policy)
+                                struct capsa_appraisal_policy **ret_policy, capsad_evidence *found)
 {
     if (*config->evidence_policy == '\0') {
         return capsa_appraisal_policy_new(ret_policy);
@@ -103,12 +173,19 @@ static capsa_result policy_load(const struct capsad_config *config,
     CAPSA_TRY_AT(capsa_file_read(config->evidence_policy, &text), "evidence_policy");
     CAPSA_TRY_AT(capsa_appraisal_policy_load(capsa_buf_bytes(&text), ret_policy),
                  "evidence_policy %s", config->evidence_policy);
+    CAPSA_TRY_AT(find_insecure(capsa_buf_bytes(&text), found), "evidence_policy %s",
+                 config->evidence_policy);
+    CAPSA_REQUIRE(found->insecure_count == 0 || !capsa_streq(config->mode, "production"), USAGE,
+                  "mode production: evidence_policy: %s weakens it; there is no such option in "
+                  "production",
+                  found->insecure[0]);
     return CAPSA_OK;
 }
 
 static capsa_result appraiser_make(const struct capsad_config *config,
                                    struct capsa_anchors **anchors,
                                    struct capsa_appraisal_policy **policy,
+                                   struct capsa_collateral_getter getter,
                                    struct capsa_appraiser **ret_appraiser)
 {
     const struct capsa_appraiser_options options = {
@@ -116,6 +193,7 @@ static capsa_result appraiser_make(const struct capsad_config *config,
         .policy = *policy,
         .vendor_only = capsa_streq(config->mode, "production"),
         .cache_entries = CACHE_ENTRIES,
+        .getter = getter,
     };
     CAPSA_TRY(capsa_appraiser_new(&options, ret_appraiser));
     *anchors = NULL; /* handed over */
@@ -125,16 +203,16 @@ static capsa_result appraiser_make(const struct capsad_config *config,
 
 /* The policy of the file, with anchors: an appraiser, and which platforms it has a floor for. */
 static capsa_result appraise_as_told(const struct capsad_config *config,
-                                     struct capsa_keymanager_evidence *how)
+                                     struct capsa_keymanager_evidence *how, capsad_evidence *found)
 {
     CAPSA_AUTO_FREE(capsa_anchors) anchors = NULL;
     CAPSA_AUTO_FREE(capsa_appraisal_policy) policy = NULL;
     CAPSA_TRY(anchors_make(config, &anchors));
-    CAPSA_TRY(policy_load(config, &policy));
+    CAPSA_TRY(policy_load(config, &policy, found));
     for (unsigned i = CAPSA_PLATFORM_NONE + 1; i < CAPSA_PLATFORM_COUNT; i++) {
         how->has_floor[i] = capsa_appraisal_policy_has_floor(policy, (enum capsa_platform)i);
     }
-    return appraiser_make(config, &anchors, &policy, &how->appraiser);
+    return appraiser_make(config, &anchors, &policy, how->getter, &how->appraiser);
 }
 
 static capsa_result open_appraiser(const struct capsad_config *config, capsad_evidence *evidence)
@@ -142,18 +220,49 @@ static capsa_result open_appraiser(const struct capsad_config *config, capsad_ev
     CAPSA_AUTO_FREE(capsa_anchors) anchors = NULL;
     CAPSA_TRY(anchors_make(config, &anchors));
     CAPSA_TRY(anchors_list(anchors, evidence));
-    CAPSA_TRY(appraise_as_told(config, &evidence->options));
+    CAPSA_TRY(appraise_as_told(config, &evidence->options, evidence));
     evidence->options.required = capsad_evidence_is_required(config);
     evidence->options.production = capsa_streq(config->mode, "production");
     return CAPSA_OK;
 }
 
+static bool was_insecure(const capsad_evidence *evidence, const char *name)
+{
+    for (size_t i = 0; i < evidence->insecure_count; i++) {
+        if (capsa_streq(evidence->insecure[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nobody has announced it, and the store may not allow it. */
+static capsa_result check_no_weaker(const capsad_evidence *evidence, const capsad_evidence *found)
+{
+    for (size_t i = 0; i < found->insecure_count; i++) {
+        CAPSA_REQUIRE(was_insecure(evidence, found->insecure[i]), DENIED,
+                      "evidence_policy: %s takes a start, where it is announced",
+                      found->insecure[i]);
+    }
+    return CAPSA_OK;
+}
+
+static capsa_result replace(const capsad_evidence *evidence, const capsad_evidence *found,
+                            const struct capsa_keymanager_evidence *how,
+                            struct capsa_keymanager *manager)
+{
+    CAPSA_TRY(check_no_weaker(evidence, found));
+    return capsa_keymanager_appraise_by(manager, how);
+}
+
 CAPSA_RESULT capsad_evidence_reload(const struct capsad_config *config,
+                                    const capsad_evidence *evidence,
                                     struct capsa_keymanager *manager)
 {
-    struct capsa_keymanager_evidence how = {.appraiser = NULL};
-    CAPSA_TRY(appraise_as_told(config, &how));
-    capsa_result result = capsa_keymanager_appraise_by(manager, &how);
+    struct capsa_keymanager_evidence how = {.getter = evidence->options.getter};
+    capsad_evidence found = {.insecure_count = 0};
+    CAPSA_TRY(appraise_as_told(config, &how, &found));
+    capsa_result result = replace(evidence, &found, &how, manager);
     if (capsa_failed(result)) {
         capsa_appraiser_free(how.appraiser);
     }
@@ -162,19 +271,14 @@ CAPSA_RESULT capsad_evidence_reload(const struct capsad_config *config,
 
 /* ---- its own --------------------------------------------------------------------------------- */
 
-static const char *empty_is_none(const char *text)
-{
-    return *text == '\0' ? NULL : text;
-}
-
 static void open_platform(const struct capsad_config *config, capsad_evidence *evidence)
 {
     struct capsa_keymanager_evidence *options = &evidence->options;
     options->attester = capsa_attester_by_name(config->platform);
     options->where = (struct capsa_attester_options){
         .root = config->tee_root,
-        .sim_dir = empty_is_none(capsad_sim_dir(config)),
-        .sim_code = empty_is_none(capsad_sim_code(config)),
+        .sim_dir = or_none(capsad_sim_dir(config)),
+        .sim_code = or_none(capsad_sim_code(config)),
     };
 }
 
@@ -208,7 +312,7 @@ static capsa_result judge_own(const struct capsad_config *config, const capsad_e
     CAPSA_TRY(collect(evidence, report_data, &bytes, &collateral));
     CAPSA_TRY(anchors_make(config, &anchors));
     CAPSA_TRY(capsa_appraisal_policy_new(&policy));
-    CAPSA_TRY(appraiser_make(config, &anchors, &policy, &appraiser));
+    CAPSA_TRY(appraiser_make(config, &anchors, &policy, evidence->options.getter, &appraiser));
     return capsa_appraiser_judge(appraiser, evidence->options.attester->platform,
                                  capsa_buf_bytes(&bytes), &collateral,
                                  capsa_now(&capsa_clock_system), report_data, verdict);
@@ -233,6 +337,7 @@ static capsa_result try_platform(const struct capsad_config *config, capsad_evid
 
 CAPSA_RESULT capsad_evidence_open(const struct capsad_config *config, capsad_evidence *evidence)
 {
+    CAPSA_TRY(open_collateral(config, evidence));
     CAPSA_TRY(open_appraiser(config, evidence));
     if (*config->platform == '\0') {
         return CAPSA_OK;

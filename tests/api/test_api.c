@@ -259,6 +259,28 @@ static void intels_numbers_and_advisories_are_told(void **state)
     }
 }
 
+/* 0 is success to whoever reads it as Intel's. */
+static void A17_intels_number_is_no_success_where_intel_knows_nothing(void **state)
+{
+    const struct api_case *test = *state;
+    struct api_vector vector;
+    libcapsa_verdict *verdict = NULL;
+    api_vector_open("snp_v2_milan_vcek", &vector);
+    assert_int_equal(api_judge(test->verifier, &vector, &verdict, NULL), 0);
+    assert_int_equal(libcapsa_verdict_intel_result(verdict), 0xa006);
+    assert_string_equal(libcapsa_verdict_note(verdict), "");
+    libcapsa_verdict_free(verdict);
+    api_vector_close(&vector);
+    assert_int_not_equal(libcapsa_verifier_judge_bytes(test->verifier, "no evidence", 11, NULL, 1,
+                                                       NULL, 0, &verdict, NULL),
+                         0);
+    assert_non_null(verdict);
+    assert_int_equal(libcapsa_verdict_intel_result(verdict), 0xa006);
+    libcapsa_verdict_free(verdict);
+    assert_int_equal(libcapsa_verdict_intel_result(NULL), 0xa006);
+    assert_string_equal(libcapsa_verdict_note(NULL), "");
+}
+
 static void claims_are_found_by_name_with_their_kind_and_provenance(void **state)
 {
     const struct api_case *test = *state;
@@ -475,6 +497,7 @@ int main(void)
         CASE(each_platform_is_accepted_and_refused),
         CASE(authentic_is_what_only_the_policy_refused),
         CASE(intels_numbers_and_advisories_are_told),
+        CASE(A17_intels_number_is_no_success_where_intel_knows_nothing),
         CASE(claims_are_found_by_name_with_their_kind_and_provenance),
         CASE(a_verdict_as_json_has_the_members_of_the_command),
         CASE(every_check_says_what_it_asks_for),

@@ -258,6 +258,53 @@ def A2_A6_A7_collateral_that_does_not_prove_it_is_refused():
 
 
 @suite.plain_test
+def A7_what_is_not_fresh_enough_is_replaced_where_the_operator_says_from_where():
+    policy = platform().write("aged.yaml", "max_collateral_age_seconds: 864000\n")
+    fresh = os.path.join(platform().at("sim"), "sgx", "collateral.json")
+    bundle = platform().at("bundle")
+    status, _, text = run(CAPSA, "collateral", "bundle", fresh, "--out", bundle, "--force")
+    equal(status, 0, "status of collateral bundle (%s)" % text)
+    with Scene(evidence_policy=policy, collateral__bundle=bundle) as scene:
+        scene.own("data")
+        scene.get("data", "--collateral", scene.platform.forge("old", "--issued-days-ago", "20"))
+        # A fresh one that says no is not asked twice.
+        outdated = scene.platform.forge("outdated", "--tcb-status", "OutOfDate")
+        text = scene.get("data", "--collateral", outdated, status=REFUSED)
+        contains(text, "evidence refused: tcb-status")
+
+
+@suite.plain_test
+def a_policy_that_is_insecure_is_announced_and_stands_in_the_genesis():
+    loose = platform().write("loose-evidence.yaml", "insecure_allow_expired: true\n")
+    with Scene(evidence_policy=loose) as scene:
+        contains(scene.server.stderr(), "INSECURE", "insecure_allow_expired")
+        shown = scene.capsa("manager", "show", *scene.trust, party=None)
+        contains(shown, "it may run with insecure_allow_expired")
+        scene.own("data")
+        scene.get("data", "--collateral", scene.platform.forge("expired", "--expire", "tcb-info"))
+    # It cannot come later: not by a restart, and not by SIGHUP.
+    strict = platform().write("turns-loose.yaml", "insecure_allow_expired: false\n")
+    with Scene(evidence_policy=strict) as scene:
+        scene.own("data")
+        scene.platform.write("turns-loose.yaml", "insecure_allow_expired: true\n")
+        scene.server.process.send_signal(signal.SIGHUP)
+        expired = scene.platform.forge("expired", "--expire", "tcb-info")
+        ends = time.monotonic() + 20
+        while "takes a start" not in scene.server.logs():
+            holds(time.monotonic() < ends, "the log says nothing of the policy")
+        scene.get("data", "--collateral", expired, status=REFUSED)
+        scene.server.stop()
+        try:
+            scene.server.start()
+        except NotStarted as refusal:
+            contains(refusal.text, "began without insecure_allow_expired")
+        else:
+            raise AssertionError("capsad started")
+        scene.platform.write("turns-loose.yaml", "insecure_allow_expired: false\n")
+        scene.server.start()
+
+
+@suite.plain_test
 def A15_evidence_of_another_simulated_platform_is_refused():
     with Scene() as scene:
         scene.own("data")
@@ -449,6 +496,13 @@ def A15_production_is_refused_for_each_reason_by_name():
         (("insecure_claimed_initiator",), {"insecure_claimed_initiator": "true"}),
         (("insecure_client_env",), {"insecure_client_env": "true"}),
         (
+            ("evidence_policy", "insecure_allow_debug"),
+            {
+                "platform": "sgx",
+                "evidence_policy": platform().write("d.yaml", "insecure_allow_debug: true\n"),
+            },
+        ),
+        (
             ("root key", "memory"),
             {"platform": "sgx", "storage_config__storage_backend": "sqlite"},
         ),
@@ -478,6 +532,11 @@ def what_does_not_go_together_is_refused():
         (("insecure_client_env", "platform"), {"platform": "sim-sgx", "sim_dir": sim, "insecure_client_env": "true"}),
         (("platform", "sim-sgx", "sim-tdx"), {"platform": "sev"}),
         (("sim_code",), {"sim_code": CAPSAD}),
+        (("collateral.pccs_url", "collateral.fetch"), {"collateral__pccs_url": "https://localhost"}),
+        (("collateral.bundle", "either"), {"collateral__bundle": "/x", "collateral__fetch": "true"}),
+        (("collateral", "/nowhere"), {"collateral__bundle": "/nowhere/bundle"}),
+        (("collateral",), {"collateral__fetch": "true", "collateral__pccs_url": "nonsense"}),
+        (("collateral.timeout_seconds",), {"collateral__timeout_seconds": 0}),
         (("evidence_policy",), {"evidence_policy": "/nowhere/policy.yaml"}),
         (("evidence_policy", "reference_values"), {"evidence_policy": platform().write("bad.yaml", "reference_values: []\n")}),
         (("platform sim-sgx", "/nowhere/absent"), {"platform": "sim-sgx", "sim_dir": sim, "sim_code": "/nowhere/absent"}),

@@ -108,6 +108,24 @@ static void A15_a_root_is_never_collateral(void **state)
     }
 }
 
+/* The root's revocation list is no root, though people call its file so: passed over, it would be
+ * missed in silence. */
+static void a_revocation_list_is_taken_also_when_its_file_is_called_root(void **state)
+{
+    (void)state;
+    CAPSA_AUTO(capsa_collateral) whole;
+    capsa_collateral_init(&whole);
+    add(&whole, "attestation/sgx_v3_swh_2025", "collateral.json");
+    static const char *const names[] = {"root.der", "root.crl", "trusted_root.der"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        CAPSA_AUTO(capsa_collateral) one;
+        capsa_collateral_init(&one);
+        assert_ok(capsa_collateral_add(&one, names[i], capsa_buf_bytes(&whole.root_ca_crl)));
+        assert_true(capsa_bytes_equal(capsa_buf_bytes(&one.root_ca_crl),
+                                      capsa_buf_bytes(&whole.root_ca_crl)));
+    }
+}
+
 static void certificates_go_where_their_names_say_whatever_the_file_is_called(void **state)
 {
     (void)state;
@@ -373,6 +391,7 @@ int main(void)
         cmocka_unit_test(recorded_folders_give_all_that_belongs_to_their_evidence),
         cmocka_unit_test(folders_of_the_synthetic_suite_load),
         cmocka_unit_test(A15_a_root_is_never_collateral),
+        cmocka_unit_test(a_revocation_list_is_taken_also_when_its_file_is_called_root),
         cmocka_unit_test(certificates_go_where_their_names_say_whatever_the_file_is_called),
         cmocka_unit_test(asks_and_arks_in_one_file_are_split),
         cmocka_unit_test(hsk_and_cek_come_apart_or_as_they_are_served),

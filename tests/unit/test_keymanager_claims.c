@@ -211,6 +211,81 @@ static void so_many_reports_are_made_at_once_and_no_more(void **state)
     house_close(&house);
 }
 
+/* ---- another policy while requests are judged ------------------------------------------------ */
+
+#define JUDGES 4
+#define TURNS  50
+
+static struct capsa_appraiser *vendors_appraiser(void)
+{
+    struct capsa_appraiser_options options = {.cache_entries = 4};
+    struct capsa_appraiser *appraiser;
+    assert_ok(capsa_anchors_new_vendor(&options.anchors));
+    assert_ok(capsa_appraisal_policy_new(&options.policy));
+    assert_ok(capsa_appraiser_new(&options, &appraiser));
+    return appraiser;
+}
+
+/* A quote by its header, and none by what follows. */
+static const char *hollow_report(void)
+{
+    static const uint8_t header[48] = {3,    0,    2,    0,    0,    0,    0,    0,    0,    0,
+                                       0,    0,    0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9,
+                                       0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07};
+    uint8_t quote[1024] = {0};
+    memcpy(quote, header, sizeof(header));
+    CAPSA_AUTO(capsa_buf) base64 = capsa_buf_of(KIB(4));
+    assert_ok(capsa_base64_write(capsa_bytes_of(quote, sizeof(quote)), CAPSA_BASE64_STD, &base64));
+    return text("{\"b64_quote\":\"%.*s\"}", (int)base64.len, (const char *)base64.data);
+}
+
+struct judging {
+    struct capsa_keymanager *manager;
+    const Cm__UnifiedAttestationReport *report;
+};
+
+static void *judge_often(void *context)
+{
+    const struct judging *judging = context;
+    Cm__CreateResultDataKeyRequest__Body body = CM__CREATE_RESULT_DATA_KEY_REQUEST__BODY__INIT;
+    static const struct capsa_km_method method = {.name = "CreateResultDataKey"};
+    const struct capsa_km_call call = {.manager = judging->manager, .method = &method, .now = NOW};
+    const struct capsa_km_bound bound = {NULL, &body.base};
+    for (int i = 0; i < TURNS; i++) {
+        capsa_km_evidence evidence = {.present = false};
+        assert_true(
+            capsa_failed(capsa_km_evidence_judge(&call, judging->report, &bound, &evidence)));
+        assert_int_equal(evidence.verdict.failed_check, CAPSA_CHECK_FORMAT);
+    }
+    return NULL;
+}
+
+static void policies_may_be_replaced_while_requests_are_judged(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house,
+               (struct capsa_keymanager_options){.evidence = {.appraiser = vendors_appraiser()}});
+    Cm__UnifiedAttestationReport report = CM__UNIFIED_ATTESTATION_REPORT__INIT;
+    report.str_report_version = capsa_km_field("1.0");
+    report.str_report_type = capsa_km_field("BackgroundCheck");
+    report.str_tee_platform = capsa_km_field("SGX_DCAP");
+    report.json_report = capsa_km_field(hollow_report());
+    struct judging judging = {house.manager, &report};
+    pthread_t threads[JUDGES];
+    for (size_t i = 0; i < JUDGES; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, judge_often, &judging), 0);
+    }
+    for (size_t i = 0; i < TURNS; i++) {
+        const struct capsa_keymanager_evidence how = {.appraiser = vendors_appraiser()};
+        assert_ok(capsa_keymanager_appraise_by(house.manager, &how));
+    }
+    for (size_t i = 0; i < JUDGES; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    house_close(&house);
+}
+
 static bool is_composite(const char *name, enum capsa_platform platform)
 {
     for (size_t i = 0; i < capsa_composites_count; i++) {
@@ -276,6 +351,7 @@ int main(void)
         cmocka_unit_test(what_the_manager_binds_is_the_originals_bytes),
         cmocka_unit_test(constraints_can_read_what_every_platform_says),
         cmocka_unit_test(so_many_reports_are_made_at_once_and_no_more),
+        cmocka_unit_test(policies_may_be_replaced_while_requests_are_judged),
         cmocka_unit_test(policies_know_exactly_what_evidence_says),
     };
     return cmocka_run_group_tests(tests, begin, NULL);
