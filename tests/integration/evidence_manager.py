@@ -561,6 +561,23 @@ def a_store_takes_no_simulated_root_that_it_did_not_begin_with():
 
 
 @suite.plain_test
+def a_simulated_root_does_not_come_with_a_signal_either():
+    other = temporary_folder("other-root") + "/sim"
+    equal(run(CAPSA, "sim", "init", other)[0], 0, "status of sim init")
+    with Scene(None, sim_dir=other, evidence="required") as scene:
+        scene.own("data")
+        contains(scene.get("data", status=REFUSED), "evidence refused: anchor")
+        with open(scene.platform.at("sim/root.pem")) as root, open(other + "/root.pem", "w") as file:
+            file.write(root.read())
+        scene.server.process.send_signal(signal.SIGHUP)
+        ends = time.monotonic() + 20
+        while "what=evidence_policy" not in scene.server.logs():
+            holds(time.monotonic() < ends, "the log says nothing of the reload")
+        contains(scene.get("data", status=REFUSED), "evidence refused: anchor")
+        contains(scene.server.logs(), "takes a start")
+
+
+@suite.plain_test
 def clients_are_warned_for_when_the_managers_evidence_may_be_refused():
     old = temporary_folder("old") + "/sim"
     equal(run(CAPSA, "sim", "init", old)[0], 0, "status")
