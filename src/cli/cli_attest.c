@@ -298,8 +298,10 @@ static const struct capsa_cli_option options[] = {
      "/etc/tdx-attest.conf",
      0},
     {"sys-root", "DIR", "put before the path of every interface of the kernel", 0},
+#ifdef CAPSA_SIMULATION
     {"sim-dir", "DIR", "of sim-sgx and sim-tdx: what capsa sim init made", 0},
     {"sim-code", "FILE", "likewise: the program whose measurement it holds; capsa itself", 0},
+#endif
     {.name = NULL},
 };
 

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "cli/cli_config.h"
 #include "cli/cli_print.h"
+#include "cli/cli_read.h"
 
 #define SIMULATED "sim-"
 
@@ -222,11 +223,28 @@ static capsa_result policy_of_config(const struct capsa_cli *cli, enum capsa_pla
     return CAPSA_OK;
 }
 
-static capsa_result policy_of_file(const char *path, struct capsa_appraisal_policy **ret_policy)
+/* What weakens a policy is told whenever it is used. */
+static void warn_insecure(struct capsa_cli *cli, const char *path,
+                          const struct capsa_json *document)
 {
-    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_LIMIT_yaml_bytes);
-    CAPSA_TRY(capsa_file_read(path, &text));
-    CAPSA_TRY_AT(capsa_appraisal_policy_load(capsa_buf_bytes(&text), ret_policy), "%s", path);
+    struct capsa_json_walk walk = {NULL, false};
+    const char *name;
+    const struct capsa_json *value;
+    while (capsa_json_next(document, &walk, &name, &value)) {
+        bool is_on = capsa_json_kind_of(value) != CAPSA_JSON_BOOL || capsa_json_bool(value);
+        if (is_on && strncmp(name, "insecure_", strlen("insecure_")) == 0) {
+            capsa_cli_warn(cli, "%s: %s is on", path, name);
+        }
+    }
+}
+
+static capsa_result policy_of_file(struct capsa_cli *cli, const char *path,
+                                   struct capsa_appraisal_policy **ret_policy)
+{
+    CAPSA_AUTO_FREE(capsa_json) document = NULL;
+    CAPSA_TRY(capsa_cli_read_document(path, &document));
+    CAPSA_TRY_AT(capsa_appraisal_policy_of(document, ret_policy), "%s", path);
+    warn_insecure(cli, path, document);
     return CAPSA_OK;
 }
 
@@ -282,7 +300,7 @@ CAPSA_RESULT capsa_cli_trust(struct capsa_cli *cli, capsa_cli_evidence *evidence
     CAPSA_AUTO_FREE(capsa_anchors) anchors = NULL;
     CAPSA_AUTO_FREE(capsa_appraisal_policy) policy = NULL;
     CAPSA_TRY(file == NULL ? policy_of_config(cli, wanted.platform, &policy)
-                           : policy_of_file(file, &policy));
+                           : policy_of_file(cli, file, &policy));
     CAPSA_TRY(make_anchors(cli, &wanted, &anchors));
     evidence->trust.platform = wanted.platform;
     for (unsigned i = CAPSA_PLATFORM_NONE + 1; i < CAPSA_PLATFORM_COUNT; i++) {
@@ -351,7 +369,8 @@ CAPSA_RESULT capsa_cli_attest(struct capsa_cli *cli, capsa_cli_evidence *evidenc
         return unknown_platform(name);
     }
     evidence->where = (struct capsa_attester_options){
-        .root = capsa_cli_option(cli, "tee-root"),
+        .root = capsa_cli_option(cli, "sys-root"),
+        .qgs = capsa_cli_option(cli, "qgs"),
         .sim_dir = capsa_cli_option(cli, "sim-dir"),
         .sim_code = capsa_cli_option(cli, "sim-code"),
     };
@@ -379,7 +398,11 @@ const struct capsa_cli_option capsa_cli_trust_options[] = {
 const struct capsa_cli_option capsa_cli_attest_options[] = {
     {"platform", "NAME", "show evidence of this program, made by that platform", 0},
     {"collateral", "FILE|DIR", "what proves the evidence, to send along", 0},
-    {"tee-root", "DIR", "put before the paths at which the platform is asked", 0},
+    {"sys-root", "DIR", "put before the path of every interface of the kernel", 0},
+    {"qgs", "ADDRESS",
+     "of tdx: the host's quoting service, vsock:CID:PORT or unix:PATH; otherwise "
+     "/etc/tdx-attest.conf",
+     0},
 #ifdef CAPSA_SIMULATION
     {"sim-dir", "DIR", "folder of the simulated platform (capsa sim init)", 0},
     {"sim-code", "FILE", "what the simulated platform measures; this program", 0},

@@ -168,6 +168,8 @@ static capsa_result check_evidence(const struct capsad_config *config)
         known = known || capsa_streq(config->evidence, words[i]);
     }
     CAPSA_REQUIRE(known, MALFORMED, "evidence \"%s\": required or optional", config->evidence);
+    CAPSA_REQUIRE(*config->tdx_qgs == '\0' || capsa_streq(config->platform, "tdx"), USAGE,
+                  "tdx_qgs: of no use without platform tdx");
     CAPSA_REQUIRE(*config->platform == '\0' || capsad_evidence_is_required(config), USAGE,
                   "evidence optional: where there is a platform (%s), it is required",
                   config->platform);

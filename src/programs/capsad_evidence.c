@@ -144,7 +144,12 @@ static capsa_result note_insecure(capsad_evidence *found, const char *name)
 static capsa_result find_insecure(capsa_bytes text, capsad_evidence *found)
 {
     CAPSA_AUTO_FREE(capsa_json) document = NULL;
-    CAPSA_TRY(capsa_yaml_parse(text, &document));
+    size_t blank = 0;
+    while (blank < text.len && strchr(" \t\r\n", text.data[blank]) != NULL) {
+        blank++;
+    }
+    bool is_json = blank < text.len && text.data[blank] == '{';
+    CAPSA_TRY(is_json ? capsa_json_parse(text, &document) : capsa_yaml_parse(text, &document));
     struct capsa_json_walk walk = {NULL, false};
     const char *name;
     const struct capsa_json *value;
@@ -277,6 +282,7 @@ static void open_platform(const struct capsad_config *config, capsad_evidence *e
     options->attester = capsa_attester_by_name(config->platform);
     options->where = (struct capsa_attester_options){
         .root = config->tee_root,
+        .qgs = or_none(config->tdx_qgs),
         .sim_dir = or_none(capsad_sim_dir(config)),
         .sim_code = or_none(capsad_sim_code(config)),
     };

@@ -31,6 +31,8 @@ from harness import (
     temporary_folder,
 )
 
+import collateral as pccs
+
 suite = Suite()
 
 REFUSED, EVIDENCE, STATUS = 2, 3, 4  # exit statuses of capsa
@@ -275,13 +277,15 @@ def A7_what_is_not_fresh_enough_is_replaced_where_the_operator_says_from_where()
 
 @suite.plain_test
 def a_policy_that_is_insecure_is_announced_and_stands_in_the_genesis():
-    loose = platform().write("loose-evidence.yaml", "insecure_allow_expired: true\n")
+    loose = platform().write("loose-evidence.json", '{\n\t"insecure_allow_expired": true}')
     with Scene(evidence_policy=loose) as scene:
         contains(scene.server.stderr(), "INSECURE", "insecure_allow_expired")
         shown = scene.capsa("manager", "show", *scene.trust, party=None)
         contains(shown, "it may run with insecure_allow_expired")
         scene.own("data")
         scene.get("data", "--collateral", scene.platform.forge("expired", "--expire", "tcb-info"))
+        told = scene.capsa("manager", "show", *scene.trusting(loose), party=None)
+        contains(told, "warning", "insecure_allow_expired is on")
     # It cannot come later: not by a restart, and not by SIGHUP.
     strict = platform().write("turns-loose.yaml", "insecure_allow_expired: false\n")
     with Scene(evidence_policy=strict) as scene:
@@ -586,6 +590,38 @@ def clients_are_warned_for_when_the_managers_evidence_may_be_refused():
     os.replace(forged + "/collateral.json", old + "/sgx/collateral.json")
     with Server(platform="sim-sgx", sim_dir=old) as server:
         contains(server.stderr(), "clients may refuse this manager's evidence", "OutOfDate")
+
+
+@suite.plain_test
+def four_questions_to_a_pccs_serve_all_releases_also_after_a_reload():
+    policy = platform().write("aged.yaml", "max_collateral_age_seconds: 864000\n")
+    old = platform().forge("old", "--issued-days-ago", "20")
+    folder = platform().at("sim/sgx")
+    with pccs.Server(pccs.pccs(folder)) as server:
+        more = {"collateral__fetch": "true", "collateral__pccs_url": server.url}
+        with Scene(evidence_policy=policy, **more) as scene:
+            scene.own("data")
+            holds(not server.asked, "asked before anybody needed it: %s" % server.asked)
+            for _ in range(3):
+                contains(scene.get("data", "--collateral", old), "got the key")
+            equal(sorted(server.asked), sorted(pccs.paths(folder).values()), "what was asked")
+            scene.server.process.send_signal(signal.SIGHUP)
+            contains(scene.get("data", "--collateral", old), "got the key")
+            equal(len(server.asked), 4, "questions after a reload")
+
+
+@suite.plain_test
+def a_pccs_that_fails_releases_nothing_and_harms_nobody_else():
+    policy = platform().write("aged.yaml", "max_collateral_age_seconds: 864000\n")
+    old = platform().forge("old", "--issued-days-ago", "20")
+    with pccs.Server({}) as server:
+        more = {"collateral__fetch": "true", "collateral__pccs_url": server.url}
+        with Scene(evidence_policy=policy, **more) as scene:
+            scene.own("data")
+            text = scene.get("data", "--collateral", old, status=REFUSED)
+            contains(text, "evidence refused: stale")
+            equal(len(server.asked), 1, "what was asked")
+            contains(scene.get("data"), "got the key")
 
 
 suite.main()

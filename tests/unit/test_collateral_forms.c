@@ -274,6 +274,9 @@ static void a_list_of_characters_in_json_is_its_bytes(void **state)
                                   capsa_bytes_of(der, sizeof(der))));
 }
 
+#define A_CRL    "-----BEGIN X509 CRL-----\nMAUC\n-----END X509 CRL-----\n"
+#define TWO_CRLS A_CRL A_CRL
+
 static void what_is_no_list_is_refused_and_nothing_is_added(void **state)
 {
     (void)state;
@@ -286,8 +289,7 @@ static void what_is_no_list_is_refused_and_nothing_is_added(void **state)
         "-----BEGIN X509 CRL-----\nMAUC\n",
         "-----BEGIN X509 CRL-----\nMAUC\n-----END X509 CRL-----\nMAUC",
         "-----BEGIN X509 CRL-----\nMA=C\n-----END X509 CRL-----\n",
-        "-----BEGIN X509 CRL-----\nMAUC\n-----END X509 CRL-----\n"
-        "-----BEGIN X509 CRL-----\nMAUC\n-----END X509 CRL-----\n",
+        TWO_CRLS,
         "\x31\x02zz",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
