@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "appraisal/appraisal_getter.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "codec/yaml.h"
@@ -102,6 +101,12 @@ static const char *or_none(const char *text)
     return *text == '\0' ? NULL : text;
 }
 
+static capsa_result get(void *context, enum capsa_platform platform, capsa_bytes evidence,
+                        capsa_collateral *ret_collateral)
+{
+    return capsa_collateral_get(context, platform, evidence, ret_collateral);
+}
+
 /* Nothing is got unless the operator says from where. */
 static capsa_result open_collateral(const struct capsad_config *config, capsad_evidence *evidence)
 {
@@ -124,7 +129,7 @@ static capsa_result open_collateral(const struct capsad_config *config, capsad_e
         .stale_while_error = config->collateral_stale,
     };
     CAPSA_TRY_AT(capsa_collateral_store_new(&options, &evidence->collateral), "collateral");
-    evidence->options.getter = capsa_collateral_getter_of(evidence->collateral);
+    evidence->options.getter = (struct capsa_collateral_getter){evidence->collateral, get};
     return CAPSA_OK;
 }
 
