@@ -154,8 +154,7 @@ static capsa_result check_hardware(const struct capsad_config *config)
     bool is_hardware = *config->platform != '\0' && !capsad_platform_is_simulated(config->platform);
     CAPSA_REQUIRE(!is_hardware || capsa_streq(config->mode, "production"), USAGE,
                   "platform %s goes with mode production alone: its evidence is believed by "
-                  "whoever knows this program, and would not say what mode %s leaves open; to try "
-                  "things out there are simulated platforms",
+                  "whoever knows this program, and would not say what mode %s leaves open",
                   config->platform, config->mode);
     return CAPSA_OK;
 }
