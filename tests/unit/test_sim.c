@@ -329,6 +329,37 @@ static void attesters_want_a_platform(void **state)
     assert_null(capsa_attester_by_name("sim"));
 }
 
+/* Evidence is judged as what it was called, by the verifier of that name or by none. */
+static void A20_nothing_stands_in_for_what_is_not_there(void **state)
+{
+    const struct sim_scene *scene = *state;
+    const struct capsa_sim_claims claims = claims_of(0);
+    CAPSA_AUTO(capsa_buf) quote = capsa_buf_of(MIB(1));
+    assert_ok(capsa_sim_quote(scene->sim, &claims, &quote));
+    CAPSA_AUTO(capsa_collateral) collateral;
+    capsa_collateral_init(&collateral);
+    assert_ok(capsa_sim_collateral(scene->sim, CAPSA_PLATFORM_SGX, &collateral));
+    for (unsigned platform = 0; platform <= CAPSA_PLATFORM_COUNT; platform++) {
+        const struct capsa_verify_input input = {.platform = (enum capsa_platform)platform,
+                                                 .evidence = capsa_buf_bytes(&quote),
+                                                 .collateral = &collateral,
+                                                 .now = SIM_NOW + 1,
+                                                 .anchors = scene->anchors};
+        struct capsa_verdict verdict;
+        if (platform == CAPSA_PLATFORM_SGX) {
+            assert_ok(capsa_appraise(&input, scene->policy, NULL, &verdict));
+            continue;
+        }
+        assert_fails(capsa_appraise(&input, scene->policy, NULL, &verdict), EVIDENCE);
+        assert_false(verdict.accepted);
+        assert_int_equal(verdict.failed_check, CAPSA_CHECK_FORMAT);
+    }
+    static const char *const strangers[] = {"", "none", "null", "sim", "SGX", "sgx "};
+    for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
+        assert_null(capsa_attester_by_name(strangers[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -343,6 +374,7 @@ int main(void)
         cmocka_unit_test(one_byte_of_code_is_another_measurement),
         cmocka_unit_test(attesters_collect_what_verifies),
         cmocka_unit_test(attesters_want_a_platform),
+        cmocka_unit_test(A20_nothing_stands_in_for_what_is_not_there),
     };
     return cmocka_run_group_tests(tests, sim_scene_setup, sim_scene_teardown);
 }
