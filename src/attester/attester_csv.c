@@ -7,7 +7,6 @@
  * sections 15.1 and 17.
  */
 #include <fcntl.h>
-#include <stdalign.h>
 #include <sys/ioctl.h>
 
 #include "attester/attester_device.h"
@@ -28,19 +27,9 @@ struct attestation_request {
 };
 #define IOCTL_ATTESTATION _IOWR('D', 1, struct attestation_request)
 
-/* In a page of its own: the firmware takes no other address. Wiped with its scope. */
-typedef struct {
-    alignas(PAGE) uint8_t bytes[PAGE];
-} csv_page;
-
-static void csv_page_drop(csv_page *page)
-{
-    capsa_wipe(page->bytes, sizeof(page->bytes));
-}
-
 /* What is asked: report data, nonce, SM3 of both. */
 static capsa_result write_request(const uint8_t report_data[CAPSA_REPORT_DATA],
-                                  const uint8_t mnonce[MNONCE], csv_page *page)
+                                  const uint8_t mnonce[MNONCE], const capsa_device_pages *page)
 {
     memcpy(page->bytes, report_data, CAPSA_REPORT_DATA);
     memcpy(page->bytes + CAPSA_REPORT_DATA, mnonce, MNONCE);
@@ -52,7 +41,8 @@ static capsa_result ask(const capsa_device *device, const uint8_t report_data[CA
                         capsa_buf *ret_evidence)
 {
     uint8_t mnonce[MNONCE];
-    CAPSA_AUTO(csv_page) page = {.bytes = {0}};
+    CAPSA_AUTO(capsa_device_pages) page = {NULL, 0};
+    CAPSA_TRY(capsa_device_pages_new(PAGE, &page));
     CAPSA_TRY(capsa_random(mnonce, sizeof(mnonce)));
     CAPSA_TRY(write_request(report_data, mnonce, &page));
     struct attestation_request request = {(uint64_t)(uintptr_t)page.bytes, PAGE};

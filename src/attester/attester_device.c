@@ -7,8 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/secret.h"
 
 #define TRIES_DEFAULT  12
 #define PAUSE_FIRST_MS 2u
@@ -36,6 +39,23 @@ bool capsa_device_exists(const struct capsa_attester_options *options, const cha
 {
     char whole[PATH_MAX];
     return !capsa_failed(capsa_device_path(options, path, whole)) && access(whole, F_OK) == 0;
+}
+
+CAPSA_RESULT capsa_device_pages_new(size_t size, capsa_device_pages *ret_pages)
+{
+    void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CAPSA_REQUIRE(bytes != MAP_FAILED, NOMEM, "out of memory");
+    *ret_pages = (capsa_device_pages){bytes, size};
+    return CAPSA_OK;
+}
+
+void capsa_device_pages_drop(capsa_device_pages *pages)
+{
+    if (pages->bytes != NULL) {
+        capsa_wipe(pages->bytes, pages->size);
+        (void)munmap(pages->bytes, pages->size);
+    }
+    *pages = (capsa_device_pages){NULL, 0};
 }
 
 /* ---- What the kernel answers ----------------------------------------------------------------- */

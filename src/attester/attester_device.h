@@ -35,6 +35,15 @@ CAPSA_RESULT capsa_device_write_file(const char *path, capsa_bytes bytes);
 /* ioctl(2) again while it is interrupted; 0, or errno. */
 int capsa_device_ioctl(const capsa_device *device, unsigned long request, void *argument);
 
+/* Memory that begins with a page, zeroed, nothing else beside it: what firmware reads and writes.
+ * Wiped with its scope. Not on a stack, whose alignment is the compiler's affair. */
+typedef struct {
+    uint8_t *bytes;
+    size_t size;
+} capsa_device_pages;
+CAPSA_RESULT capsa_device_pages_new(size_t size, capsa_device_pages *ret_pages);
+void capsa_device_pages_drop(capsa_device_pages *pages);
+
 /* The error for an errno: BUSY and TIMEOUT may be asked again, UNSUPPORTED is of machines without
  * the interface, all else is IO. */
 capsa_result capsa_device_failed(const char *file, int line, int error, const char *what,

@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdalign.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -128,7 +127,7 @@ static const struct capsa_interface qgs = {"quoting service of the host", qgs_pr
 
 /* What lies in the memory that is shared with the hypervisor. */
 struct quote_page {
-    alignas(4096) uint64_t version;
+    uint64_t version;
     uint64_t status;
     uint32_t in_len, out_len;
     uint8_t payload[QUOTE_PAYLOAD];
@@ -136,7 +135,7 @@ struct quote_page {
 
 static capsa_result ask_hypervisor(const capsa_device *device, struct quote_page *page)
 {
-    struct quote_request request = {(uint64_t)(uintptr_t)page, QUOTE_BYTES};
+    struct quote_request request = {(uint64_t)(uintptr_t)page, sizeof(*page)};
     int error = ENOTTY;
     for (size_t i = 0; error == ENOTTY && i < sizeof(quote_ioctls) / sizeof(quote_ioctls[0]); i++) {
         error = capsa_device_ioctl(device, quote_ioctls[i], &request);
@@ -161,15 +160,18 @@ static capsa_result hypervisor_once(const capsa_device *device,
                                     capsa_buf *ret_evidence)
 {
     struct report_request report;
-    struct quote_page page = {.version = QUOTE_VERSION};
+    CAPSA_AUTO(capsa_device_pages) pages = {NULL, 0};
+    CAPSA_TRY(capsa_device_pages_new(sizeof(struct quote_page), &pages));
+    struct quote_page *page = (struct quote_page *)(void *)pages.bytes;
     CAPSA_AUTO(capsa_buf) message = capsa_buf_of(QUOTE_PAYLOAD);
     capsa_bytes quote;
     CAPSA_TRY(tdreport(device, report_data, &report));
     CAPSA_TRY(capsa_qgs_write_request(report.tdreport, &message));
-    memcpy(page.payload, message.data, message.len);
-    page.in_len = (uint32_t)message.len;
-    CAPSA_TRY(ask_hypervisor(device, &page));
-    CAPSA_TRY(capsa_qgs_parse_answer(capsa_bytes_of(page.payload, page.out_len), &quote));
+    page->version = QUOTE_VERSION;
+    memcpy(page->payload, message.data, message.len);
+    page->in_len = (uint32_t)message.len;
+    CAPSA_TRY(ask_hypervisor(device, page));
+    CAPSA_TRY(capsa_qgs_parse_answer(capsa_bytes_of(page->payload, page->out_len), &quote));
     return capsa_buf_append(ret_evidence, quote);
 }
 
