@@ -11,6 +11,7 @@
 #include "codec/yaml.h"
 
 #define SECONDS_MAX INT64_C(3153600000) /* a hundred years: sums with times stay small */
+#define GRACE_MAX   (90 * 86400)        /* more than that is insecure_allow_expired */
 #define SKEW_MAX    86400
 #define DAYS_MAX    36500
 
@@ -32,7 +33,7 @@ static const struct capsa_json_field fields[] = {
     MEMBER("platforms", VALUE, platforms, 0),
     MEMBER("accepted_tcb_statuses", VALUE, statuses, 0),
     MEMBER("tcb_grace_days", INT, tcb_grace, DAYS_MAX),
-    MEMBER("grace_seconds", INT, grace, SECONDS_MAX),
+    MEMBER("grace_seconds", INT, grace, GRACE_MAX),
     MEMBER("clock_skew_seconds", INT, skew, SKEW_MAX),
     MEMBER("max_collateral_age_seconds", INT, age, SECONDS_MAX),
     MEMBER("min_issue_date", VALUE, min_issue_date, 0),

@@ -93,17 +93,29 @@ CAPSA_RESULT capsa_collateral_cache_decode(const char *url, capsa_bytes file, si
 
 /* ---- The folder ------------------------------------------------------------------------------ */
 
-CAPSA_RESULT capsa_collateral_cache_prepare(const char *folder)
+/* Signatures hold for what was valid last month too, and how old a file says that it is nobody
+ * signs: whoever can write the folder can put newer collateral out of sight. */
+static capsa_result check_folder(const char *folder)
 {
     struct stat status;
-    int made = mkdir(folder, 0700);
-    CAPSA_REQUIRE(made == 0 || errno == EEXIST, IO, "cannot make the cache folder %s: %s", folder,
-                  strerror(errno));
     CAPSA_REQUIRE(stat(folder, &status) == 0 && S_ISDIR(status.st_mode), IO,
                   "the cache %s is no folder", folder);
+    CAPSA_REQUIRE(status.st_uid == geteuid() || status.st_uid == 0, DENIED,
+                  "the cache folder %s is another user's", folder);
+    CAPSA_REQUIRE((status.st_mode & (S_IWGRP | S_IWOTH)) == 0, DENIED,
+                  "others can write the cache folder %s (mode %04o; 0700 is wanted)", folder,
+                  (unsigned)status.st_mode & 07777U);
     CAPSA_REQUIRE(access(folder, R_OK | W_OK | X_OK) == 0, IO,
                   "cannot write the cache folder %s: %s", folder, strerror(errno));
     return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_collateral_cache_prepare(const char *folder)
+{
+    int made = mkdir(folder, 0700);
+    CAPSA_REQUIRE(made == 0 || errno == EEXIST, IO, "cannot make the cache folder %s: %s", folder,
+                  strerror(errno));
+    return check_folder(folder);
 }
 
 static capsa_result path_of(const char *folder, const char *url, capsa_buf *ret_path)
@@ -122,7 +134,9 @@ CAPSA_RESULT capsa_collateral_cache_load(const char *folder, const char *url, si
     const char *path;
     CAPSA_TRY(path_of(folder, url, &text));
     CAPSA_TRY(capsa_buf_cstr(&text, &path));
-    CAPSA_REQUIRE(access(path, F_OK) == 0, NOT_FOUND, "%s: not there", path);
+    struct stat status;
+    CAPSA_REQUIRE(lstat(path, &status) == 0 && S_ISREG(status.st_mode), NOT_FOUND,
+                  "%s: no such file", path);
     CAPSA_TRY(capsa_file_read(path, &file));
     CAPSA_TRY_AT(capsa_collateral_cache_decode(url, capsa_buf_bytes(&file), max, ret_answer), "%s",
                  path);

@@ -43,7 +43,8 @@ extern const struct capsa_collateral_source capsa_collateral_kds;
 extern const struct capsa_collateral_source capsa_collateral_hygon;
 
 struct capsa_collateral_store; /* sources and cache together; thread-safe; single-flight */
-/* USAGE for a URL that cannot be one, IO for a cache folder that cannot be written. */
+/* USAGE for a URL that cannot be one; IO for a cache folder that cannot be written, DENIED for one
+ * that others can write. */
 CAPSA_RESULT capsa_collateral_store_new(const struct capsa_collateral_options *options,
                                         struct capsa_collateral_store **ret_store);
 void capsa_collateral_store_free(struct capsa_collateral_store *store);

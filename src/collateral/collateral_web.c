@@ -49,6 +49,7 @@ struct capsa_collateral_web {
     pthread_cond_t asked;
     uint64_t clock;
     struct capsa_collateral_numbers numbers;
+    size_t blocked; /* threads that ask, or wait for who asks */
     struct origin origins[ORIGINS];
     size_t next_origin;
     struct entry entries[CAPSA_LIMIT_web_answers];
@@ -330,20 +331,40 @@ static void ask_for_all(struct capsa_collateral_web *web, struct entry *entry,
     (void)pthread_cond_broadcast(&web->asked);
 }
 
-static capsa_result get_of(struct capsa_collateral_web *web, struct entry *entry,
-                           const struct capsa_web_wish *wish, capsa_web_answer *ret_answer)
+static bool must_wait(const struct capsa_collateral_web *web, const struct entry *entry)
 {
+    bool is_fresh = entry->has && !entry->failed &&
+                    !capsa_web_is_due(web->options, entry->answer.fetched, entry->until);
+    return entry->is_asking || (!is_fresh && !is_refused(web, entry));
+}
+
+static void wait_for_answer(struct capsa_collateral_web *web, struct entry *entry,
+                            const struct capsa_web_wish *wish)
+{
+    if (!entry->is_asking) {
+        ask_for_all(web, entry, wish);
+        return;
+    }
     uint64_t rounds = entry->rounds;
-    web->numbers.waiting += entry->is_asking ? 1 : 0;
-    bool waited = entry->is_asking;
+    web->numbers.waiting++;
     while (entry->is_asking && entry->rounds == rounds) {
         (void)pthread_cond_wait(&web->asked, &web->mutex);
     }
-    web->numbers.waiting -= waited ? 1 : 0;
-    bool is_fresh = entry->has && !entry->failed &&
-                    !capsa_web_is_due(web->options, entry->answer.fetched, entry->until);
-    if (!is_fresh && !is_refused(web, entry) && entry->rounds == rounds) {
-        ask_for_all(web, entry, wish);
+    web->numbers.waiting--;
+}
+
+/* The threads that wait here, asking or for who asks, answer nobody meanwhile; and whose evidence
+ * it is chooses what is asked for. */
+static capsa_result get_of(struct capsa_collateral_web *web, struct entry *entry,
+                           const struct capsa_web_wish *wish, capsa_web_answer *ret_answer)
+{
+    if (must_wait(web, entry)) {
+        CAPSA_REQUIRE(web->blocked < CAPSA_LIMIT_fetches_at_once, BUSY,
+                      "%.160s: %d others wait for servers of collateral already", wish->url,
+                      CAPSA_LIMIT_fetches_at_once);
+        web->blocked++;
+        wait_for_answer(web, entry, wish);
+        web->blocked--;
     }
     return hand_over(web, entry, wish, ret_answer);
 }

@@ -92,6 +92,8 @@ CAPSA_RESULT capsa_km_owners_find(struct capsa_km_txn *txn, const char *uuid,
 
 /* ---- CreateResultDataKey --------------------------------------------------------------------- */
 
+#define NO_ANCESTORS "ancestor_uuids: a result comes from something; name at least one"
+
 /* What a result is declared to come from, and the originals that this amounts to. */
 typedef struct {
     capsa_km_set ancestors;
@@ -125,8 +127,7 @@ static capsa_result ancestors_collect(struct capsa_km_call *call,
                                       const Cm__CreateResultDataKeyRequest__Body *body,
                                       const char *uuid, lineage *line)
 {
-    CAPSA_REQUIRE(body->n_ancestor_uuids > 0, MALFORMED,
-                  "ancestor_uuids: a result comes from something; name at least one");
+    CAPSA_REQUIRE(body->n_ancestor_uuids > 0, MALFORMED, NO_ANCESTORS);
     CAPSA_REQUIRE(body->n_ancestor_uuids <= CAPSA_LIMIT_ancestors, TOO_LARGE,
                   "ancestor_uuids: over %d", CAPSA_LIMIT_ancestors);
     for (size_t i = 0; i < body->n_ancestor_uuids; i++) {
@@ -192,19 +193,57 @@ static capsa_result result_put(struct capsa_km_call *call, const char *uuid,
     return capsa_km_key_put(call->txn, uuid, body->resource_uri, owner_list, &key);
 }
 
+/* Evidence that is refused is told to an owner of the first of the data that the result is said to
+ * come from, as it is for keys. */
+static capsa_result note_evidence(struct capsa_km_call *call,
+                                  const Cm__CreateResultDataKeyRequest__Body *body,
+                                  const capsa_km_evidence *evidence)
+{
+    CAPSA_AUTO_RECORD(Rec__Resource) resource = NULL;
+    CAPSA_AUTO(capsa_km_set) owners = {NULL, 0};
+    CAPSA_REQUIRE(body->n_ancestor_uuids > 0, MALFORMED, NO_ANCESTORS);
+    const char *first = body->ancestor_uuids[0];
+    CAPSA_TRY(capsa_km_name_check("ancestor_uuids", first));
+    CAPSA_TRY(capsa_km_name_check("resource_uri", body->resource_uri));
+    CAPSA_TRY(capsa_km_resource_find(call->txn, first, &resource));
+    if (resource != NULL) {
+        CAPSA_TRY(capsa_km_owners_find(call->txn, first, resource, &owners));
+    }
+    const char *owner = owners.count == 0 ? NULL : owners.items[0];
+    call->about = body->resource_uri;
+    CAPSA_TRY(capsa_km_notes_resource(call->notes, owner, body->resource_uri, NULL, 0));
+    CAPSA_TRY(capsa_km_notes_text(call->notes, owner, "scope", body->scope));
+    return capsa_km_evidence_note(evidence, call->notes, owner);
+}
+
+static capsa_result check_evidence(struct capsa_km_call *call,
+                                   const Cm__CreateResultDataKeyRequest *request,
+                                   capsa_km_evidence *evidence)
+{
+    const struct capsa_km_bound bound = {NULL, &request->body->base};
+    capsa_result judged =
+        capsa_km_evidence_judge(call, request->attestation_report, &bound, evidence);
+    if (!capsa_failed(judged)) {
+        return CAPSA_OK;
+    }
+    struct capsa_error why;
+    capsa_error_keep(judged, &why);
+    CAPSA_TRY(note_evidence(call, request->body, evidence));
+    return capsa_error_make(why.code, why.file, why.line, "%s", why.text);
+}
+
 CAPSA_RESULT capsa_km_create_result_data_key(struct capsa_km_call *call)
 {
     const Cm__CreateResultDataKeyRequest *request =
         (const Cm__CreateResultDataKeyRequest *)call->request;
     const Cm__CreateResultDataKeyRequest__Body *body = request->body;
     CAPSA_REQUIRE(body != NULL, MALFORMED, "body: missing");
+    CAPSA_TRY(capsa_km_scope_check(body->scope));
     capsa_km_evidence evidence;
-    const struct capsa_km_bound bound = {NULL, &body->base};
-    CAPSA_TRY(capsa_km_evidence_judge(call, request->attestation_report, &bound, &evidence));
+    CAPSA_TRY(check_evidence(call, request, &evidence));
     if (*body->owner_id != '\0') { /* programs leave it empty */
         CAPSA_TRY(capsa_km_party_check(call, "owner_id", body->owner_id));
     }
-    CAPSA_TRY(capsa_km_scope_check(body->scope));
     CAPSA_TRY(capsa_km_data_key_check("data_key_b64", body->data_key_b64));
     CAPSA_AUTO(capsa_buf) uuid_buf = capsa_buf_of(CAPSA_LIMIT_id_bytes);
     const char *uuid;

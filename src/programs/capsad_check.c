@@ -146,6 +146,19 @@ static capsa_result check_simulated(const struct capsad_config *config)
 }
 #endif
 
+/* Evidence says which code runs, and not how it was started. Whoever pins the code, which is all
+ * that original clients can do, would send his keys to a manager whose root, or whose very key,
+ * lies in a file of its host. */
+static capsa_result check_hardware(const struct capsad_config *config)
+{
+    bool is_hardware = *config->platform != '\0' && !capsad_platform_is_simulated(config->platform);
+    CAPSA_REQUIRE(!is_hardware || capsa_streq(config->mode, "production"), USAGE,
+                  "platform %s goes with mode production alone: its evidence is believed by "
+                  "whoever knows this program, and would not say what mode %s leaves open",
+                  config->platform, config->mode);
+    return CAPSA_OK;
+}
+
 static capsa_result check_evidence(const struct capsad_config *config)
 {
     static const char *const words[] = {"", "required", "optional"};
@@ -160,6 +173,7 @@ static capsa_result check_evidence(const struct capsad_config *config)
                   "evidence optional: where there is a platform (%s), it is required",
                   config->platform);
     CAPSA_TRY(check_platform(config));
+    CAPSA_TRY(check_hardware(config));
     return check_simulated(config);
 }
 

@@ -206,13 +206,15 @@ static capsa_result appraiser_make(const struct capsad_config *config,
     return CAPSA_OK;
 }
 
-/* The policy of the file, with anchors: an appraiser, and which platforms it has a floor for. */
+/* The policy of the file, with anchors: an appraiser, and which platforms it has a floor for. Into
+ * `found` what the store has to allow. */
 static capsa_result appraise_as_told(const struct capsad_config *config,
                                      struct capsa_keymanager_evidence *how, capsad_evidence *found)
 {
     CAPSA_AUTO_FREE(capsa_anchors) anchors = NULL;
     CAPSA_AUTO_FREE(capsa_appraisal_policy) policy = NULL;
     CAPSA_TRY(anchors_make(config, &anchors));
+    CAPSA_TRY(anchors_list(anchors, found));
     CAPSA_TRY(policy_load(config, &policy, found));
     for (unsigned i = CAPSA_PLATFORM_NONE + 1; i < CAPSA_PLATFORM_COUNT; i++) {
         how->has_floor[i] = capsa_appraisal_policy_has_floor(policy, (enum capsa_platform)i);
@@ -222,9 +224,6 @@ static capsa_result appraise_as_told(const struct capsad_config *config,
 
 static capsa_result open_appraiser(const struct capsad_config *config, capsad_evidence *evidence)
 {
-    CAPSA_AUTO_FREE(capsa_anchors) anchors = NULL;
-    CAPSA_TRY(anchors_make(config, &anchors));
-    CAPSA_TRY(anchors_list(anchors, evidence));
     CAPSA_TRY(appraise_as_told(config, &evidence->options, evidence));
     evidence->options.required = capsad_evidence_is_required(config);
     evidence->options.production = capsa_streq(config->mode, "production");
@@ -241,9 +240,15 @@ static bool was_insecure(const capsad_evidence *evidence, const char *name)
     return false;
 }
 
-/* Nobody has announced it, and the store may not allow it. */
+/* Nobody has announced it, and the store may not allow it. The id of an anchor that is not compiled
+ * in holds the digest of its key. */
 static capsa_result check_no_weaker(const capsad_evidence *evidence, const capsad_evidence *found)
 {
+    for (size_t i = 0; i < found->anchors_count; i++) {
+        CAPSA_REQUIRE(is_listed(evidence, found->anchor_ids[i]), DENIED,
+                      "sim_dir: the trust anchor %s takes a start, where the store is asked",
+                      found->anchor_ids[i]);
+    }
     for (size_t i = 0; i < found->insecure_count; i++) {
         CAPSA_REQUIRE(was_insecure(evidence, found->insecure[i]), DENIED,
                       "evidence_policy: %s takes a start, where it is announced",

@@ -30,7 +30,8 @@ typedef struct capsad_evidence {
 void capsad_evidence_drop(capsad_evidence *evidence); /* callable twice, and on zeros */
 
 /* The policy for what requests bring, read anew. A file that cannot be one, or that is insecure in
- * a way in which the one at the start was not, leaves the policy as it was. */
+ * a way in which the one at the start was not, leaves the policy as it was; so does another
+ * simulated root than at the start. */
 CAPSA_RESULT capsad_evidence_reload(const struct capsad_config *config,
                                     const capsad_evidence *evidence,
                                     struct capsa_keymanager *manager);

@@ -517,6 +517,15 @@ def A15_production_is_refused_for_each_reason_by_name():
 
 
 @suite.plain_test
+def A15_evidence_of_hardware_is_shown_in_production_alone():
+    # It says which code runs, and not in which mode: whoever pins the code, as original clients do,
+    # would send his keys to a manager whose root, or whose very key, lies in a file of its host.
+    for flags in ({}, {"enable_inject_cm_key": "true"}, {"insecure_claimed_initiator": "true"}):
+        for platform_name in ("sgx", "tdx", "snp", "csv"):
+            refused_start("platform " + platform_name, "mode production", platform=platform_name, **flags)
+
+
+@suite.plain_test
 def what_does_not_go_together_is_refused():
     sim = platform().at("sim")
     for words, flags in (
@@ -553,6 +562,23 @@ def a_store_takes_no_simulated_root_that_it_did_not_begin_with():
             raise AssertionError("capsad started")
         del server.flags["sim_dir"]
         server.start()
+
+
+@suite.plain_test
+def a_simulated_root_does_not_come_with_a_signal_either():
+    other = temporary_folder("other-root") + "/sim"
+    equal(run(CAPSA, "sim", "init", other)[0], 0, "status of sim init")
+    with Scene(None, sim_dir=other, evidence="required") as scene:
+        scene.own("data")
+        contains(scene.get("data", status=REFUSED), "evidence refused: anchor")
+        with open(scene.platform.at("sim/root.pem")) as root, open(other + "/root.pem", "w") as file:
+            file.write(root.read())
+        scene.server.process.send_signal(signal.SIGHUP)
+        ends = time.monotonic() + 20
+        while "what=evidence_policy" not in scene.server.logs():
+            holds(time.monotonic() < ends, "the log says nothing of the reload")
+        contains(scene.get("data", status=REFUSED), "evidence refused: anchor")
+        contains(scene.server.logs(), "takes a start")
 
 
 @suite.plain_test

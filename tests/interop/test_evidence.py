@@ -11,7 +11,6 @@ import json
 import os
 import struct
 
-from cryptography.hazmat.primitives import serialization
 from harness import CAPSA, Skip, contains, equal, holds, run, temporary_folder
 from nativescene import NativeRunning, suite
 from protocol import b64, b64u, DENIED, fresh, manager_message, new_key, rule
@@ -94,6 +93,8 @@ def request_for(uuid, party, op="psi"):
 
 
 def spki_of(party):
+    from cryptography.hazmat.primitives import serialization  # without it all is skipped
+
     public = party.key.public_key()
     der = public.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo

@@ -134,6 +134,8 @@ static void names_are_known(void **state)
         {"denied_chips: [77]", "a PPID (32 digits) or chip id"},
         {"denied_chips: ['" HEX16("00") "']", "all zero"},
         {"grace_seconds: -1", "grace_seconds: 0 to"},
+        /* for ever has insecure in its name */
+        {"grace_seconds: 7776001", "grace_seconds: 0 to 7776000"},
         {"tcb_grace_days: 1.5", "tcb_grace_days: an integer wanted"},
         {"min_issue_date: yesterday", "min_issue_date: "},
         {"insecure_allow_debug: 1", "insecure_allow_debug: true or false wanted"},

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/limits.h"
@@ -188,6 +189,34 @@ static void *use(void *context)
     struct user *user = context;
     user->code = capsa_code_of(get_path(user->scene, "/x", user->text));
     return NULL;
+}
+
+/* Whoever asks for keys chooses what must be fetched for him, and a server may be slow: threads
+ * that wait for it are threads that answer nobody else. */
+static void so_many_wait_for_servers_and_no_more(void **state)
+{
+    struct scene *scene = *state;
+    static struct user users[CAPSA_LIMIT_fetches_at_once];
+    char text[64];
+    serve_until(scene, 0);
+    assert_ok(get_path(scene, "/kept", text));
+    http_server_gate(&scene->server, true);
+    for (int i = 0; i < CAPSA_LIMIT_fetches_at_once; i++) {
+        users[i] = (struct user){.scene = scene};
+        assert_int_equal(pthread_create(&users[i].thread, NULL, use, &users[i]), 0);
+    }
+    while (capsa_collateral_web_numbers(scene->web).waiting < CAPSA_LIMIT_fetches_at_once - 1) {
+        (void)sched_yield();
+    }
+    assert_fails(get_path(scene, "/x", text), BUSY);
+    assert_fails(get_path(scene, "/other", text), BUSY);
+    assert_ok(get_path(scene, "/kept", text)); /* for which nobody waits */
+    http_server_gate(&scene->server, false);
+    for (int i = 0; i < CAPSA_LIMIT_fetches_at_once; i++) {
+        assert_int_equal(pthread_join(users[i].thread, NULL), 0);
+        assert_int_equal(users[i].code, CAPSA_E_OK);
+    }
+    assert_ok(get_path(scene, "/other", text)); /* that it was refused is not kept */
 }
 
 /* All but the one that asks wait for it before the server may answer. */
@@ -459,15 +488,60 @@ static void a_cached_file_is_whole_or_none(void **state)
         capsa_collateral_cache_decode("http://h/x", capsa_buf_bytes(&file), 3, &none)));
 }
 
-static void age_file(const char *folder, const char *url, time_t seconds)
+static void path_of_file(const char *folder, const char *url, char ret_path[256])
 {
     uint8_t digest[CAPSA_SHA256];
-    char path[256];
-    int len = snprintf(path, sizeof(path), "%s/", folder);
+    int len = snprintf(ret_path, 256, "%s/", folder);
     capsa_sha256(capsa_bytes_str(url), digest);
     for (size_t i = 0; i < sizeof(digest); i++) {
-        len += snprintf(path + len, sizeof(path) - (size_t)len, "%02x", digest[i]);
+        len += snprintf(ret_path + len, 256 - (size_t)len, "%02x", digest[i]);
     }
+}
+
+/* Whoever can write there can put back what was valid before a revocation, with a date of today. */
+static void a_cache_that_others_can_write_is_refused(void **state)
+{
+    const struct scene *scene = *state;
+    static const mode_t open_to[] = {0770, 0707, 01777};
+    for (size_t i = 0; i < sizeof(open_to) / sizeof(open_to[0]); i++) {
+        assert_int_equal(chmod(scene->folder, open_to[i]), 0);
+        assert_fails(capsa_collateral_cache_prepare(scene->folder), DENIED);
+    }
+    assert_int_equal(chmod(scene->folder, 0755), 0);
+    assert_ok(capsa_collateral_cache_prepare(scene->folder));
+    if (geteuid() == 0) {
+        assert_int_equal(chown(scene->folder, 12345, 12345), 0);
+        assert_fails(capsa_collateral_cache_prepare(scene->folder), DENIED);
+        assert_int_equal(chown(scene->folder, 0, 0), 0);
+    }
+}
+
+/* A pipe would keep whoever asks, and all who wait for him, until somebody writes to it. */
+static void what_is_no_file_in_the_cache_is_passed_over(void **state)
+{
+    const struct scene *scene = *state;
+    char path[256], elsewhere[128];
+    CAPSA_AUTO(capsa_web_answer) answer;
+    CAPSA_AUTO(capsa_web_answer) back;
+    make_answer(&answer, "body");
+    capsa_web_answer_init(&back, 0);
+    path_of_file(scene->folder, "http://h/x", path);
+    (void)snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", scene->folder);
+    assert_ok(capsa_collateral_cache_keep(scene->folder, "http://h/x", &answer));
+    assert_int_equal(rename(path, elsewhere), 0);
+    assert_int_equal(symlink(elsewhere, path), 0);
+    assert_fails(capsa_collateral_cache_load(scene->folder, "http://h/x", 64, &back), NOT_FOUND);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    (void)alarm(60); /* instead of waiting for ever */
+    assert_fails(capsa_collateral_cache_load(scene->folder, "http://h/x", 64, &back), NOT_FOUND);
+    (void)alarm(0);
+}
+
+static void age_file(const char *folder, const char *url, time_t seconds)
+{
+    char path[256];
+    path_of_file(folder, url, path);
     const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
@@ -559,10 +633,13 @@ int main(void)
         WITH_SCENE(one_server_down_does_not_stop_another),
         WITH_SCENE(a_stale_answer_is_taken_only_where_that_is_allowed),
         WITH_SCENE(no_stale_answer_hides_that_there_is_none_any_more),
+        WITH_SCENE(so_many_wait_for_servers_and_no_more),
         WITH_SCENE(another_process_finds_what_one_fetched),
         WITH_SCENE(what_cannot_be_right_is_not_kept),
         cmocka_unit_test(a_cached_file_is_whole_or_none),
         WITH_SCENE(what_was_written_longest_ago_gives_way),
+        WITH_SCENE(a_cache_that_others_can_write_is_refused),
+        WITH_SCENE(what_is_no_file_in_the_cache_is_passed_over),
         WITH_SCENE(the_table_is_bounded),
         cmocka_unit_test(retry_after_is_seconds_or_a_date_or_nothing),
     };

@@ -588,6 +588,23 @@ static void what_the_policy_wants_is_told_to_the_owner_alone(void **state)
     gate_close(&gate);
 }
 
+/* Of a result too, though nobody knows yet whether it comes from what it says. */
+static void a_result_without_evidence_is_told_to_the_owner(void **state)
+{
+    (void)state;
+    struct gate gate;
+    gate_open(&gate);
+    assert_int_equal(grant(&gate.scene.house, &alice, "a", &carol, "join", "[\"x\"]"), 0);
+    assert_int_equal(register_result(&gate.scene.house, &carol, "r", "[\"a\"]"), 7);
+    CAPSA_AUTO_FREE(capsa_json) details = newest_details(&gate, &alice);
+    const char *reason = capsa_json_string(capsa_json_get(details, "reason"));
+    assert_non_null(reason);
+    assert_non_null(strstr(reason, "attestation_report: missing"));
+    assert_int_equal(register_result(&gate.scene.house, &carol, "r", "[\"nothing\"]"), 7);
+    assert_says("attestation_report: missing"); /* as of what is there */
+    gate_close(&gate);
+}
+
 static void a_release_says_to_which_code(void **state)
 {
     (void)state;
@@ -701,6 +718,7 @@ int main(void)
         cmocka_unit_test(evidence_vouches_for_an_initiator_under_a_rule_that_pins_code_alone),
         cmocka_unit_test(A15_production_takes_no_simulated_anchor),
         cmocka_unit_test(what_the_policy_wants_is_told_to_the_owner_alone),
+        cmocka_unit_test(a_result_without_evidence_is_told_to_the_owner),
         cmocka_unit_test(a_release_says_to_which_code),
         cmocka_unit_test(the_manager_shows_evidence_of_its_certificate_and_the_nonce),
     };
