@@ -17,11 +17,6 @@ static const char *const type_names[] = {
     [CAPSA_REPORT_BACKGROUND_CHECK] = "BackgroundCheck",
 };
 
-const char *capsa_report_type_name(enum capsa_report_type type)
-{
-    return type_names[type];
-}
-
 /* ---- What differs by platform ---------------------------------------------------------------- */
 
 static capsa_result write_qvl_sgx(const capsa_collateral *collateral, struct capsa_json **ret_json)
