@@ -40,3 +40,5 @@ struct capsa_attester {
 /* NULL: no such attester in this build. */
 const struct capsa_attester *capsa_attester_by_name(const char *name);
 const struct capsa_attester *const *capsa_attesters(size_t *ret_count);
+/* "sgx, tdx": those of this build, appended. */
+CAPSA_RESULT capsa_attester_list(capsa_buf *ret_names);
