@@ -73,7 +73,8 @@ CAPSA_RESULT capsa_alternative_add(struct capsa_alternative *alternative,
 /* ---- Names ------------------------------------------------------------------------------------
  */
 
-size_t capsa_claim_width(enum capsa_claim claim)
+/* In bytes, within an expectation. */
+static size_t claim_width(enum capsa_claim claim)
 {
     const struct capsa_claim_type *type = capsa_claim_type(claim);
     return type->kind == CAPSA_CLAIM_NUMBER ? sizeof(uint64_t) : type->size;
@@ -109,7 +110,7 @@ bool capsa_expectation_of_name(enum capsa_platform platform, const char *name,
     expectation->offset = 0;
     expectation->width = 0;
     for (size_t i = 0; i < expectation->parts_count; i++) {
-        expectation->width += capsa_claim_width(expectation->parts[i]);
+        expectation->width += claim_width(expectation->parts[i]);
     }
     expectation->values = capsa_buf_of(CAPSA_LIMIT_json_bytes);
     return true;
@@ -200,7 +201,7 @@ static bool parts_of(const struct capsa_claims *claims, const struct capsa_expec
     for (size_t i = 0; i < item->parts_count; i++) {
         const struct capsa_claim_value *value = &claims->values[item->parts[i]];
         const struct capsa_claim_type *type = capsa_claim_type(item->parts[i]);
-        size_t width = capsa_claim_width(item->parts[i]);
+        size_t width = claim_width(item->parts[i]);
         bool whole = type->kind != CAPSA_CLAIM_HEX || value->len == type->size;
         if (!value->present || !whole || at + width > CAPSA_EXPECT_BYTES || value->len > width) {
             return false;
@@ -296,7 +297,7 @@ static struct difference first_difference(const struct capsa_expectation *item, 
     bool list = item->parts_count > 1 && item->rule == CAPSA_EXPECT_ONE_OF;
     size_t at = 0;
     for (size_t i = 0; list && i < item->parts_count; i++) {
-        size_t width = capsa_claim_width(item->parts[i]);
+        size_t width = claim_width(item->parts[i]);
         if (memcmp(got.data + at, item->values.data + at, width) != 0) {
             return (struct difference){capsa_claim_type(item->parts[i])->name, at, width};
         }

@@ -54,8 +54,6 @@ CAPSA_RESULT capsa_alternative_add(struct capsa_alternative *alternative,
 /* What a name means on a platform: a claim or a composite. False: nothing. */
 bool capsa_expectation_of_name(enum capsa_platform platform, const char *name,
                                struct capsa_expectation *expectation);
-/* Size in bytes of a claim within an expectation. */
-size_t capsa_claim_width(enum capsa_claim claim);
 
 /* Which claims of a platform are fixed by exact values or floors. */
 void capsa_alternative_covers(const struct capsa_alternative *alternative,

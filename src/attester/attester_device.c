@@ -91,7 +91,7 @@ capsa_result capsa_device_failed(const char *file, int line, int error, const ch
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
-CAPSA_RESULT capsa_device_open(const char *path, int flags, capsa_device *ret_device)
+static capsa_result open_whole(const char *path, int flags, capsa_device *ret_device)
 {
     capsa_device device = {.fd = open(path, flags | O_CLOEXEC)};
     CAPSA_DEVICE_REQUIRE(device.fd >= 0, errno, "open", path);
@@ -100,15 +100,15 @@ CAPSA_RESULT capsa_device_open(const char *path, int flags, capsa_device *ret_de
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_device_open_at(const struct capsa_attester_options *options, const char *path,
-                                  int flags, capsa_device *ret_device)
+CAPSA_RESULT capsa_device_open(const struct capsa_attester_options *options, const char *path,
+                               int flags, capsa_device *ret_device)
 {
     char whole[PATH_MAX];
     CAPSA_TRY(capsa_device_path(options, path, whole));
-    return capsa_device_open(whole, flags, ret_device);
+    return open_whole(whole, flags, ret_device);
 }
 
-CAPSA_RESULT capsa_device_write(const capsa_device *device, capsa_bytes bytes)
+static capsa_result write_once(const capsa_device *device, capsa_bytes bytes)
 {
     ssize_t written = write(device->fd, bytes.data, bytes.len);
     CAPSA_DEVICE_REQUIRE(written >= 0, errno, "write to", device->path);
@@ -117,7 +117,7 @@ CAPSA_RESULT capsa_device_write(const capsa_device *device, capsa_bytes bytes)
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_device_read(const capsa_device *device, capsa_buf *ret_content)
+static capsa_result read_all(const capsa_device *device, capsa_buf *ret_content)
 {
     CAPSA_AUTO(capsa_buf) content = capsa_buf_of(ret_content->max - ret_content->len);
     uint8_t piece[KIB(8)];
@@ -133,15 +133,15 @@ CAPSA_RESULT capsa_device_read(const capsa_device *device, capsa_buf *ret_conten
 CAPSA_RESULT capsa_device_read_file(const char *path, capsa_buf *ret_content)
 {
     CAPSA_AUTO(capsa_device) device = {.fd = -1};
-    CAPSA_TRY(capsa_device_open(path, O_RDONLY, &device));
-    return capsa_device_read(&device, ret_content);
+    CAPSA_TRY(open_whole(path, O_RDONLY, &device));
+    return read_all(&device, ret_content);
 }
 
 CAPSA_RESULT capsa_device_write_file(const char *path, capsa_bytes bytes)
 {
     CAPSA_AUTO(capsa_device) device = {.fd = -1};
-    CAPSA_TRY(capsa_device_open(path, O_WRONLY, &device));
-    return capsa_device_write(&device, bytes);
+    CAPSA_TRY(open_whole(path, O_WRONLY, &device));
+    return write_once(&device, bytes);
 }
 
 int capsa_device_ioctl(const capsa_device *device, unsigned long request, void *argument)
@@ -184,7 +184,7 @@ CAPSA_RESULT capsa_device_ask(const struct capsa_attester_options *options, cons
                               capsa_buf *ret_certs)
 {
     CAPSA_AUTO(capsa_device) device = {.fd = -1};
-    CAPSA_TRY(capsa_device_open_at(options, path, flags, &device));
+    CAPSA_TRY(capsa_device_open(options, path, flags, &device));
     struct capsa_device_tries tries = {.allowed = options->tries};
     capsa_result result;
     do {

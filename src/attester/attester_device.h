@@ -22,17 +22,13 @@ CAPSA_RESULT capsa_device_path(const struct capsa_attester_options *options, con
 /* Is there anything at all of this name? */
 bool capsa_device_exists(const struct capsa_attester_options *options, const char *path);
 
-/* `flags` as for open(2); `path` is a whole one, of capsa_device_path. */
-CAPSA_RESULT capsa_device_open(const char *path, int flags, capsa_device *ret_device);
-/* The same for a path of the real machine, behind options->root. */
-CAPSA_RESULT capsa_device_open_at(const struct capsa_attester_options *options, const char *path,
-                                  int flags, capsa_device *ret_device);
-/* All of `bytes` in one write(2): these files take a value a write. */
-CAPSA_RESULT capsa_device_write(const capsa_device *device, capsa_bytes bytes);
-/* From where it stands to its end, appended; over ret_content's max is TOO_LARGE. */
-CAPSA_RESULT capsa_device_read(const capsa_device *device, capsa_buf *ret_content);
-/* Open, read, close. */
+/* `flags` as for open(2); `path` is of the real machine, and goes behind options->root. */
+CAPSA_RESULT capsa_device_open(const struct capsa_attester_options *options, const char *path,
+                               int flags, capsa_device *ret_device);
+/* A whole file, appended; over ret_content's max is TOO_LARGE. `path` is a whole one, of
+ * capsa_device_path. */
 CAPSA_RESULT capsa_device_read_file(const char *path, capsa_buf *ret_content);
+/* All of `bytes` in one write(2): these files take a value a write. */
 CAPSA_RESULT capsa_device_write_file(const char *path, capsa_bytes bytes);
 
 /* ioctl(2) again while it is interrupted; 0, or errno. */

@@ -168,7 +168,8 @@ static capsa_result put_platform(capsa_buf *text, const struct capsa_sim_tcb_inf
                             tcb->tcb_type, tcb->evaluation);
 }
 
-CAPSA_RESULT capsa_sim_tcb_info_write(const struct capsa_sim_recipe *recipe, capsa_buf *ret_text)
+/* As Intel would serve it. */
+static capsa_result write_tcb_info(const struct capsa_sim_recipe *recipe, capsa_buf *ret_text)
 {
     const struct capsa_sim_tcb_info *tcb = &recipe->tcb_info;
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(TEXT_MAX);
@@ -204,7 +205,7 @@ static capsa_result put_identity_levels(capsa_buf *text, const struct capsa_sim_
     return capsa_buf_str(text, "]}");
 }
 
-CAPSA_RESULT capsa_sim_identity_write(const struct capsa_sim_recipe *recipe, capsa_buf *ret_text)
+static capsa_result write_identity(const struct capsa_sim_recipe *recipe, capsa_buf *ret_text)
 {
     const struct capsa_sim_identity *identity = &recipe->identity;
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(TEXT_MAX);
@@ -249,11 +250,11 @@ static capsa_result put_issuers(struct capsa_cert *const certs[CAPSA_SIM_CERTS],
 static capsa_result put_signed(const struct capsa_sim *sim, const struct capsa_sim_recipe *recipe,
                                capsa_collateral *collateral)
 {
-    CAPSA_TRY(capsa_sim_tcb_info_write(recipe, &collateral->tcb_info));
+    CAPSA_TRY(write_tcb_info(recipe, &collateral->tcb_info));
     CAPSA_TRY(capsa_sim_sign(sim, recipe, CAPSA_SIM_TCB_INFO,
                              capsa_buf_bytes(&collateral->tcb_info),
                              &collateral->tcb_info_signature));
-    CAPSA_TRY(capsa_sim_identity_write(recipe, &collateral->qe_identity));
+    CAPSA_TRY(write_identity(recipe, &collateral->qe_identity));
     return capsa_sim_sign(sim, recipe, CAPSA_SIM_QE_IDENTITY,
                           capsa_buf_bytes(&collateral->qe_identity),
                           &collateral->qe_identity_signature);

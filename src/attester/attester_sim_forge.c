@@ -69,7 +69,7 @@ size_t capsa_sim_rank_none(void)
     return RANKS - 1;
 }
 
-CAPSA_RESULT capsa_sim_rank_of(const char *check, size_t *ret_rank)
+static capsa_result rank_of(const char *check, size_t *ret_rank)
 {
     for (size_t i = 0; i < RANKS; i++) {
         if (capsa_streq(ranks[i].check, check)) {
@@ -83,7 +83,7 @@ CAPSA_RESULT capsa_sim_rank_of(const char *check, size_t *ret_rank)
 CAPSA_RESULT capsa_sim_expect(struct capsa_sim_lab *lab, const char *check)
 {
     size_t rank;
-    CAPSA_TRY(capsa_sim_rank_of(check, &rank));
+    CAPSA_TRY(rank_of(check, &rank));
     lab->rank = rank < lab->rank ? rank : lab->rank;
     return CAPSA_OK;
 }
@@ -232,7 +232,7 @@ static capsa_result forge(const struct capsa_sim *sim, capsa_time now,
     CAPSA_TRY(make_beside(sim, &lab, forgery));
     size_t rank = lab.rank;
     if (wanted != NULL && wanted->check != NULL) {
-        CAPSA_TRY(capsa_sim_rank_of(wanted->check, &rank));
+        CAPSA_TRY(rank_of(wanted->check, &rank));
     }
     forgery->platform = lab.recipe.claims.platform;
     forgery->check = capsa_sim_rank_check(rank, &forgery->exit);

@@ -45,7 +45,7 @@ static capsa_result split_part(const char *text, enum capsa_sim_part end,
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_sim_require_tdx(const struct capsa_sim_lab *lab)
+static capsa_result require_tdx(const struct capsa_sim_lab *lab)
 {
     CAPSA_REQUIRE(lab->recipe.claims.platform == CAPSA_PLATFORM_TDX, USAGE,
                   "wants --platform tdx: enclaves have no such thing");
@@ -74,7 +74,7 @@ CAPSA_RESULT capsa_sim_knob_expect_report_data(struct capsa_sim_lab *lab, const 
 
 CAPSA_RESULT capsa_sim_knob_td_attributes(struct capsa_sim_lab *lab, const char *value)
 {
-    CAPSA_TRY(capsa_sim_require_tdx(lab));
+    CAPSA_TRY(require_tdx(lab));
     uint8_t *attributes = lab->recipe.td.td_attributes;
     CAPSA_TRY(capsa_sim_hex_of(value, attributes, sizeof(lab->recipe.td.td_attributes)));
     CAPSA_TRY(capsa_sim_expect(lab, (attributes[0] & 0xfeU) != 0 ? "td-attributes" : ""));
@@ -85,7 +85,7 @@ CAPSA_RESULT capsa_sim_knob_td_attributes(struct capsa_sim_lab *lab, const char 
 CAPSA_RESULT capsa_sim_knob_module_version(struct capsa_sim_lab *lab, const char *value)
 {
     int64_t version;
-    CAPSA_TRY(capsa_sim_require_tdx(lab));
+    CAPSA_TRY(require_tdx(lab));
     CAPSA_TRY(capsa_sim_number_of(value, 0, UINT8_MAX, &version));
     lab->recipe.td.tcb_svn[1] = (uint8_t)version;
     bool known = version == 0 || version == 1 || version == 3;
@@ -96,7 +96,7 @@ CAPSA_RESULT capsa_sim_knob_module_version(struct capsa_sim_lab *lab, const char
 CAPSA_RESULT capsa_sim_knob_module_svn(struct capsa_sim_lab *lab, const char *value)
 {
     int64_t svn;
-    CAPSA_TRY(capsa_sim_require_tdx(lab));
+    CAPSA_TRY(require_tdx(lab));
     CAPSA_TRY(capsa_sim_number_of(value, 0, UINT8_MAX, &svn));
     lab->recipe.td.tcb_svn[0] = (uint8_t)svn;
     return capsa_sim_expect(lab, svn >= 5 ? "" : svn >= 3 ? "tcb-status" : "tcb-level");
@@ -172,7 +172,7 @@ CAPSA_RESULT capsa_sim_knob_qe_tcb_status(struct capsa_sim_lab *lab, const char 
 
 CAPSA_RESULT capsa_sim_knob_module_tcb_status(struct capsa_sim_lab *lab, const char *value)
 {
-    CAPSA_TRY(capsa_sim_require_tdx(lab));
+    CAPSA_TRY(require_tdx(lab));
     lab->recipe.tcb_info.module_status = value;
     return expect_status(lab, value, false, "tcb-info");
 }

@@ -21,7 +21,6 @@ struct capsa_sim_lab {
 CAPSA_RESULT capsa_sim_expect(struct capsa_sim_lab *lab, const char *check);
 /* The check of a rank and its exit status; "" and 0 for the rank of nothing wrong. */
 const char *capsa_sim_rank_check(size_t rank, int *ret_exit);
-CAPSA_RESULT capsa_sim_rank_of(const char *check, size_t *ret_rank);
 size_t capsa_sim_rank_none(void);
 
 /* Turn one knob. Early ones make claims, and are turned before the recipe is made of these. */
@@ -31,7 +30,6 @@ CAPSA_RESULT capsa_sim_knob_turn(struct capsa_sim_lab *lab, const struct capsa_s
 /* Arguments: a whole number of [min, max], and hex of exactly `len` bytes. */
 CAPSA_RESULT capsa_sim_number_of(const char *text, int64_t min, uint64_t max, int64_t *ret_number);
 CAPSA_RESULT capsa_sim_hex_of(const char *text, void *ret, size_t len);
-CAPSA_RESULT capsa_sim_require_tdx(const struct capsa_sim_lab *lab);
 
 /* The functions of knobs (attester_sim_knobs.c). */
 #define CALL(function)       CAPSA_RESULT function(struct capsa_sim_lab *lab, const char *value);

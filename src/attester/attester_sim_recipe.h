@@ -185,9 +185,6 @@ CAPSA_RESULT capsa_sim_chain_write(const struct capsa_sim_recipe *recipe,
 CAPSA_RESULT capsa_sim_crl_make(const struct capsa_sim *sim, const struct capsa_sim_recipe *recipe,
                                 struct capsa_cert *const certs[CAPSA_SIM_CERTS],
                                 enum capsa_sim_part part, capsa_buf *ret_der);
-/* The signed texts alone, as Intel would serve them. */
-CAPSA_RESULT capsa_sim_tcb_info_write(const struct capsa_sim_recipe *recipe, capsa_buf *ret_text);
-CAPSA_RESULT capsa_sim_identity_write(const struct capsa_sim_recipe *recipe, capsa_buf *ret_text);
 CAPSA_RESULT capsa_sim_collateral_make(const struct capsa_sim *sim,
                                        const struct capsa_sim_recipe *recipe,
                                        struct capsa_cert *const certs[CAPSA_SIM_CERTS],

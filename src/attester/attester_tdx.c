@@ -102,7 +102,7 @@ static capsa_result collect_qgs(const struct capsa_attester_options *options,
     CAPSA_AUTO(capsa_device) device = {.fd = -1};
     CAPSA_AUTO(capsa_device) stream = {.fd = -1};
     CAPSA_TRY(qgs_address(options, address));
-    CAPSA_TRY(capsa_device_open_at(options, DEVICE, FLAGS, &device));
+    CAPSA_TRY(capsa_device_open(options, DEVICE, FLAGS, &device));
     CAPSA_TRY(tdreport(&device, report_data, &report));
     CAPSA_TRY(capsa_qgs_connect(address, &stream.fd));
     CAPSA_TRY_AT(capsa_qgs_exchange(stream.fd, report.tdreport, ret_evidence), "%s", address);

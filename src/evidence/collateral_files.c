@@ -289,8 +289,8 @@ static const struct {
     {is_amd_table, read_amd_table},
 };
 
-CAPSA_RESULT capsa_collateral_file(const char *name, capsa_bytes bytes,
-                                   capsa_collateral *ret_collateral, const char **ret_why)
+static capsa_result take_one(const char *name, capsa_bytes bytes, capsa_collateral *ret_collateral,
+                             const char **ret_why)
 {
     CAPSA_REQUIRE(bytes.len <= CAPSA_LIMIT_collateral_file, TOO_LARGE, "over %d bytes",
                   CAPSA_LIMIT_collateral_file);
@@ -310,7 +310,7 @@ static capsa_result add_file(capsa_collateral *collateral, const char *name, cap
     CAPSA_AUTO(capsa_collateral) found;
     capsa_collateral_init(&found);
     const char *why = NULL;
-    CAPSA_TRY_AT(capsa_collateral_file(name, bytes, &found, &why), "%s", name);
+    CAPSA_TRY_AT(take_one(name, bytes, &found, &why), "%s", name);
     CAPSA_REQUIRE(why == NULL || !must, MALFORMED, "%s: %s", name, why);
     CAPSA_TRY_AT(capsa_collateral_take(collateral, &found), "%s", name);
     return CAPSA_OK;

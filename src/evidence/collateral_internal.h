@@ -39,12 +39,9 @@ CAPSA_RESULT capsa_collateral_base64(const char *field, const char *text, capsa_
 CAPSA_RESULT capsa_collateral_members(const char *what, const struct capsa_json *object,
                                       const char *const *names);
 
-/* What one file holds, into a fresh *ret_collateral. *ret_why is NULL; or says why it is none,
- * where it is something else that may well lie beside collateral, and *ret_collateral stays empty.
- */
-CAPSA_RESULT capsa_collateral_file(const char *name, capsa_bytes bytes,
-                                   capsa_collateral *ret_collateral, const char **ret_why);
-/* The same for files of certificates and revocation lists: PEM, DER, or hex of a list. */
+/* What a file of certificates or revocation lists holds (PEM, DER, or hex of a list), into a fresh
+ * *ret_collateral. *ret_why is NULL; or says why it is none, where it is something else that may
+ * well lie beside collateral, and *ret_collateral stays empty. */
 CAPSA_RESULT capsa_collateral_certs(const char *name, capsa_bytes bytes,
                                     capsa_collateral *ret_collateral, const char **ret_why);
 bool capsa_collateral_is_cert(const char *name, capsa_bytes bytes); /* by name, or PEM */
