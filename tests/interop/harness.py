@@ -102,8 +102,9 @@ class Suite:
                 "FAIL: there is no %s; build first, or set CAPSA_BIN\n0 passed, 1 failed" % CAPSAD
             )
             sys.exit(1)
-        # A shell's background jobs ignore SIGINT, and so would all that is started here.
+        # A shell's background jobs ignore SIGINT, those of nohup SIGHUP, and so would all that is started here.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         chosen = [t for t in self.tests if not words or any(w in t[0].__name__ for w in words)]
         counts = {"ok": 0, "FAIL": 0, "skipped": 0}
         for function, needs_packages in chosen:
