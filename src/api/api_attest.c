@@ -144,7 +144,7 @@ int libcapsa_attester_present(const libcapsa_attester *attester)
         return 0;
     }
     const struct capsa_attester_options options = options_of(attester);
-    return attester->kind->present(&options);
+    return attester->kind->present(attester->kind, &options);
 }
 
 /* ---- Attesting ------------------------------------------------------------------------------- */
@@ -158,7 +158,7 @@ static capsa_result collect(const libcapsa_attester *attester,
     CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(CAPSA_LIMIT_evidence_bytes);
     CAPSA_AUTO(capsa_collateral) shipped;
     capsa_collateral_init(&shipped);
-    CAPSA_TRY_AT(kind->collect(&options, report_data, &bytes, &shipped), "%s", kind->name);
+    CAPSA_TRY_AT(kind->collect(kind, &options, report_data, &bytes, &shipped), "%s", kind->name);
     CAPSA_AUTO(capsa_evidence) evidence = {.platform = CAPSA_PLATFORM_NONE};
     CAPSA_TRY_AT(capsa_evidence_of_bytes(capsa_buf_bytes(&bytes), &evidence), "%s", kind->name);
     CAPSA_REQUIRE(evidence.platform == kind->platform, MALFORMED,

@@ -145,7 +145,7 @@ static capsa_result load_advisory(const struct capsa_json *value, char ret_id[CA
 static capsa_result load_advisories(const struct capsa_json *list,
                                     struct capsa_appraisal_policy *policy)
 {
-    void *items;
+    void *items = NULL;
     CAPSA_TRY(make_room(list, CAPSA_ADVISORY_TEXT, &items));
     policy->denied_advisories = items;
     policy->denied_advisories_count = capsa_json_count(list);
@@ -173,7 +173,7 @@ static capsa_result load_chip(const struct capsa_json *value, struct capsa_denie
 
 static capsa_result load_chips(const struct capsa_json *list, struct capsa_appraisal_policy *policy)
 {
-    void *items;
+    void *items = NULL;
     CAPSA_TRY(make_room(list, sizeof(*policy->denied_chips), &items));
     policy->denied_chips = items;
     policy->denied_chips_count = capsa_json_count(list);

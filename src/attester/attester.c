@@ -34,3 +34,11 @@ const struct capsa_attester *const *capsa_attesters(size_t *ret_count)
     *ret_count = sizeof(attesters) / sizeof(attesters[0]) - 1;
     return attesters;
 }
+
+CAPSA_RESULT capsa_attester_list(capsa_buf *ret_names)
+{
+    for (size_t i = 0; attesters[i] != NULL; i++) {
+        CAPSA_TRY(capsa_buf_format(ret_names, "%s%s", i == 0 ? "" : ", ", attesters[i]->name));
+    }
+    return CAPSA_OK;
+}

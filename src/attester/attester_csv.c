@@ -38,8 +38,9 @@ static capsa_result write_request(const uint8_t report_data[CAPSA_REPORT_DATA],
 }
 
 static capsa_result ask(const capsa_device *device, const uint8_t report_data[CAPSA_REPORT_DATA],
-                        capsa_buf *ret_evidence)
+                        capsa_buf *ret_evidence, capsa_buf *ret_certs)
 {
+    (void)ret_certs;
     uint8_t mnonce[MNONCE];
     CAPSA_AUTO(capsa_device_pages) page = {NULL, 0};
     CAPSA_TRY(capsa_device_pages_new(PAGE, &page));
@@ -58,17 +59,7 @@ static capsa_result collect_device(const struct capsa_attester_options *options,
                                    const uint8_t report_data[CAPSA_REPORT_DATA],
                                    capsa_buf *ret_evidence, capsa_buf *ret_certs)
 {
-    (void)ret_certs;
-    char path[PATH_MAX];
-    CAPSA_AUTO(capsa_device) device = {.fd = -1};
-    CAPSA_TRY(capsa_device_path(options, DEVICE, path));
-    CAPSA_TRY(capsa_device_open(path, O_RDWR, &device));
-    struct capsa_device_tries tries = {.allowed = options->tries};
-    capsa_result result;
-    do {
-        result = ask(&device, report_data, ret_evidence);
-    } while (capsa_failed(result) && capsa_device_again(&tries, result));
-    return result;
+    return capsa_device_ask(options, DEVICE, O_RDWR, ask, report_data, ret_evidence, ret_certs);
 }
 
 static bool device_present(const struct capsa_attester_options *options)
@@ -78,20 +69,11 @@ static bool device_present(const struct capsa_attester_options *options)
 
 static const struct capsa_interface device = {"csv-guest", device_present, collect_device};
 static const struct capsa_interface *const list[] = {&device, NULL};
-static const struct capsa_interfaces interfaces = {CAPSA_PLATFORM_CSV, DEVICE, list};
+static const struct capsa_interfaces interfaces = {DEVICE, list};
 
-static bool present(const struct capsa_attester_options *options)
-{
-    return capsa_interfaces_present(&interfaces, options);
-}
-
-static capsa_result collect(const struct capsa_attester_options *options,
-                            const uint8_t report_data[CAPSA_REPORT_DATA], capsa_buf *ret_evidence,
-                            capsa_collateral *ret_collateral)
-{
-    return capsa_interfaces_collect(&interfaces, options, report_data, ret_evidence,
-                                    ret_collateral);
-}
-
-const struct capsa_attester capsa_attester_csv = {"csv", "Hygon CSV guest", CAPSA_PLATFORM_CSV,
-                                                  present, collect};
+const struct capsa_attester capsa_attester_csv = {"csv",
+                                                  "Hygon CSV guest",
+                                                  CAPSA_PLATFORM_CSV,
+                                                  capsa_interfaces_present,
+                                                  capsa_interfaces_collect,
+                                                  &interfaces};

@@ -100,6 +100,14 @@ CAPSA_RESULT capsa_device_open(const char *path, int flags, capsa_device *ret_de
     return CAPSA_OK;
 }
 
+CAPSA_RESULT capsa_device_open_at(const struct capsa_attester_options *options, const char *path,
+                                  int flags, capsa_device *ret_device)
+{
+    char whole[PATH_MAX];
+    CAPSA_TRY(capsa_device_path(options, path, whole));
+    return capsa_device_open(whole, flags, ret_device);
+}
+
 CAPSA_RESULT capsa_device_write(const capsa_device *device, capsa_bytes bytes)
 {
     ssize_t written = write(device->fd, bytes.data, bytes.len);
@@ -168,4 +176,19 @@ bool capsa_device_again(struct capsa_device_tries *tries, capsa_result failed)
     }
     pause_for(pause);
     return true;
+}
+
+CAPSA_RESULT capsa_device_ask(const struct capsa_attester_options *options, const char *path,
+                              int flags, capsa_device_question *question,
+                              const uint8_t report_data[CAPSA_REPORT_DATA], capsa_buf *ret_evidence,
+                              capsa_buf *ret_certs)
+{
+    CAPSA_AUTO(capsa_device) device = {.fd = -1};
+    CAPSA_TRY(capsa_device_open_at(options, path, flags, &device));
+    struct capsa_device_tries tries = {.allowed = options->tries};
+    capsa_result result;
+    do {
+        result = question(&device, report_data, ret_evidence, ret_certs);
+    } while (capsa_failed(result) && capsa_device_again(&tries, result));
+    return result;
 }

@@ -24,6 +24,9 @@ bool capsa_device_exists(const struct capsa_attester_options *options, const cha
 
 /* `flags` as for open(2); `path` is a whole one, of capsa_device_path. */
 CAPSA_RESULT capsa_device_open(const char *path, int flags, capsa_device *ret_device);
+/* The same for a path of the real machine, behind options->root. */
+CAPSA_RESULT capsa_device_open_at(const struct capsa_attester_options *options, const char *path,
+                                  int flags, capsa_device *ret_device);
 /* All of `bytes` in one write(2): these files take a value a write. */
 CAPSA_RESULT capsa_device_write(const capsa_device *device, capsa_bytes bytes);
 /* From where it stands to its end, appended; over ret_content's max is TOO_LARGE. */
@@ -67,3 +70,13 @@ struct capsa_device_tries {
 /* True, after the pause: ask again. `failed` is what happened; what is not BUSY or TIMEOUT is
  * final. */
 bool capsa_device_again(struct capsa_device_tries *tries, capsa_result failed);
+
+/* One question to an open device. Appends to both only when it succeeds. */
+typedef capsa_result capsa_device_question(const capsa_device *device,
+                                           const uint8_t report_data[CAPSA_REPORT_DATA],
+                                           capsa_buf *ret_evidence, capsa_buf *ret_certs);
+/* Open `path` of the real machine and ask, again while it is busy. */
+CAPSA_RESULT capsa_device_ask(const struct capsa_attester_options *options, const char *path,
+                              int flags, capsa_device_question *question,
+                              const uint8_t report_data[CAPSA_REPORT_DATA], capsa_buf *ret_evidence,
+                              capsa_buf *ret_certs);

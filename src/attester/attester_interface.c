@@ -18,10 +18,10 @@ static const struct capsa_interface *find(const struct capsa_interfaces *interfa
     return NULL;
 }
 
-bool capsa_interfaces_present(const struct capsa_interfaces *interfaces,
+bool capsa_interfaces_present(const struct capsa_attester *attester,
                               const struct capsa_attester_options *options)
 {
-    return find(interfaces, options) != NULL;
+    return find(attester->interfaces, options) != NULL;
 }
 
 /* ---- What was given -------------------------------------------------------------------------- */
@@ -59,23 +59,23 @@ static capsa_result take_certs(capsa_bytes table, capsa_collateral *ret_collater
     return any ? capsa_collateral_add(ret_collateral, "certificates", table) : CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_interfaces_collect(const struct capsa_interfaces *interfaces,
+CAPSA_RESULT capsa_interfaces_collect(const struct capsa_attester *attester,
                                       const struct capsa_attester_options *options,
                                       const uint8_t report_data[CAPSA_REPORT_DATA],
                                       capsa_buf *ret_evidence, capsa_collateral *ret_collateral)
 {
-    const char *platform = capsa_platform_what(interfaces->platform);
-    const struct capsa_interface *interface = find(interfaces, options);
+    const char *platform = capsa_platform_what(attester->platform);
+    const struct capsa_interface *interface = find(attester->interfaces, options);
     CAPSA_REQUIRE(interface != NULL, UNSUPPORTED,
                   "this machine cannot make evidence of %s: there is none of %s", platform,
-                  interfaces->wanted);
+                  attester->interfaces->wanted);
     CAPSA_AUTO(capsa_buf) raw = capsa_buf_of(CAPSA_LIMIT_evidence_bytes);
     CAPSA_AUTO(capsa_buf) certs = capsa_buf_of(CAPSA_LIMIT_evidence_bytes);
     CAPSA_AUTO(capsa_evidence) evidence = {.platform = CAPSA_PLATFORM_NONE};
     CAPSA_TRY_AT(interface->collect(options, report_data, &raw, &certs), "%s, %s", platform,
                  interface->name);
-    CAPSA_TRY_AT(take(interfaces->platform, capsa_buf_bytes(&raw), report_data, &evidence),
-                 "%s, %s", platform, interface->name);
+    CAPSA_TRY_AT(take(attester->platform, capsa_buf_bytes(&raw), report_data, &evidence), "%s, %s",
+                 platform, interface->name);
     const size_t before = ret_evidence->len;
     CAPSA_TRY(capsa_buf_append(ret_evidence, capsa_buf_bytes(&evidence.bytes)));
     capsa_result taken = take_certs(capsa_buf_bytes(&certs), ret_collateral);

@@ -23,15 +23,14 @@ struct capsa_interface {
 };
 
 struct capsa_interfaces {
-    enum capsa_platform platform;
     const char *wanted; /* what is looked for, for people: "/dev/a, then /dev/b" */
     const struct capsa_interface *const *list; /* NULL-ended */
 };
 
-bool capsa_interfaces_present(const struct capsa_interfaces *interfaces,
+/* What an attester with interfaces has as its functions. */
+bool capsa_interfaces_present(const struct capsa_attester *attester,
                               const struct capsa_attester_options *options);
-/* As capsa_attester.collect. */
-CAPSA_RESULT capsa_interfaces_collect(const struct capsa_interfaces *interfaces,
+CAPSA_RESULT capsa_interfaces_collect(const struct capsa_attester *attester,
                                       const struct capsa_attester_options *options,
                                       const uint8_t report_data[CAPSA_REPORT_DATA],
                                       capsa_buf *ret_evidence, capsa_collateral *ret_collateral);

@@ -28,8 +28,9 @@ static bool present(const struct capsa_attester_options *options)
 }
 
 static capsa_result ask(const capsa_device *device, const uint8_t report_data[CAPSA_REPORT_DATA],
-                        capsa_buf *ret_evidence)
+                        capsa_buf *ret_evidence, capsa_buf *ret_certs)
 {
+    (void)ret_certs;
     uint32_t room = 0;
     int error = capsa_device_ioctl(device, IOCTL_QUOTE_SIZE, &room);
     CAPSA_DEVICE_REQUIRE(error == 0, error, "ask for the size of a quote of", device->path);
@@ -53,17 +54,7 @@ static capsa_result collect(const struct capsa_attester_options *options,
                             const uint8_t report_data[CAPSA_REPORT_DATA], capsa_buf *ret_evidence,
                             capsa_buf *ret_certs)
 {
-    (void)ret_certs;
-    char path[PATH_MAX];
-    CAPSA_AUTO(capsa_device) device = {.fd = -1};
-    CAPSA_TRY(capsa_device_path(options, DEVICE, path));
-    CAPSA_TRY(capsa_device_open(path, O_RDONLY, &device));
-    struct capsa_device_tries tries = {.allowed = options->tries};
-    capsa_result result;
-    do {
-        result = ask(&device, report_data, ret_evidence);
-    } while (capsa_failed(result) && capsa_device_again(&tries, result));
-    return result;
+    return capsa_device_ask(options, DEVICE, O_RDONLY, ask, report_data, ret_evidence, ret_certs);
 }
 
 const struct capsa_interface capsa_interface_occlum = {"Occlum", present, collect};

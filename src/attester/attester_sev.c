@@ -139,14 +139,17 @@ static capsa_result extended(const capsa_device *device, const struct report_req
     return capsa_buf_append(ret_certs, capsa_buf_bytes(&certs));
 }
 
-static capsa_result try_once(const capsa_device *device, const struct report_request *request,
-                             capsa_buf *ret_evidence, capsa_buf *ret_certs)
+static capsa_result try_once(const capsa_device *device,
+                             const uint8_t report_data[CAPSA_REPORT_DATA], capsa_buf *ret_evidence,
+                             capsa_buf *ret_certs)
 {
+    struct report_request request = {.vmpl = 0};
+    memcpy(request.user_data, report_data, CAPSA_REPORT_DATA);
     size_t needed = 0;
-    CAPSA_TRY(extended(device, request, CERTS_FIRST, ret_evidence, ret_certs, &needed));
+    CAPSA_TRY(extended(device, &request, CERTS_FIRST, ret_evidence, ret_certs, &needed));
     if (needed > 0) {
         size_t again = 0;
-        CAPSA_TRY(extended(device, request, needed, ret_evidence, ret_certs, &again));
+        CAPSA_TRY(extended(device, &request, needed, ret_evidence, ret_certs, &again));
         CAPSA_REQUIRE(again == 0, BUSY, "%s: the host's certificates grew meanwhile, to %zu bytes",
                       device->path, again);
     }
@@ -157,18 +160,8 @@ static capsa_result collect(const struct capsa_attester_options *options,
                             const uint8_t report_data[CAPSA_REPORT_DATA], capsa_buf *ret_evidence,
                             capsa_buf *ret_certs)
 {
-    char path[PATH_MAX];
-    CAPSA_AUTO(capsa_device) device = {.fd = -1};
-    CAPSA_TRY(capsa_device_path(options, DEVICE, path));
-    CAPSA_TRY(capsa_device_open(path, O_RDWR, &device));
-    struct report_request request = {.vmpl = 0};
-    memcpy(request.user_data, report_data, CAPSA_REPORT_DATA);
-    struct capsa_device_tries tries = {.allowed = options->tries};
-    capsa_result result;
-    do {
-        result = try_once(&device, &request, ret_evidence, ret_certs);
-    } while (capsa_failed(result) && capsa_device_again(&tries, result));
-    return result;
+    return capsa_device_ask(options, DEVICE, O_RDWR, try_once, report_data, ret_evidence,
+                            ret_certs);
 }
 
 const struct capsa_interface capsa_interface_sev = {"sev-guest", present, collect};

@@ -9,21 +9,12 @@
 
 static const struct capsa_interface *const list[] = {&capsa_interface_gramine,
                                                      &capsa_interface_occlum, NULL};
-static const struct capsa_interfaces interfaces = {
-    CAPSA_PLATFORM_SGX, "Gramine's /dev/attestation, Occlum's /dev/sgx", list};
+static const struct capsa_interfaces interfaces = {"Gramine's /dev/attestation, Occlum's /dev/sgx",
+                                                   list};
 
-static bool present(const struct capsa_attester_options *options)
-{
-    return capsa_interfaces_present(&interfaces, options);
-}
-
-static capsa_result collect(const struct capsa_attester_options *options,
-                            const uint8_t report_data[CAPSA_REPORT_DATA], capsa_buf *ret_evidence,
-                            capsa_collateral *ret_collateral)
-{
-    return capsa_interfaces_collect(&interfaces, options, report_data, ret_evidence,
-                                    ret_collateral);
-}
-
-const struct capsa_attester capsa_attester_sgx = {"sgx", "Intel SGX, under Gramine or Occlum",
-                                                  CAPSA_PLATFORM_SGX, present, collect};
+const struct capsa_attester capsa_attester_sgx = {"sgx",
+                                                  "Intel SGX, under Gramine or Occlum",
+                                                  CAPSA_PLATFORM_SGX,
+                                                  capsa_interfaces_present,
+                                                  capsa_interfaces_collect,
+                                                  &interfaces};

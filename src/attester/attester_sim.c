@@ -307,16 +307,18 @@ CAPSA_RESULT capsa_sim_quote(const struct capsa_sim *sim, const struct capsa_sim
 
 /* ---- attesters ------------------------------------------------------------------------------- */
 
-static bool is_present(const struct capsa_attester_options *options)
+static bool is_present(const struct capsa_attester *attester,
+                       const struct capsa_attester_options *options)
 {
+    (void)attester;
     CAPSA_AUTO(capsa_buf) path = capsa_buf_of(PATH_MAX);
-    const char *root;
+    const char *root = NULL;
     return options->sim_dir != NULL &&
            !capsa_failed(path_in(options->sim_dir, CAPSA_SIM_ROOT_FILE, &path, &root)) &&
            access(root, R_OK) == 0;
 }
 
-static capsa_result collect(enum capsa_platform platform,
+static capsa_result collect(const struct capsa_attester *attester,
                             const struct capsa_attester_options *options,
                             const uint8_t report_data[CAPSA_REPORT_DATA], capsa_buf *ret_evidence,
                             capsa_collateral *ret_collateral)
@@ -325,32 +327,29 @@ static capsa_result collect(enum capsa_platform platform,
                   "simulated evidence wants the folder that capsa sim init made");
     CAPSA_AUTO_FREE(capsa_sim) sim = NULL;
     CAPSA_TRY(capsa_sim_open(options->sim_dir, &sim));
-    struct capsa_sim_claims claims = {.platform = platform, .isv_prod_id = 1, .isv_svn = 1};
+    struct capsa_sim_claims claims = {
+        .platform = attester->platform, .isv_prod_id = 1, .isv_svn = 1};
     CAPSA_TRY(capsa_sim_mr_signer(sim, claims.mr_signer));
     CAPSA_TRY(capsa_sim_measure(options->sim_code == NULL ? "/proc/self/exe" : options->sim_code,
                                 &claims));
     memcpy(claims.report_data, report_data, CAPSA_REPORT_DATA);
     CAPSA_AUTO(capsa_buf) quote = capsa_buf_of(MIB(1));
     CAPSA_TRY(capsa_sim_quote(sim, &claims, &quote));
-    CAPSA_TRY(capsa_sim_collateral(sim, platform, ret_collateral));
+    CAPSA_TRY(capsa_sim_collateral(sim, attester->platform, ret_collateral));
     return capsa_buf_append(ret_evidence, capsa_buf_bytes(&quote));
 }
 
-static capsa_result collect_sgx(const struct capsa_attester_options *options,
-                                const uint8_t report_data[CAPSA_REPORT_DATA],
-                                capsa_buf *ret_evidence, capsa_collateral *ret_collateral)
-{
-    return collect(CAPSA_PLATFORM_SGX, options, report_data, ret_evidence, ret_collateral);
-}
-
-static capsa_result collect_tdx(const struct capsa_attester_options *options,
-                                const uint8_t report_data[CAPSA_REPORT_DATA],
-                                capsa_buf *ret_evidence, capsa_collateral *ret_collateral)
-{
-    return collect(CAPSA_PLATFORM_TDX, options, report_data, ret_evidence, ret_collateral);
-}
-
-const struct capsa_attester capsa_attester_sim_sgx = {"sim-sgx", "simulated SGX: proves nothing",
-                                                      CAPSA_PLATFORM_SGX, is_present, collect_sgx};
-const struct capsa_attester capsa_attester_sim_tdx = {"sim-tdx", "simulated TDX: proves nothing",
-                                                      CAPSA_PLATFORM_TDX, is_present, collect_tdx};
+const struct capsa_attester capsa_attester_sim_sgx = {
+    .name = "sim-sgx",
+    .what = "simulated SGX: proves nothing",
+    .platform = CAPSA_PLATFORM_SGX,
+    .present = is_present,
+    .collect = collect,
+};
+const struct capsa_attester capsa_attester_sim_tdx = {
+    .name = "sim-tdx",
+    .what = "simulated TDX: proves nothing",
+    .platform = CAPSA_PLATFORM_TDX,
+    .present = is_present,
+    .collect = collect,
+};

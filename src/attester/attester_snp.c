@@ -16,20 +16,11 @@ static capsa_result collect_tsm(const struct capsa_attester_options *options,
 static const struct capsa_interface tsm = {"configfs-tsm", capsa_tsm_present, collect_tsm};
 static const struct capsa_interface *const list[] = {&tsm, &capsa_interface_sev, NULL};
 static const struct capsa_interfaces interfaces = {
-    CAPSA_PLATFORM_SNP, "configfs-tsm (/sys/kernel/config/tsm/report), /dev/sev-guest", list};
+    "configfs-tsm (/sys/kernel/config/tsm/report), /dev/sev-guest", list};
 
-static bool present(const struct capsa_attester_options *options)
-{
-    return capsa_interfaces_present(&interfaces, options);
-}
-
-static capsa_result collect(const struct capsa_attester_options *options,
-                            const uint8_t report_data[CAPSA_REPORT_DATA], capsa_buf *ret_evidence,
-                            capsa_collateral *ret_collateral)
-{
-    return capsa_interfaces_collect(&interfaces, options, report_data, ret_evidence,
-                                    ret_collateral);
-}
-
-const struct capsa_attester capsa_attester_snp = {"snp", "AMD SEV-SNP guest", CAPSA_PLATFORM_SNP,
-                                                  present, collect};
+const struct capsa_attester capsa_attester_snp = {"snp",
+                                                  "AMD SEV-SNP guest",
+                                                  CAPSA_PLATFORM_SNP,
+                                                  capsa_interfaces_present,
+                                                  capsa_interfaces_collect,
+                                                  &interfaces};

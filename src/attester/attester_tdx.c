@@ -22,6 +22,7 @@
 #define DEVICE   "/dev/tdx_guest"
 #define CONF     "/etc/tdx-attest.conf"
 #define HOST_CID 2
+#define FLAGS    (O_RDWR | O_SYNC)
 
 struct report_request {
     uint8_t report_data[CAPSA_REPORT_DATA];
@@ -41,14 +42,6 @@ static bool device_present(const struct capsa_attester_options *options)
 }
 
 /* ---- TDREPORT -------------------------------------------------------------------------------- */
-
-static capsa_result open_device(const struct capsa_attester_options *options,
-                                capsa_device *ret_device)
-{
-    char path[PATH_MAX];
-    CAPSA_TRY(capsa_device_path(options, DEVICE, path));
-    return capsa_device_open(path, O_RDWR | O_SYNC, ret_device);
-}
 
 static capsa_result tdreport(const capsa_device *device,
                              const uint8_t report_data[CAPSA_REPORT_DATA],
@@ -109,7 +102,7 @@ static capsa_result collect_qgs(const struct capsa_attester_options *options,
     CAPSA_AUTO(capsa_device) device = {.fd = -1};
     CAPSA_AUTO(capsa_device) stream = {.fd = -1};
     CAPSA_TRY(qgs_address(options, address));
-    CAPSA_TRY(open_device(options, &device));
+    CAPSA_TRY(capsa_device_open_at(options, DEVICE, FLAGS, &device));
     CAPSA_TRY(tdreport(&device, report_data, &report));
     CAPSA_TRY(capsa_qgs_connect(address, &stream.fd));
     CAPSA_TRY_AT(capsa_qgs_exchange(stream.fd, report.tdreport, ret_evidence), "%s", address);
@@ -157,8 +150,9 @@ static capsa_result ask_hypervisor(const capsa_device *device, struct quote_page
 
 static capsa_result hypervisor_once(const capsa_device *device,
                                     const uint8_t report_data[CAPSA_REPORT_DATA],
-                                    capsa_buf *ret_evidence)
+                                    capsa_buf *ret_evidence, capsa_buf *ret_certs)
 {
+    (void)ret_certs;
     struct report_request report;
     CAPSA_AUTO(capsa_device_pages) pages = {NULL, 0};
     CAPSA_TRY(capsa_device_pages_new(sizeof(struct quote_page), &pages));
@@ -179,15 +173,8 @@ static capsa_result collect_ioctl(const struct capsa_attester_options *options,
                                   const uint8_t report_data[CAPSA_REPORT_DATA],
                                   capsa_buf *ret_evidence, capsa_buf *ret_certs)
 {
-    (void)ret_certs;
-    CAPSA_AUTO(capsa_device) device = {.fd = -1};
-    CAPSA_TRY(open_device(options, &device));
-    struct capsa_device_tries tries = {.allowed = options->tries};
-    capsa_result result;
-    do {
-        result = hypervisor_once(&device, report_data, ret_evidence);
-    } while (capsa_failed(result) && capsa_device_again(&tries, result));
-    return result;
+    return capsa_device_ask(options, DEVICE, FLAGS, hypervisor_once, report_data, ret_evidence,
+                            ret_certs);
 }
 
 static const struct capsa_interface hypervisor = {"tdx_guest", device_present, collect_ioctl};
@@ -196,20 +183,11 @@ static const struct capsa_interface hypervisor = {"tdx_guest", device_present, c
 
 static const struct capsa_interface *const list[] = {&tsm, &qgs, &hypervisor, NULL};
 static const struct capsa_interfaces interfaces = {
-    CAPSA_PLATFORM_TDX, "configfs-tsm (/sys/kernel/config/tsm/report), " DEVICE, list};
+    "configfs-tsm (/sys/kernel/config/tsm/report), " DEVICE, list};
 
-static bool present(const struct capsa_attester_options *options)
-{
-    return capsa_interfaces_present(&interfaces, options);
-}
-
-static capsa_result collect(const struct capsa_attester_options *options,
-                            const uint8_t report_data[CAPSA_REPORT_DATA], capsa_buf *ret_evidence,
-                            capsa_collateral *ret_collateral)
-{
-    return capsa_interfaces_collect(&interfaces, options, report_data, ret_evidence,
-                                    ret_collateral);
-}
-
-const struct capsa_attester capsa_attester_tdx = {"tdx", "Intel TDX guest", CAPSA_PLATFORM_TDX,
-                                                  present, collect};
+const struct capsa_attester capsa_attester_tdx = {"tdx",
+                                                  "Intel TDX guest",
+                                                  CAPSA_PLATFORM_TDX,
+                                                  capsa_interfaces_present,
+                                                  capsa_interfaces_collect,
+                                                  &interfaces};

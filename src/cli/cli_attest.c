@@ -28,7 +28,7 @@ static struct capsa_attester_options where_of(const struct capsa_cli *cli)
 static capsa_result list_one(struct capsa_cli *cli, const struct capsa_attester *attester,
                              const struct capsa_attester_options *where, struct capsa_json *list)
 {
-    bool present = attester->present(where);
+    bool present = attester->present(attester, where);
     struct capsa_json *entry = NULL;
     capsa_cli_say(cli, "%-8s %-4s %s\n", attester->name, present ? "yes" : "no", attester->what);
     entry = capsa_json_new_object();
@@ -263,7 +263,7 @@ static capsa_result make(struct capsa_cli *cli)
     CAPSA_AUTO(capsa_buf) file = capsa_buf_of(CAPSA_LIMIT_json_bytes);
     CAPSA_AUTO(capsa_collateral) collateral;
     capsa_collateral_init(&collateral);
-    CAPSA_TRY(attester->collect(&where, report_data, &evidence, &collateral));
+    CAPSA_TRY(attester->collect(attester, &where, report_data, &evidence, &collateral));
     CAPSA_TRY(write_form(cli, attester, &form, capsa_buf_bytes(&evidence), &collateral, &file));
     CAPSA_TRY(capsa_cli_write_public(cli, out, capsa_buf_bytes(&file)));
     return answer(cli, attester, report_data, out);

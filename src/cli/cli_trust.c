@@ -328,11 +328,7 @@ static capsa_result unknown_platform(const char *name)
 {
     CAPSA_AUTO(capsa_buf) list = capsa_buf_of(KIB(1));
     const char *text;
-    size_t count;
-    const struct capsa_attester *const *attesters = capsa_attesters(&count);
-    for (size_t i = 0; i < count; i++) {
-        CAPSA_TRY(capsa_buf_format(&list, "%s%s", i == 0 ? "" : ", ", attesters[i]->name));
-    }
+    CAPSA_TRY(capsa_attester_list(&list));
     CAPSA_TRY(capsa_buf_cstr(&list, &text));
     CAPSA_FAIL(USAGE, "--platform \"%.32s\": this build has %s", name, text);
 }

@@ -16,21 +16,6 @@ static bool is_there(const Cm__UnifiedAttestationReport *report)
     return report != NULL && *report->json_report != '\0';
 }
 
-static capsa_result parse(const Cm__UnifiedAttestationReport *report, capsa_evidence *ret_evidence,
-                          capsa_collateral *ret_collateral)
-{
-    const struct capsa_ual_fields fields = {
-        .version = report->str_report_version,
-        .type = report->str_report_type,
-        .platform = report->str_tee_platform,
-        .json_report = report->json_report,
-    };
-    enum capsa_report_type type;
-    CAPSA_TRY_AT(capsa_ual_parse_fields(&fields, ret_evidence, ret_collateral, &type),
-                 "the manager's evidence");
-    return CAPSA_OK;
-}
-
 /* With what was expected and what came: the policy is ours. */
 static capsa_result refuse(const struct capsa_verdict *verdict, capsa_result why)
 {
@@ -59,7 +44,8 @@ static capsa_result judge(const struct capsa_client *client, const Cm__GetRaCert
     CAPSA_AUTO(capsa_collateral) collateral;
     capsa_collateral_init(&collateral);
     uint8_t report_data[CAPSA_REPORT_DATA];
-    CAPSA_TRY(parse(answer->attestation_report, &evidence, &collateral));
+    CAPSA_TRY(capsa_ual_parse_message(answer->attestation_report, "the manager's evidence",
+                                      &evidence, &collateral));
     CAPSA_TRY(check_platform(trust, evidence.platform));
     CAPSA_TRY(capsa_bind_cert(!client->options.original, capsa_bytes_str(answer->cert), nonce,
                               report_data));
@@ -144,8 +130,8 @@ static capsa_result collect(const struct capsa_client_attest *how,
     CAPSA_AUTO(capsa_buf) evidence = capsa_buf_of(CAPSA_LIMIT_grpc_message / 4);
     CAPSA_AUTO(capsa_collateral) own;
     capsa_collateral_init(&own);
-    CAPSA_TRY_AT(how->attester->collect(how->where, report_data, &evidence, &own), "platform %s",
-                 how->attester->name);
+    CAPSA_TRY_AT(how->attester->collect(how->attester, how->where, report_data, &evidence, &own),
+                 "platform %s", how->attester->name);
     const capsa_collateral *collateral =
         how->collateral != NULL && !capsa_collateral_is_empty(how->collateral) ? how->collateral
                                                                                : &own;

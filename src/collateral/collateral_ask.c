@@ -21,6 +21,16 @@ void capsa_web_answer_drop(capsa_web_answer *answer)
     capsa_buf_drop(&answer->header);
 }
 
+CAPSA_RESULT capsa_web_base(const char *given, const char *usual, capsa_buf *ret_url)
+{
+    const char *base = given == NULL ? usual : given;
+    size_t len = strlen(base);
+    while (len > 0 && base[len - 1] == '/') {
+        len--;
+    }
+    return capsa_buf_append(ret_url, capsa_bytes_of(base, len));
+}
+
 /* ---- Statuses -------------------------------------------------------------------------------- */
 
 static const struct {

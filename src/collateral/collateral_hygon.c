@@ -57,18 +57,13 @@ static capsa_result fetch(const struct capsa_collateral_options *options,
 {
     (void)platform;
     struct capsa_csv_report report;
-    const char *base = options->hygon_url == NULL ? HYGON_BASE : options->hygon_url;
-    size_t base_len = strlen(base);
     struct capsa_web_wish wish = {.max = BOTH_BYTES, .check = check};
     CAPSA_AUTO(capsa_buf) url = capsa_buf_of(URL_MAX);
     CAPSA_AUTO(capsa_web_answer) answer;
     capsa_web_answer_init(&answer, 0);
     CAPSA_TRY_AT(capsa_csv_report_parse(evidence, &report), "report");
     CAPSA_TRY(check_chip_id(report.chip_id));
-    while (base_len > 0 && base[base_len - 1] == '/') {
-        base_len--;
-    }
-    CAPSA_TRY(capsa_buf_append(&url, capsa_bytes_of(base, base_len)));
+    CAPSA_TRY(capsa_web_base(options->hygon_url, HYGON_BASE, &url));
     CAPSA_TRY(capsa_buf_format(&url, "/hsk_cek?snumber=%s", report.chip_id));
     CAPSA_TRY(capsa_buf_cstr(&url, &wish.url));
     CAPSA_TRY(capsa_web_get(web, &wish, &answer));

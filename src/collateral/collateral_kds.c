@@ -45,12 +45,7 @@ static capsa_result add_versions(const struct capsa_snp_report *report,
 static capsa_result add_base(const struct capsa_collateral_options *options,
                              enum capsa_snp_product product, capsa_buf *url)
 {
-    const char *base = options->kds_url == NULL ? KDS_BASE : options->kds_url;
-    size_t len = strlen(base);
-    while (len > 0 && base[len - 1] == '/') {
-        len--;
-    }
-    CAPSA_TRY(capsa_buf_append(url, capsa_bytes_of(base, len)));
+    CAPSA_TRY(capsa_web_base(options->kds_url, KDS_BASE, url));
     return capsa_buf_format(url, "/vcek/v1/%s/", capsa_snp_product_name(product));
 }
 

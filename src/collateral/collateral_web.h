@@ -43,6 +43,9 @@ struct capsa_collateral_numbers capsa_collateral_web_numbers(struct capsa_collat
 CAPSA_RESULT capsa_web_ask(const struct capsa_collateral_options *options,
                            const struct capsa_web_wish *wish, capsa_web_answer *ret_answer,
                            int64_t *ret_retry_after);
+/* Where a server is, appended: `given`, or `usual` when that is NULL, without slashes at its end.
+ */
+CAPSA_RESULT capsa_web_base(const char *given, const char *usual, capsa_buf *ret_url);
 /* Is an answer so old that it has to be fetched anew? */
 bool capsa_web_is_due(const struct capsa_collateral_options *options, capsa_time fetched,
                       capsa_time until);

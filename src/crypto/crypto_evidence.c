@@ -99,12 +99,20 @@ CAPSA_RESULT capsa_crypto_begin_checking(struct capsa_public_key *key)
     return CAPSA_OK;
 }
 
+/* Of a key that a signature is said to be by. */
+static CAPSA_RESULT find_ecdsa(const struct capsa_public_key *key, const struct ecdsa **ret_how)
+{
+    *ret_how = ecdsa_of(key->kind);
+    CAPSA_REQUIRE(*ret_how != NULL, UNAUTHENTIC,
+                  "an ECDSA signature by a key that is neither on P-256 nor P-384");
+    return CAPSA_OK;
+}
+
 CAPSA_RESULT capsa_crypto_ecdsa_check(const struct capsa_public_key *key, capsa_bytes message,
                                       capsa_bytes der)
 {
-    const struct ecdsa *how = ecdsa_of(key->kind);
-    CAPSA_REQUIRE(how != NULL, UNAUTHENTIC,
-                  "an ECDSA signature by a key that is neither on P-256 nor P-384");
+    const struct ecdsa *how = NULL;
+    CAPSA_TRY(find_ecdsa(key, &how));
     uint8_t digest[CAPSA_SHA384];
     how->digest(message, digest);
     CRYPTO_AUTO(EVP_PKEY_CTX)
@@ -121,9 +129,8 @@ CAPSA_RESULT capsa_crypto_ecdsa_check(const struct capsa_public_key *key, capsa_
 CAPSA_RESULT capsa_ecdsa_check(const struct capsa_public_key *key, capsa_bytes message,
                                capsa_bytes rs)
 {
-    const struct ecdsa *how = ecdsa_of(key->kind);
-    CAPSA_REQUIRE(how != NULL, UNAUTHENTIC,
-                  "an ECDSA signature by a key that is neither on P-256 nor P-384");
+    const struct ecdsa *how = NULL;
+    CAPSA_TRY(find_ecdsa(key, &how));
     uint8_t der[CRYPTO_PAIR_DER_MAX];
     size_t len = 0;
     CAPSA_TRY(capsa_crypto_pair_to_der(rs, how->half, der, &len));

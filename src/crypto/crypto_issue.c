@@ -58,12 +58,7 @@ static capsa_result serial_of(capsa_bytes bytes, ASN1_INTEGER *ret_serial)
 
 static capsa_result set_facts(X509 *x509, const struct capsa_cert_issue *issue)
 {
-    CAPSA_REQUIRE(issue->not_before <= issue->not_after, USAGE,
-                  "a certificate that ends before it begins");
-    CRYPTO_REQUIRE(X509_set_version(x509, X509_VERSION_3) == 1 &&
-                       ASN1_TIME_set(X509_getm_notBefore(x509), issue->not_before) != NULL &&
-                       ASN1_TIME_set(X509_getm_notAfter(x509), issue->not_after) != NULL,
-                   "fill in a certificate");
+    CAPSA_TRY(capsa_crypto_set_dates(x509, issue->not_before, issue->not_after));
     CAPSA_TRY(issue->serial.len == 0 ? capsa_crypto_set_random_serial(x509)
                                      : serial_of(issue->serial, X509_get_serialNumber(x509)));
     X509_NAME *name = X509_get_subject_name(x509);
@@ -141,12 +136,7 @@ CAPSA_RESULT capsa_cert_issue(const struct capsa_cert_issue *issue, struct capsa
     CAPSA_REQUIRE_MEMORY(context);
     CAPSA_TRY(begin_signing(context, issue->issuer_key, issue->kind));
     CRYPTO_REQUIRE(X509_sign_ctx(x509, context) > 0, "sign a certificate");
-    unsigned char *der = NULL;
-    int len = i2d_X509(x509, &der);
-    CRYPTO_REQUIRE(len > 0, "write a certificate");
-    capsa_result parsed = capsa_cert_parse_der(capsa_bytes_of(der, (size_t)len), ret_cert);
-    OPENSSL_free(der);
-    return parsed;
+    return capsa_crypto_cert_of(x509, ret_cert);
 }
 
 /* ---- revocation lists ------------------------------------------------------------------------ */

@@ -36,14 +36,19 @@ CAPSA_RESULT capsa_crypto_set_random_serial(X509 *x509)
     return CAPSA_OK;
 }
 
+CAPSA_RESULT capsa_crypto_set_dates(X509 *x509, capsa_time not_before, capsa_time not_after)
+{
+    CAPSA_REQUIRE(not_before <= not_after, USAGE, "a certificate that ends before it begins");
+    CRYPTO_REQUIRE(X509_set_version(x509, X509_VERSION_3) == 1 &&
+                       ASN1_TIME_set(X509_getm_notBefore(x509), not_before) != NULL &&
+                       ASN1_TIME_set(X509_getm_notAfter(x509), not_after) != NULL,
+                   "fill in a certificate");
+    return CAPSA_OK;
+}
+
 static capsa_result set_facts(X509 *x509, const struct capsa_cert_request *request)
 {
-    CAPSA_REQUIRE(request->not_before <= request->not_after, USAGE,
-                  "a certificate that ends before it begins");
-    CRYPTO_REQUIRE(X509_set_version(x509, X509_VERSION_3) == 1 &&
-                       ASN1_TIME_set(X509_getm_notBefore(x509), request->not_before) != NULL &&
-                       ASN1_TIME_set(X509_getm_notAfter(x509), request->not_after) != NULL,
-                   "fill in a certificate");
+    CAPSA_TRY(capsa_crypto_set_dates(x509, request->not_before, request->not_after));
     CAPSA_TRY(capsa_crypto_set_random_serial(x509));
     X509_NAME *name = X509_get_subject_name(x509);
     CAPSA_TRY(capsa_crypto_add_name(name, NID_organizationName, request->organization,
@@ -196,6 +201,16 @@ static capsa_result sign(X509 *x509, const struct capsa_private_key *key)
     return CAPSA_OK;
 }
 
+CAPSA_RESULT capsa_crypto_cert_of(const X509 *x509, struct capsa_cert **ret_cert)
+{
+    unsigned char *der = NULL;
+    int len = i2d_X509(x509, &der);
+    CRYPTO_REQUIRE(len > 0, "write a certificate");
+    capsa_result parsed = capsa_cert_parse_der(capsa_bytes_of(der, (size_t)len), ret_cert);
+    OPENSSL_free(der);
+    return parsed;
+}
+
 CAPSA_RESULT capsa_cert_self_sign(const struct capsa_private_key *key,
                                   const struct capsa_cert_request *request,
                                   struct capsa_cert **ret_cert)
@@ -208,10 +223,5 @@ CAPSA_RESULT capsa_cert_self_sign(const struct capsa_private_key *key,
     CRYPTO_REQUIRE(X509_set_pubkey(x509, key->pkey) == 1, "fill in a certificate");
     CAPSA_TRY(add_extensions(x509, request, key->kind));
     CAPSA_TRY(sign(x509, key));
-    unsigned char *der = NULL;
-    int len = i2d_X509(x509, &der);
-    CRYPTO_REQUIRE(len > 0, "write a certificate");
-    capsa_result parsed = capsa_cert_parse_der(capsa_bytes_of(der, (size_t)len), ret_cert);
-    OPENSSL_free(der);
-    return parsed;
+    return capsa_crypto_cert_of(x509, ret_cert);
 }

@@ -75,10 +75,14 @@ CAPSA_RESULT capsa_crypto_object(const char *oid, ASN1_OBJECT **ret_object);
 /* Pieces of certificates to be signed (crypto_selfsign.c). */
 CAPSA_RESULT capsa_crypto_add_name(X509_NAME *subject, int nid, const char *text, const char *what);
 CAPSA_RESULT capsa_crypto_set_random_serial(X509 *x509);
+/* And the version, which is 3. */
+CAPSA_RESULT capsa_crypto_set_dates(X509 *x509, capsa_time not_before, capsa_time not_after);
 /* `value` as openssl.cnf has it; of `issuer` only its key id is used. */
 CAPSA_RESULT capsa_crypto_add_extension(X509 *x509, X509 *issuer, int nid, const char *value);
 /* Not critical; `content` is what stands in its OCTET STRING. */
 CAPSA_RESULT capsa_crypto_add_foreign(X509 *x509, const char *oid, capsa_bytes content);
+/* What was signed, as everybody will read it. */
+CAPSA_RESULT capsa_crypto_cert_of(const X509 *x509, struct capsa_cert **ret_cert);
 
 /* One owner more of what nobody changes. Returns `cert`. */
 struct capsa_cert *capsa_crypto_cert_share(struct capsa_cert *cert);

@@ -34,7 +34,6 @@ CAPSA_RESULT capsa_evidence_claims(enum capsa_platform platform, capsa_bytes byt
  */
 
 enum capsa_report_type { CAPSA_REPORT_PASSPORT, CAPSA_REPORT_BACKGROUND_CHECK };
-const char *capsa_report_type_name(enum capsa_report_type type); /* "Passport" */
 struct capsa_ual_fields { /* of the message or the JSON object; borrowed; absent ones are "" */
     const char *version, *type, *platform, *json_report;
 };

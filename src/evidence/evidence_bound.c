@@ -35,3 +35,17 @@ CAPSA_RESULT capsa_bind_request(const struct capsa_bound_request *request,
     return capsa_report_data_original(has_cert ? parts : &parts[1], has_cert ? 2 : 1,
                                       ret_report_data);
 }
+
+CAPSA_RESULT capsa_ual_parse_message(const Cm__UnifiedAttestationReport *report, const char *what,
+                                     capsa_evidence *ret_evidence, capsa_collateral *ret_collateral)
+{
+    const struct capsa_ual_fields fields = {
+        .version = report->str_report_version,
+        .type = report->str_report_type,
+        .platform = report->str_tee_platform,
+        .json_report = report->json_report,
+    };
+    enum capsa_report_type type;
+    CAPSA_TRY_AT(capsa_ual_parse_fields(&fields, ret_evidence, ret_collateral, &type), "%s", what);
+    return CAPSA_OK;
+}

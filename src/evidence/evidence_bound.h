@@ -2,13 +2,14 @@
  *
  * What evidence binds in the key manager's two protocols (docs/explanation/PROTOCOL.md, section 9),
  * for both of their ends: the report data of a manager's certificate, and of a program's request.
- * Nobody else's bytes are ever bound.
+ * Nobody else's bytes are ever bound. And reading the message that carries it.
  */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
 
 #include "evidence/evidence.h"
+#include "wire/capsule_manager.pb-c.h"
 
 #define CAPSA_BIND_JTI  16
 #define CAPSA_BIND_SPKI 32
@@ -29,3 +30,8 @@ struct capsa_bound_request {
 };
 CAPSA_RESULT capsa_bind_request(const struct capsa_bound_request *request,
                                 uint8_t ret_report_data[CAPSA_REPORT_DATA]);
+
+/* capsa_ual_parse_fields of what a message carries; `what` is what errors begin with. */
+CAPSA_RESULT capsa_ual_parse_message(const Cm__UnifiedAttestationReport *report, const char *what,
+                                     capsa_evidence *ret_evidence,
+                                     capsa_collateral *ret_collateral);

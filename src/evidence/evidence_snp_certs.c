@@ -10,32 +10,22 @@
 
 #define GUID 16
 
-/* As they lie in memory: the first three groups little-endian. */
+/* GUIDs as they lie in memory: the first three groups little-endian. */
 static const struct {
     const char *name;
     size_t place;
-    uint8_t guid[GUID];
+    const char *guid;
 } kinds[] = {
-    {"VCEK",
-     offsetof(struct capsa_snp_certs, vcek),
-     {0x8d, 0x75, 0xda, 0x63, 0x64, 0xe6, 0x64, 0x45, 0xad, 0xc5, 0xf4, 0xb9, 0x3b, 0xe8, 0xac,
-      0xcd}},
-    {"VLEK",
-     offsetof(struct capsa_snp_certs, vlek),
-     {0xc2, 0x4b, 0x07, 0xa8, 0x5a, 0xa2, 0x3e, 0x48, 0xaa, 0xe6, 0x39, 0xc0, 0x45, 0xa0, 0xb8,
-      0xa1}},
-    {"ASK",
-     offsetof(struct capsa_snp_certs, ask),
-     {0x79, 0xb3, 0xb7, 0x4a, 0xac, 0xbb, 0xe4, 0x4f, 0xa0, 0x2f, 0x05, 0xae, 0xf3, 0x27, 0xc7,
-      0x82}},
-    {"ARK",
-     offsetof(struct capsa_snp_certs, ark),
-     {0xa4, 0x06, 0xb4, 0xc0, 0x03, 0xa8, 0x52, 0x49, 0x97, 0x43, 0x3f, 0xb6, 0x01, 0x4c, 0xd0,
-      0xae}},
-    {"CRL",
-     offsetof(struct capsa_snp_certs, crl),
-     {0xc3, 0x1b, 0xf8, 0x92, 0x11, 0x58, 0x3d, 0x4d, 0x97, 0xff, 0xd1, 0x9f, 0x88, 0xdc, 0x67,
-      0xea}},
+    {"VCEK", offsetof(struct capsa_snp_certs, vcek),
+     "\x8d\x75\xda\x63\x64\xe6\x64\x45\xad\xc5\xf4\xb9\x3b\xe8\xac\xcd"},
+    {"VLEK", offsetof(struct capsa_snp_certs, vlek),
+     "\xc2\x4b\x07\xa8\x5a\xa2\x3e\x48\xaa\xe6\x39\xc0\x45\xa0\xb8\xa1"},
+    {"ASK", offsetof(struct capsa_snp_certs, ask),
+     "\x79\xb3\xb7\x4a\xac\xbb\xe4\x4f\xa0\x2f\x05\xae\xf3\x27\xc7\x82"},
+    {"ARK", offsetof(struct capsa_snp_certs, ark),
+     "\xa4\x06\xb4\xc0\x03\xa8\x52\x49\x97\x43\x3f\xb6\x01\x4c\xd0\xae"},
+    {"CRL", offsetof(struct capsa_snp_certs, crl),
+     "\xc3\x1b\xf8\x92\x11\x58\x3d\x4d\x97\xff\xd1\x9f\x88\xdc\x67\xea"},
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 

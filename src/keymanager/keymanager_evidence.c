@@ -85,16 +85,7 @@ static capsa_result parse(const Cm__UnifiedAttestationReport *report, capsa_evid
     CAPSA_REQUIRE(capsa_platform_by_ual(report->str_tee_platform) != CAPSA_PLATFORM_NONE,
                   UNSUPPORTED, "attestation_report: str_tee_platform: \"%.32s\" is not known",
                   report->str_tee_platform);
-    const struct capsa_ual_fields fields = {
-        .version = report->str_report_version,
-        .type = report->str_report_type,
-        .platform = report->str_tee_platform,
-        .json_report = report->json_report,
-    };
-    enum capsa_report_type type;
-    CAPSA_TRY_AT(capsa_ual_parse_fields(&fields, ret_evidence, ret_collateral, &type),
-                 "attestation_report");
-    return CAPSA_OK;
+    return capsa_ual_parse_message(report, "attestation_report", ret_evidence, ret_collateral);
 }
 
 /* These checks ask what the operator's policy wants, which is not for everybody. */

@@ -45,8 +45,9 @@ static capsa_result make(const struct capsa_keymanager *manager,
     CAPSA_AUTO(capsa_buf) evidence = capsa_buf_of(CAPSA_LIMIT_grpc_message / 4);
     CAPSA_AUTO(capsa_collateral) collateral;
     capsa_collateral_init(&collateral);
-    CAPSA_TRY_AT(how->attester->collect(&how->where, report_data, &evidence, &collateral),
-                 "platform %s", how->attester->name);
+    CAPSA_TRY_AT(
+        how->attester->collect(how->attester, &how->where, report_data, &evidence, &collateral),
+        "platform %s", how->attester->name);
     CAPSA_TRY(collateral_find(manager, capsa_buf_bytes(&evidence), &collateral));
     CAPSA_AUTO(capsa_buf) json = capsa_buf_of(CAPSA_LIMIT_grpc_message / 2);
     CAPSA_TRY(capsa_ual_write_json_report(how->attester->platform, capsa_buf_bytes(&evidence),

@@ -118,11 +118,7 @@ static capsa_result check_platform(const struct capsad_config *config)
     }
     CAPSA_AUTO(capsa_buf) names = capsa_buf_of(KIB(1));
     const char *text;
-    size_t count;
-    const struct capsa_attester *const *attesters = capsa_attesters(&count);
-    for (size_t i = 0; i < count; i++) {
-        CAPSA_TRY(capsa_buf_format(&names, "%s%s", i == 0 ? "" : ", ", attesters[i]->name));
-    }
+    CAPSA_TRY(capsa_attester_list(&names));
     CAPSA_TRY(capsa_buf_cstr(&names, &text));
     CAPSA_FAIL(UNSUPPORTED, "platform \"%s\": this build has %s", config->platform, text);
 }

@@ -272,7 +272,8 @@ static capsa_result collect(const capsad_evidence *evidence, uint8_t report_data
     const capsa_bytes field = capsa_bytes_of(random, sizeof(random));
     CAPSA_TRY(capsa_report_data_native("self check", &field, 1, report_data));
     const struct capsa_keymanager_evidence *options = &evidence->options;
-    CAPSA_TRY(options->attester->collect(&options->where, report_data, bytes, collateral));
+    CAPSA_TRY(options->attester->collect(options->attester, &options->where, report_data, bytes,
+                                         collateral));
     if (capsa_collateral_is_empty(collateral) && options->getter.get != NULL) {
         CAPSA_TRY(options->getter.get(options->getter.context, options->attester->platform,
                                       capsa_buf_bytes(bytes), collateral));

@@ -190,6 +190,13 @@ static CAPSA_RESULT check_json(const struct capsa_cert *signer, const capsa_buf 
     return CAPSA_OK;
 }
 
+static void note_dates(struct capsa_dcap_collateral *collateral, capsa_time issued,
+                       capsa_time next_update)
+{
+    capsa_window_add(&collateral->window, issued, next_update);
+    note_signed(collateral, issued);
+}
+
 static CAPSA_RESULT check_tcb_info(const capsa_collateral *given, struct capsa_verdict *verdict,
                                    struct capsa_dcap_collateral *collateral)
 {
@@ -199,9 +206,7 @@ static CAPSA_RESULT check_tcb_info(const capsa_collateral *given, struct capsa_v
                     check_json(collateral->tcb_chain.certs[SIGNER], &given->tcb_info,
                                &given->tcb_info_signature, &room, &text));
     CAPSA_JUDGE_TRY(verdict, TCB_INFO, capsa_tcb_info_parse(text, &collateral->tcb_info));
-    capsa_window_add(&collateral->window, collateral->tcb_info.issued,
-                     collateral->tcb_info.next_update);
-    note_signed(collateral, collateral->tcb_info.issued);
+    note_dates(collateral, collateral->tcb_info.issued, collateral->tcb_info.next_update);
     return CAPSA_OK;
 }
 
@@ -215,9 +220,7 @@ static CAPSA_RESULT check_identity(const capsa_collateral *given, struct capsa_v
                                &given->qe_identity_signature, &room, &text));
     CAPSA_JUDGE_TRY(verdict, QE_IDENTITY,
                     capsa_enclave_identity_parse(text, &collateral->identity));
-    capsa_window_add(&collateral->window, collateral->identity.issued,
-                     collateral->identity.next_update);
-    note_signed(collateral, collateral->identity.issued);
+    note_dates(collateral, collateral->identity.issued, collateral->identity.next_update);
     return CAPSA_OK;
 }
 

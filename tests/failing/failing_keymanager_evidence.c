@@ -146,7 +146,7 @@ static void good_make(void)
     capsa_collateral_init(&collateral);
     assert_ok(capsa_bind_request(&request, report_data));
     const struct capsa_keymanager_evidence *how = &manager.options.evidence;
-    assert_ok(how->attester->collect(&how->where, report_data, &quote, &collateral));
+    assert_ok(how->attester->collect(how->attester, &how->where, report_data, &quote, &collateral));
     good.json_report = capsa_buf_of(MIB(1));
     const char *text_of;
     assert_ok(capsa_ual_write_json_report(CAPSA_PLATFORM_SGX, capsa_buf_bytes(&quote), &collateral,

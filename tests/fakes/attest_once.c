@@ -34,7 +34,8 @@ int main(int argc, char **argv)
     CAPSA_AUTO(capsa_buf) evidence = capsa_buf_of(MIB(1));
     CAPSA_AUTO(capsa_collateral) collateral;
     capsa_collateral_init(&collateral);
-    capsa_result result = attester->collect(&options, report_data.data, &evidence, &collateral);
+    capsa_result result =
+        attester->collect(attester, &options, report_data.data, &evidence, &collateral);
     if (capsa_failed(result)) {
         (void)printf("%s\n%s\n", capsa_code_name(capsa_code_of(result)), capsa_text_of(result));
         return evidence.len == 0 ? 0 : 2; /* outputs stay as they were */

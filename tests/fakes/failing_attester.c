@@ -34,8 +34,8 @@ static capsa_result collect(struct failing_out *out)
     CAPSA_AUTO(capsa_collateral) collateral;
     capsa_collateral_init(&collateral);
     fake_report_data(77, report_data);
-    capsa_result result =
-        capsa_attester_by_name("snp")->collect(&options, report_data, &out->buf, &collateral);
+    const struct capsa_attester *snp = capsa_attester_by_name("snp");
+    capsa_result result = snp->collect(snp, &options, report_data, &out->buf, &collateral);
     if (capsa_failed(result)) {
         assert_true(capsa_collateral_is_empty(&collateral));
         return result;

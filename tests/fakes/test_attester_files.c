@@ -83,8 +83,9 @@ static void ask(const char *name, unsigned number, const struct expected *expect
     capsa_collateral_init(&collateral);
     fake_report_data(number, report_data);
     assert_non_null(attester);
-    assert_true(attester->present(&options));
-    capsa_result result = attester->collect(&options, report_data, &evidence, &collateral);
+    assert_true(attester->present(attester, &options));
+    capsa_result result =
+        attester->collect(attester, &options, report_data, &evidence, &collateral);
     if (capsa_code_of(result) != expected->code) {
         fail_msg("%s, %s: wanted %s, got %s: %s", name, expected->fault,
                  capsa_code_name(expected->code), capsa_code_name(capsa_code_of(result)),
@@ -137,8 +138,8 @@ static void *collect_some(void *data)
         CAPSA_AUTO(capsa_collateral) collateral;
         capsa_collateral_init(&collateral);
         fake_report_data(*thread * ROUNDS + i, report_data);
-        bad += capsa_failed(
-            capsa_attester_by_name("sgx")->collect(&options, report_data, &evidence, &collateral));
+        const struct capsa_attester *sgx = capsa_attester_by_name("sgx");
+        bad += capsa_failed(sgx->collect(sgx, &options, report_data, &evidence, &collateral));
     }
     *thread = bad;
     return NULL;
@@ -246,8 +247,8 @@ static void certificates_beside_a_report_are_collateral(void **state)
     CAPSA_AUTO(capsa_collateral) collateral;
     capsa_collateral_init(&collateral);
     fake_report_data(4, report_data);
-    assert_ok(
-        capsa_attester_by_name("snp")->collect(&options, report_data, &evidence, &collateral));
+    const struct capsa_attester *snp = capsa_attester_by_name("snp");
+    assert_ok(snp->collect(snp, &options, report_data, &evidence, &collateral));
     assert_true(collateral.snp_leaf.len > 0);
     assert_true(collateral.snp_ask.len > 0);
     assert_int_equal(collateral.snp_ark.len, 0);
@@ -301,11 +302,12 @@ static void recorded_reports_come_out_as_they_are(void **state)
         assert_ok(capsa_file_read(path, &recorded));
         assert_ok(capsa_evidence_claims(attester->platform, capsa_buf_bytes(&recorded), &claims));
         memcpy(wanted, capsa_claims_report_data(&claims).data, sizeof(wanted));
-        assert_ok(attester->collect(&options, wanted, &evidence, &collateral));
+        assert_ok(attester->collect(attester, &options, wanted, &evidence, &collateral));
         assert_true(capsa_bytes_equal(capsa_buf_bytes(&evidence), capsa_buf_bytes(&recorded)));
         capsa_buf_clear(&evidence);
         wanted[CAPSA_REPORT_DATA - 1] ^= 0x80;
-        assert_fails(attester->collect(&options, wanted, &evidence, &collateral), EVIDENCE);
+        assert_fails(attester->collect(attester, &options, wanted, &evidence, &collateral),
+                     EVIDENCE);
         assert_int_equal(evidence.len, 0);
         fake_stop(&scene);
     }
@@ -331,8 +333,9 @@ static void a_machine_without_an_interface_is_told_what_was_looked_for(void **st
         capsa_collateral_init(&collateral);
         assert_non_null(attester);
         assert_string_equal(attester->name, capsa_platform_name(attester->platform));
-        assert_false(attester->present(&options));
-        capsa_result result = attester->collect(&options, report_data, &evidence, &collateral);
+        assert_false(attester->present(attester, &options));
+        capsa_result result =
+            attester->collect(attester, &options, report_data, &evidence, &collateral);
         assert_int_equal(capsa_code_of(result), CAPSA_E_UNSUPPORTED);
         assert_non_null(strstr(capsa_text_of(result), cases[i].says));
     }

@@ -6,30 +6,23 @@ Ends with a line "N passed, N failed, N skipped"."""
 import hashlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import traceback
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "interop"))
+
+from harness import BIN, ROOT, Skip, Suite, VECTORS as RECORDED
+
+VECTORS = f"{RECORDED}/attestation"
 BUILD = os.path.abspath(os.environ.get("CAPSA_BUILD", os.path.join(ROOT, "build-test")))
-BIN = os.path.abspath(os.environ.get("CAPSA_BIN", os.path.join(BUILD, "bin")))
-VECTORS = os.environ.get("CAPSA_VECTORS", os.path.join(ROOT, "../shared/vectors")) + "/attestation"
 FAKES = os.path.join(BUILD, "tests/fakes")
 CANNOT = 77  # of fake_ioctl, where this system has no seccomp user notification
 RAW = "--insecure-raw-report-data"
-TESTS = []
-
-
-class Skip(Exception):
-    pass
-
-
-def test(function):
-    TESTS.append(function)
-    return function
+suite = Suite(own_folder=True)
+test = suite.test
+if not os.path.exists(f"{FAKES}/fake_ioctl"):
+    suite.missing = f"this build has no fakes ({FAKES})"
 
 
 def run(args, status=0):
@@ -177,32 +170,5 @@ def a_machine_that_refuses_is_named_and_leaves_no_file():
         assert says in done.stderr and not os.path.exists("out"), done.stderr
 
 
-def main():
-    passed = failed = skipped = 0
-    if not os.path.exists(f"{FAKES}/fake_ioctl"):
-        print(f"skipped: this build has no fakes ({FAKES})")
-        print(f"0 passed, 0 failed, {len(TESTS)} skipped")
-        return 0
-    for function in TESTS:
-        if sys.argv[1:] and function.__name__ not in sys.argv[1:]:
-            continue
-        folder = tempfile.mkdtemp(prefix="capsa-attest-")
-        os.chdir(folder)
-        try:
-            function()
-            passed += 1
-        except Skip as why:
-            print(f"skipped {function.__name__}: {why}")
-            skipped += 1
-        except Exception:
-            print(f"failed {function.__name__}")
-            traceback.print_exc(file=sys.stdout)
-            failed += 1
-        os.chdir("/")
-        shutil.rmtree(folder, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    suite.main()

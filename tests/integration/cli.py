@@ -7,29 +7,20 @@ import base64
 import json
 import os
 import re
-import shutil
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
-import tempfile
-import traceback
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = os.path.abspath(os.environ.get("CAPSA_BIN", os.path.join(ROOT, "build/bin")))
-VECTORS = os.environ.get("CAPSA_VECTORS", os.path.join(ROOT, "../shared/vectors")) + "/capsule-manager"
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "interop"))
+
+from harness import BIN, ROOT, Skip, Suite, VECTORS as RECORDED
+
+VECTORS = f"{RECORDED}/capsule-manager"
 KEY16 = base64.b64encode(bytes(range(16))).decode()
-TESTS = []
-
-
-class Skip(Exception):
-    pass
-
-
-def test(function):
-    TESTS.append(function)
-    return function
+suite = Suite(own_folder=True)
+test = suite.test
 
 
 def environment():
@@ -946,33 +937,5 @@ def tls_with_and_without_a_client_certificate():
         capsa("manager", "show", "--host", manager.host, "--root-ca", "ca/ca.crt")
 
 
-def main():
-    # What ignored SIGINT or SIGHUP when it started (a background job, nohup) hands that on to its children.
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    passed = failed = skipped = 0
-    wanted = sys.argv[1:]
-    for function in TESTS:
-        if wanted and function.__name__ not in wanted:
-            continue
-        folder = tempfile.mkdtemp(prefix="capsa-cli-")
-        os.chdir(folder)
-        try:
-            function()
-            passed += 1
-        except Skip as why:
-            print(f"skipped {function.__name__}: {why}")
-            skipped += 1
-        except Exception:
-            print(f"failed {function.__name__}")
-            traceback.print_exc(file=sys.stdout)
-            failed += 1
-        os.chdir("/")
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(folder + ".config", ignore_errors=True)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    suite.main()

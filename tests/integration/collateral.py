@@ -10,16 +10,14 @@ import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
-import traceback
 import urllib.parse
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = os.path.abspath(os.environ.get("CAPSA_BIN", os.path.join(ROOT, "build/bin")))
-VECTORS = os.path.abspath(
-    os.environ.get("CAPSA_VECTORS", os.path.join(ROOT, "../shared/vectors")) + "/attestation"
-)
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "interop"))
+
+from harness import BIN, Suite, VECTORS as RECORDED
+
+VECTORS = f"{RECORDED}/attestation"
 SGX = f"{VECTORS}/sgx_v3_swh_2025"
 TDX = f"{VECTORS}/tdx_v4_uptodate_90C06F"
 SNP = f"{VECTORS}/snp_v3_milan_vcek"
@@ -27,12 +25,10 @@ TURIN = f"{VECTORS}/snp_v5_turin_vcek"
 GENOA_V2 = f"{VECTORS}/snp_v2_genoa_vcek"
 VLEK = f"{VECTORS}/snp_v3_milan_vlek"
 CSV = f"{VECTORS}/csv_v1_synthetic_ok"
-TESTS = []
-
-
-def test(function):
-    TESTS.append(function)
-    return function
+suite = Suite(own_folder=True)
+test = suite.test
+if not os.path.isdir(VECTORS):
+    suite.missing = f"no recorded evidence at {VECTORS}"
 
 
 def read(path):
@@ -522,27 +518,5 @@ def what_collateral_says_of_itself_is_shown():
     assert "no collateral" in run("collateral", "show", "empty", status=1).stderr.decode()
 
 
-def main():
-    if not os.path.isdir(VECTORS):
-        print(f"skipped: no recorded evidence at {VECTORS}")
-        print(f"0 passed, 0 failed, {len(TESTS)} skipped")
-        return 0
-    passed, failed = 0, 0
-    chosen = [t for t in TESTS if len(sys.argv) < 2 or t.__name__ in sys.argv[1:]]
-    for function in chosen:
-        with tempfile.TemporaryDirectory() as folder:
-            os.chdir(folder)
-            try:
-                function()
-                passed += 1
-            except Exception:
-                print(f"FAILED {function.__name__}")
-                traceback.print_exc()
-                failed += 1
-            os.chdir("/")
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    suite.main()

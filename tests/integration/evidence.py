@@ -9,24 +9,20 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
-import traceback
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = os.path.abspath(os.environ.get("CAPSA_BIN", os.path.join(ROOT, "build/bin")))
-VECTORS = os.path.abspath(
-    os.environ.get("CAPSA_VECTORS", os.path.join(ROOT, "../shared/vectors")) + "/attestation"
-)
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "interop"))
+
+from harness import BIN, Suite, VECTORS as RECORDED
+
+VECTORS = f"{RECORDED}/attestation"
 SGX = f"{VECTORS}/sgx_v3_swh_2025"
 TDX = f"{VECTORS}/tdx_v5_uptodate"
 SNP = f"{VECTORS}/snp_v3_milan_vlek"
 CSV = f"{VECTORS}/csv_v1_synthetic_ok"
-TESTS = []
-
-
-def test(function):
-    TESTS.append(function)
-    return function
+suite = Suite(own_folder=True)
+test = suite.test
+if not os.path.isdir(VECTORS):
+    suite.missing = f"no recorded evidence at {VECTORS}"
 
 
 def capsa(*args, status=0):
@@ -194,26 +190,5 @@ def wrong_use_says_what_is_wrong_and_writes_nothing():
     assert read("kept") == read(quote)
 
 
-def main():
-    if not os.path.isdir(VECTORS):
-        print(f"skipped: no recorded evidence at {VECTORS}")
-        print(f"0 passed, 0 failed, {len(TESTS)} skipped")
-        return 0
-    failed = 0
-    for function in TESTS:
-        before = os.getcwd()
-        with tempfile.TemporaryDirectory() as folder:
-            os.chdir(folder)
-            try:
-                function()
-            except Exception:
-                failed += 1
-                print(f"FAILED {function.__name__}\n{traceback.format_exc()}")
-            finally:
-                os.chdir(before)
-    print(f"{len(TESTS) - failed} passed, {failed} failed, 0 skipped")
-    return failed > 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    suite.main()

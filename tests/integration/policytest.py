@@ -8,13 +8,14 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
-import traceback
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = os.path.abspath(os.environ.get("CAPSA_BIN", os.path.join(ROOT, "build/bin")))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "interop"))
+
+from harness import BIN, ROOT, Suite
+
 EXAMPLES = f"{ROOT}/examples/policies"
-TESTS = []
+suite = Suite(own_folder=True)
+test = suite.test
 
 POLICY = {
     "data_uuid": "d1",
@@ -45,11 +46,6 @@ ALLOWED = {
     "env": ENV,
     "expect": "allow",
 }
-
-
-def test(function):
-    TESTS.append(function)
-    return function
 
 
 def capsa(*args, status=0):
@@ -269,22 +265,5 @@ def the_examples_pass_and_lint_finds_nothing_in_them():
         assert "0 errors, 0 warnings" in out, out
 
 
-def main():
-    failed = 0
-    for function in TESTS:
-        before = os.getcwd()
-        with tempfile.TemporaryDirectory() as folder:
-            os.chdir(folder)
-            try:
-                function()
-            except Exception:
-                failed += 1
-                print(f"FAILED {function.__name__}\n{traceback.format_exc()}")
-            finally:
-                os.chdir(before)
-    print(f"{len(TESTS) - failed} passed, {failed} failed, 0 skipped")
-    return failed > 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    suite.main()

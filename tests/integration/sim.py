@@ -8,18 +8,14 @@ import os
 import stat
 import subprocess
 import sys
-import tempfile
-import traceback
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = os.path.abspath(os.environ.get("CAPSA_BIN", os.path.join(ROOT, "build/bin")))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "interop"))
+
+from harness import BIN, ROOT, Suite
+
 DATA = "ab" * 64
-TESTS = []
-
-
-def test(function):
-    TESTS.append(function)
-    return function
+suite = Suite(own_folder=True)
+test = suite.test
 
 
 def capsa(*args, status=0):
@@ -42,9 +38,9 @@ def quote(sim, out, *args, status=0):
     return capsa("sim", "quote", sim, "--insecure-raw-report-data", DATA, "--out", out, *args, status=status)
 
 
-def made(folder):
-    capsa("sim", "init", f"{folder}/sim", "--days", "2")
-    return f"{folder}/sim"
+def made():
+    capsa("sim", "init", "sim", "--days", "2")
+    return "sim"
 
 
 def time_of(sim):
@@ -56,23 +52,23 @@ def time_of(sim):
 
 
 @test
-def a_platform_says_that_it_proves_nothing(folder):
-    shown = capsa("sim", "init", f"{folder}/sim").stdout.decode()
+def a_platform_says_that_it_proves_nothing():
+    shown = capsa("sim", "init", "sim").stdout.decode()
     assert "proves nothing" in shown, shown
-    assert "proves nothing" in json.loads(capsa("sim", "init", f"{folder}/other", "-o", "json").stdout)["warning"]
-    keys = [name for name in os.listdir(f"{folder}/sim") if name.endswith(".key")]
+    assert "proves nothing" in json.loads(capsa("sim", "init", "other", "-o", "json").stdout)["warning"]
+    keys = [name for name in os.listdir("sim") if name.endswith(".key")]
     assert len(keys) == 6, keys
     for name in keys:
-        assert stat.S_IMODE(os.stat(f"{folder}/sim/{name}").st_mode) == 0o600, name
-    error = capsa("sim", "init", f"{folder}/sim", status=1).stderr.decode()
+        assert stat.S_IMODE(os.stat(f"sim/{name}").st_mode) == 0o600, name
+    error = capsa("sim", "init", "sim", status=1).stderr.decode()
     assert "not empty" in error, error
 
 
 @test
-def quotes_are_accepted_under_their_own_root_alone(folder):
-    sim = made(folder)
+def quotes_are_accepted_under_their_own_root_alone():
+    sim = made()
     for args in (["sgx"], ["sgx", "--quote-version", "5"], ["tdx"], ["tdx", "--td15"]):
-        platform, name = args[0], f"{folder}/{'-'.join(args)}.bin"
+        platform, name = args[0], f"{'-'.join(args)}.bin"
         quote(sim, name, "--platform", platform, "--code", "/bin/sh", *args[1:])
         where = ["--evidence", name, "--collateral", f"{sim}/{platform}", "--time", time_of(sim)]
         answer = verify(*where, "--root", f"{sim}/root.pem", "--report-data", DATA)
@@ -85,27 +81,27 @@ def quotes_are_accepted_under_their_own_root_alone(folder):
 
 
 @test
-def one_byte_of_code_is_refused_by_its_measurement(folder):
-    sim, measured = made(folder), {}
+def one_byte_of_code_is_refused_by_its_measurement():
+    sim, measured = made(), {}
     for name in ("good", "evil"):
-        with open(f"{folder}/{name}", "wb") as file:
+        with open(name, "wb") as file:
             file.write(read("/bin/sh")[:-1] + name[:1].encode())
-        quote(sim, f"{folder}/{name}.bin", "--platform", "sgx", "--code", f"{folder}/{name}")
-        measured[name] = json.loads(capsa("sim", "measure", f"{folder}/{name}", "-o", "json").stdout)["mr_enclave"]
-    with open(f"{folder}/policy.json", "w", encoding="utf-8") as file:
+        quote(sim, f"{name}.bin", "--platform", "sgx", "--code", name)
+        measured[name] = json.loads(capsa("sim", "measure", name, "-o", "json").stdout)["mr_enclave"]
+    with open("policy.json", "w", encoding="utf-8") as file:
         json.dump({"reference_values": [{"sgx": {"mr_enclave": measured["good"]}}]}, file)
     where = ["--collateral", f"{sim}/sgx", "--time", time_of(sim), "--root", f"{sim}/root.pem",
-             "--policy", f"{folder}/policy.json"]
-    assert verify("--evidence", f"{folder}/good.bin", *where)["verdict"] == "accept"
-    answer = verify("--evidence", f"{folder}/evil.bin", *where, status=2)
+             "--policy", "policy.json"]
+    assert verify("--evidence", "good.bin", *where)["verdict"] == "accept"
+    answer = verify("--evidence", "evil.bin", *where, status=2)
     assert answer["failed_check"] == "reference-values"
     assert "mr_enclave" in answer["reason"], answer["reason"]
 
 
 @test
-def wrong_use_says_what_to_do(folder):
-    sim = made(folder)
-    out = f"{folder}/q.bin"
+def wrong_use_says_what_to_do():
+    sim = made()
+    out = "q.bin"
     cases = [
         (["--platform", "snp", "--code", "/bin/sh"], "sgx or tdx"),
         (["--platform", "sgx"], "--code"),
@@ -123,27 +119,27 @@ def wrong_use_says_what_to_do(folder):
 
 
 @test
-def renewing_makes_expired_collateral_good(folder):
-    sim = made(folder)
-    quote(sim, f"{folder}/q.bin", "--platform", "sgx", "--code", "/bin/sh")
+def renewing_makes_expired_collateral_good():
+    sim = made()
+    quote(sim, "q.bin", "--platform", "sgx", "--code", "/bin/sh")
     later = str(int(time_of(sim)) + 5 * 86400)
-    where = ["--evidence", f"{folder}/q.bin", "--collateral", f"{sim}/sgx", "--root", f"{sim}/root.pem", "--time", later]
+    where = ["--evidence", "q.bin", "--collateral", f"{sim}/sgx", "--root", f"{sim}/root.pem", "--time", later]
     assert verify(*where, status=4)["failed_check"] == "expired"
     capsa("sim", "renew", sim, "--days", "10")
     assert verify(*where)["verdict"] == "accept"
 
 
 @test
-def a_forgery_tells_its_verdict(folder):
-    sim = made(folder)
-    said = capsa("sim", "forge", sim, "--out", f"{folder}/f", "--revoke", "pck", "--revoke", "platform-ca", "--debug")
+def a_forgery_tells_its_verdict():
+    sim = made()
+    said = capsa("sim", "forge", sim, "--out", "f", "--revoke", "pck", "--revoke", "platform-ca", "--debug")
     assert b"revoked" in said.stdout, said.stdout
-    expected = json.loads(read(f"{folder}/f/expected.json"))
+    expected = json.loads(read("f/expected.json"))
     assert expected["knobs"] == ["--revoke pck", "--revoke platform-ca", "--debug"], expected
-    judge(f"{folder}/f")
-    capsa("sim", "forge", sim, "--out", f"{folder}/f", status=5)  # never over what is there
-    error = capsa("sim", "forge", sim, "--out", f"{folder}/g", "--revoke", "quote", status=1).stderr.decode()
-    assert "--revoke" in error and not os.path.exists(f"{folder}/g"), error
+    judge("f")
+    capsa("sim", "forge", sim, "--out", "f", status=5)  # never over what is there
+    error = capsa("sim", "forge", sim, "--out", "g", "--revoke", "quote", status=1).stderr.decode()
+    assert "--revoke" in error and not os.path.exists("g"), error
 
 
 def judge(case):
@@ -164,10 +160,10 @@ def judge(case):
 
 
 @test
-def the_corpus_is_judged_as_expected(folder):
-    sim = made(folder)
-    capsa("sim", "forge", sim, "--corpus", f"{folder}/corpus")
-    cases = sorted(f"{folder}/corpus/{name}" for name in os.listdir(f"{folder}/corpus"))
+def the_corpus_is_judged_as_expected():
+    sim = made()
+    capsa("sim", "forge", sim, "--corpus", "corpus")
+    cases = sorted(f"corpus/{name}" for name in os.listdir("corpus"))
     assert len(cases) >= 190, len(cases)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(judge, case) for case in cases]:
@@ -175,25 +171,11 @@ def the_corpus_is_judged_as_expected(folder):
 
 
 @test
-def the_knobs_are_in_the_reference(folder):
+def the_knobs_are_in_the_reference():
     page = read(f"{ROOT}/docs/reference/forge.md").decode()
     table = capsa("sim", "forge", "--list").stdout.decode()
     assert table in page, "docs/reference/forge.md: its table is `capsa sim forge --list`"
 
 
-def main():
-    passed = failed = 0
-    for function in TESTS:
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                function(folder)
-            passed += 1
-        except Exception:  # every test runs
-            failed += 1
-            print(f"FAILED {function.__name__}")
-            traceback.print_exc()
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
-
-
-sys.exit(main())
+if __name__ == "__main__":
+    suite.main()

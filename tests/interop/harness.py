@@ -27,9 +27,9 @@ import traceback
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = os.environ.get("CAPSA_BIN") or os.path.join(ROOT, "build", "bin")
-VECTORS = os.environ.get("CAPSA_VECTORS") or os.path.join(
-    os.path.dirname(ROOT), "shared", "vectors"
+BIN = os.path.abspath(os.environ.get("CAPSA_BIN") or os.path.join(ROOT, "build", "bin"))
+VECTORS = os.path.abspath(
+    os.environ.get("CAPSA_VECTORS") or os.path.join(os.path.dirname(ROOT), "shared", "vectors")
 )
 FULL = os.environ.get("CAPSA_FULL") == "1"
 CAPSAD = os.path.join(BIN, "capsad")
@@ -64,9 +64,11 @@ class Skip(Exception):
 class Suite:
     """Tests in the order in which they are written."""
 
-    def __init__(self):
+    def __init__(self, own_folder=False):
+        """`own_folder`: each test runs in a fresh folder, which is gone after it with all beside it."""
+        self.own_folder = own_folder
         self.tests = []
-        self.missing = None  # why nothing that needs the packages can run
+        self.missing = None  # why no test can run but the plain ones
         self._shared = {}
 
     def test(self, function):
@@ -102,14 +104,15 @@ class Suite:
                 "FAIL: there is no %s; build first, or set CAPSA_BIN\n0 passed, 1 failed" % CAPSAD
             )
             sys.exit(1)
-        # A shell's background jobs ignore SIGINT, those of nohup SIGHUP, and so would all that is started here.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        # What ignored them when it started (a background job, nohup) hands that on to its children.
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler)
         chosen = [t for t in self.tests if not words or any(w in t[0].__name__ for w in words)]
         counts = {"ok": 0, "FAIL": 0, "skipped": 0}
         for function, needs_packages in chosen:
             missing = self.missing if needs_packages else None
-            counts[self._run(function.__name__, function, missing)] += 1
+            run = (lambda f=function: self._run_in_folder(f)) if self.own_folder else function
+            counts[self._run(function.__name__, run, missing)] += 1
         for name, thing in self._shared.items():
             counts[self._run(name + "_stops_clean", thing.stop, None)] += 1
         line = "%d passed, %d failed" % (counts["ok"], counts["FAIL"])
@@ -117,6 +120,17 @@ class Suite:
             line += ", %d skipped" % counts["skipped"]
         print(line, flush=True)
         sys.exit(1 if counts["FAIL"] else 0)
+
+    @staticmethod
+    def _run_in_folder(function):
+        before = os.getcwd()
+        with tempfile.TemporaryDirectory(prefix="capsa-test-", ignore_cleanup_errors=True) as folder:
+            os.mkdir(folder + "/here")
+            os.chdir(folder + "/here")
+            try:
+                function()
+            finally:
+                os.chdir(before)
 
     @staticmethod
     def _run(name, function, missing):

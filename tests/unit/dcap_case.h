@@ -59,16 +59,6 @@ static inline void dcap_read_anchors(struct dcap_case *one)
     }
 }
 
-/* Some descriptions hold NULs, which our reader of JSON rightly refuses. */
-static inline void dcap_without_nuls(capsa_buf *text)
-{
-    static const char nul[] = "\\u0000";
-    uint8_t *at = NULL;
-    while ((at = memmem(text->data, text->len, nul, sizeof(nul) - 1)) != NULL) {
-        memset(at, ' ', sizeof(nul) - 1);
-    }
-}
-
 /* The folder below "attestation/"; the test is skipped where there are no vectors. */
 static inline void dcap_case_load(const char *folder, struct dcap_case *one)
 {
@@ -77,7 +67,7 @@ static inline void dcap_case_load(const char *folder, struct dcap_case *one)
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(MIB(1));
     (void)snprintf(name, sizeof(name), "attestation/%s/expected.json", folder);
     test_vector_read(name, &text);
-    dcap_without_nuls(&text);
+    test_vector_without_nuls(&text);
     assert_ok(capsa_json_parse(capsa_buf_bytes(&text), &one->document));
     one->expected = capsa_json_get(one->document, "expected");
     assert_non_null(one->expected);

@@ -228,12 +228,14 @@ static inline void assert_hex_equal(capsa_bytes bytes, const char *hex, const ch
 
 /* ---- Recorded vectors ------------------------------------------------------------------------ */
 
+#define VECTORS_OF "attestation/"
+
 typedef void (*vector_case)(const char *name, const struct capsa_json *expected, void *context);
 
 static inline bool vector_file(const char *folder, const char *file, capsa_buf *ret_content)
 {
     char name[1024], path[VECTOR_PATH];
-    (void)snprintf(name, sizeof(name), "attestation/%s/%s", folder, file);
+    (void)snprintf(name, sizeof(name), VECTORS_OF "%s/%s", folder, file);
     test_vector_path(name, path);
     if (access(path, R_OK) != 0) {
         return false;
@@ -252,36 +254,37 @@ static inline void no_nul_escapes(capsa_buf *text)
     }
 }
 
-/* Each folder below `under` ("attestation/<under>") whose expected.json names this platform. Skips
- * the test when there are no vectors. */
+struct vector_walk {
+    vector_case try;
+    void *context;
+    size_t count;
+};
+
+static inline void try_vector(const char *folder, void *context)
+{
+    struct vector_walk *walk = context;
+    const char *name = folder + strlen(VECTORS_OF);
+    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(EVIDENCE_MAX);
+    struct capsa_json *expected = NULL;
+    if (!vector_file(name, "expected.json", &text)) {
+        return;
+    }
+    no_nul_escapes(&text);
+    assert_ok(capsa_json_parse(capsa_buf_bytes(&text), &expected));
+    walk->try(name, expected, walk->context);
+    capsa_json_free(expected);
+    walk->count++;
+}
+
+/* Each folder below `under` ("attestation/<under>") that has an expected.json. Skips the test when
+ * there are no vectors. */
 static inline size_t each_vector(const char *under, vector_case try, void *context)
 {
-    char name[512], path[VECTOR_PATH];
-    (void)snprintf(name, sizeof(name), "attestation/%s", under);
-    test_vector_path(name, path);
-    DIR *directory = opendir(path);
-    if (directory == NULL) {
-        print_message("skipped: no recorded vectors at %s\n", path);
-        skip();
-    }
-    size_t count = 0;
-    for (const struct dirent *entry = readdir(directory); entry != NULL;
-         entry = readdir(directory)) {
-        CAPSA_AUTO(capsa_buf) text = capsa_buf_of(EVIDENCE_MAX);
-        struct capsa_json *expected = NULL;
-        char folder[512];
-        (void)snprintf(folder, sizeof(folder), "%s/%s", under, entry->d_name);
-        if (entry->d_name[0] == '.' || !vector_file(folder, "expected.json", &text)) {
-            continue;
-        }
-        no_nul_escapes(&text);
-        assert_ok(capsa_json_parse(capsa_buf_bytes(&text), &expected));
-        try(folder, expected, context);
-        capsa_json_free(expected);
-        count++;
-    }
-    (void)closedir(directory);
-    return count;
+    struct vector_walk walk = {try, context, 0};
+    char parent[512];
+    (void)snprintf(parent, sizeof(parent), VECTORS_OF "%s", under);
+    (void)test_vector_each(parent, "", try_vector, &walk);
+    return walk.count;
 }
 
 /* What a vector's `fields` says of a claim is what the claim says; how many were compared. */

@@ -17,32 +17,10 @@ static int no_errors_are_left(void **state)
     return 0;
 }
 
-/* The folders of recorded evidence whose name begins so; skips without any. Returns how many. */
-static size_t each_vector(const char *prefix, void (*use)(const char *name))
-{
-    char path[VECTOR_PATH];
-    test_vector_path("attestation", path);
-    DIR *directory = opendir(path);
-    if (directory == NULL) {
-        print_message("skipped: no recorded vectors at %s\n", path);
-        skip();
-    }
-    size_t count = 0;
-    for (const struct dirent *entry = readdir(directory); entry != NULL;
-         entry = readdir(directory)) {
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0) {
-            use(entry->d_name);
-            count++;
-        }
-    }
-    (void)closedir(directory);
-    return count;
-}
-
 static capsa_buf read_file(const char *folder, const char *file)
 {
     char name[512];
-    (void)snprintf(name, sizeof(name), "attestation/%s/%s", folder, file);
+    (void)snprintf(name, sizeof(name), "%s/%s", folder, file);
     capsa_buf content = capsa_buf_of(MIB(4));
     test_vector_read(name, &content);
     return content;
@@ -64,8 +42,9 @@ static void add_file(capsa_chain *chain, const char *folder, const char *file)
     assert_ok(capsa_chain_add_der(chain, capsa_cert_der(one.certs[0])));
 }
 
-static void use_amd(const char *folder)
+static void use_amd(const char *folder, void *context)
 {
+    (void)context;
     CAPSA_AUTO(capsa_chain) chain = {.count = 0};
     add_file(&chain, folder, "leaf.der");
     add_file(&chain, folder, "ask.pem");
@@ -95,7 +74,7 @@ static void use_amd(const char *folder)
 static void chains_of_amd_hold(void **state)
 {
     (void)state;
-    assert_true(each_vector("snp_", use_amd) >= 10);
+    assert_true(test_vector_each("attestation", "snp_", use_amd, NULL) >= 10);
 }
 
 /* ---- Intel ----------------------------------------------------------------------------------- */
@@ -157,8 +136,9 @@ static void use_lists(const char *folder, const capsa_chain *chain)
     revocations += capsa_crl_count(pck);
 }
 
-static void use_intel(const char *folder)
+static void use_intel(const char *folder, void *context)
 {
+    (void)context;
     CAPSA_AUTO(capsa_buf) expected = read_file(folder, "expected.json");
     CAPSA_AUTO(capsa_chain) chain = {.count = 0};
     if (!has(&expected, "\"verdict\": \"accept\"") || !chain_of_quote(folder, &chain)) {
@@ -185,8 +165,8 @@ static void use_intel(const char *folder)
 static void chains_and_lists_of_intel_hold(void **state)
 {
     (void)state;
-    (void)each_vector("sgx_", use_intel);
-    (void)each_vector("tdx_", use_intel);
+    (void)test_vector_each("attestation", "sgx_", use_intel, NULL);
+    (void)test_vector_each("attestation", "tdx_", use_intel, NULL);
     assert_true(intel_chains >= 20);
     assert_true(revocations > 500);
 }

@@ -144,10 +144,12 @@ static struct {
     bool open;
 } slow = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, false};
 
-static capsa_result slow_collect(const struct capsa_attester_options *options,
+static capsa_result slow_collect(const struct capsa_attester *attester,
+                                 const struct capsa_attester_options *options,
                                  const uint8_t report_data[CAPSA_REPORT_DATA],
                                  capsa_buf *ret_evidence, capsa_collateral *ret_collateral)
 {
+    (void)attester;
     (void)options;
     (void)report_data;
     (void)ret_evidence;

@@ -288,11 +288,11 @@ static void attesters_collect_what_verifies(void **state)
     for (size_t i = 0; i < sizeof(attesters) / sizeof(attesters[0]); i++) {
         const struct capsa_attester *attester = capsa_attester_by_name(attesters[i].name);
         assert_non_null(attester);
-        assert_true(attester->present(&options));
+        assert_true(attester->present(attester, &options));
         CAPSA_AUTO(capsa_buf) evidence = capsa_buf_of(MIB(1));
         CAPSA_AUTO(capsa_collateral) collateral;
         capsa_collateral_init(&collateral);
-        assert_ok(attester->collect(&options, report_data, &evidence, &collateral));
+        assert_ok(attester->collect(attester, &options, report_data, &evidence, &collateral));
         const struct capsa_verify_input input = {.platform = attester->platform,
                                                  .evidence = capsa_buf_bytes(&evidence),
                                                  .collateral = &collateral,
@@ -321,10 +321,10 @@ static void attesters_want_a_platform(void **state)
     CAPSA_AUTO(capsa_buf) evidence = capsa_buf_of(MIB(1));
     CAPSA_AUTO(capsa_collateral) collateral;
     capsa_collateral_init(&collateral);
-    assert_false(attester->present(&nowhere));
-    assert_false(attester->present(&nothing));
-    assert_fails(attester->collect(&nowhere, report_data, &evidence, &collateral), IO);
-    assert_fails(attester->collect(&nothing, report_data, &evidence, &collateral), USAGE);
+    assert_false(attester->present(attester, &nowhere));
+    assert_false(attester->present(attester, &nothing));
+    assert_fails(attester->collect(attester, &nowhere, report_data, &evidence, &collateral), IO);
+    assert_fails(attester->collect(attester, &nothing, report_data, &evidence, &collateral), USAGE);
     assert_int_equal(evidence.len, 0);
     assert_null(capsa_attester_by_name("sim"));
 }

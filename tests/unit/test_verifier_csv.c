@@ -197,8 +197,9 @@ static void anchors_of(const struct test_case *test, struct capsa_anchors **ret_
     assert_ok(capsa_anchors_new_custom(capsa_buf_bytes(&test->root), ret_anchors));
 }
 
-static void check_recorded(const char *folder)
+static void check_recorded(const char *folder, void *context)
 {
+    (void)context;
     struct test_case test;
     struct capsa_verdict verdict;
     CAPSA_AUTO_FREE(capsa_anchors) anchors = NULL;
@@ -220,13 +221,13 @@ static void check_recorded(const char *folder)
 static void recorded_reports_give_the_expected_verdict(void **state)
 {
     (void)state;
-    assert_true(test_each_case("attestation", "csv_", check_recorded) >= 5);
+    assert_true(test_vector_each("attestation", "csv_", check_recorded, NULL) >= 5);
 }
 
 static void changed_reports_are_refused(void **state)
 {
     (void)state;
-    assert_true(test_each_case("attestation/mutations_csv", "neg_", check_recorded) >= 41);
+    assert_true(test_vector_each("attestation/mutations_csv", "neg_", check_recorded, NULL) >= 41);
 }
 
 /* Without the root that they stand under, recorded reports are nobody's: a root that lies beside

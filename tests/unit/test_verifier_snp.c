@@ -30,8 +30,9 @@ static void vendor_anchors(struct capsa_anchors **ret_anchors)
 /* ---- recorded ---------------------------------------------------------------------------------
  */
 
-static void check_recorded(const char *folder)
+static void check_recorded(const char *folder, void *context)
 {
+    (void)context;
     struct test_case test;
     struct capsa_verdict verdict;
     CAPSA_AUTO_FREE(capsa_anchors) anchors = NULL;
@@ -54,13 +55,13 @@ static void check_recorded(const char *folder)
 static void real_reports_give_the_expected_verdict(void **state)
 {
     (void)state;
-    assert_true(test_each_case("attestation", "snp_", check_recorded) >= 10);
+    assert_true(test_vector_each("attestation", "snp_", check_recorded, NULL) >= 10);
 }
 
 static void changed_reports_are_refused(void **state)
 {
     (void)state;
-    assert_true(test_each_case("attestation/mutations_snp", "neg_", check_recorded) >= 64);
+    assert_true(test_vector_each("attestation/mutations_snp", "neg_", check_recorded, NULL) >= 64);
 }
 
 /* Which product, whose it is and until when, of one report that was read by hand. */

@@ -5,8 +5,6 @@
  */
 #pragma once
 
-#include <dirent.h>
-
 #include "codec/json.h"
 #include "unit.h"
 #include "vectors.h"
@@ -47,23 +45,13 @@ static inline void test_case_drop(struct test_case *test)
     test_collateral_drop(&test->collateral);
 }
 
-/* Some descriptions hold NULs, which our reader of JSON rightly refuses. */
-static inline void test_without_nuls(capsa_buf *text)
-{
-    static const char nul[] = "\\u0000";
-    uint8_t *at = NULL;
-    while ((at = memmem(text->data, text->len, nul, sizeof(nul) - 1)) != NULL) {
-        memset(at, ' ', sizeof(nul) - 1);
-    }
-}
-
 static inline void test_case_expected(const char *folder, struct test_case *test)
 {
     char name[VECTOR_PATH];
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(MIB(1));
     (void)snprintf(name, sizeof(name), "%s/expected.json", folder);
     test_vector_read(name, &text);
-    test_without_nuls(&text);
+    test_vector_without_nuls(&text);
     CAPSA_AUTO_FREE(capsa_json) json = NULL;
     assert_ok(capsa_json_parse(capsa_buf_bytes(&text), &json));
     const struct capsa_json *expected = capsa_json_get(json, "expected");
@@ -134,30 +122,4 @@ static inline bool test_accepts(const struct capsa_verify_input *input,
     assert_true(strlen(verdict->anchor) > 0);
     return verdict->collateral_issued <= input->now &&
            (verdict->collateral_expires == 0 || input->now <= verdict->collateral_expires);
-}
-
-/* Every folder within `parent` whose name begins with `prefix`. Returns how many. */
-static inline size_t test_each_case(const char *parent, const char *prefix,
-                                    void (*check)(const char *folder))
-{
-    char path[VECTOR_PATH];
-    test_vector_path(parent, path);
-    DIR *directory = opendir(path);
-    if (directory == NULL) {
-        print_message("skipped: no recorded vectors at %s\n", path);
-        skip();
-    }
-    size_t count = 0;
-    for (const struct dirent *entry = readdir(directory); entry != NULL;
-         entry = readdir(directory)) {
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0) {
-            char folder[VECTOR_PATH];
-            int len = snprintf(folder, sizeof(folder), "%s/%s", parent, entry->d_name);
-            assert_true(len > 0 && len < VECTOR_PATH);
-            check(folder);
-            count++;
-        }
-    }
-    (void)closedir(directory);
-    return count;
 }
