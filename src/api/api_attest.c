@@ -70,27 +70,26 @@ static void replace(char **place, char *text)
     *place = text;
 }
 
-static capsa_result set_text(libcapsa_attester *attester, char **place, const char *text)
+/* The member at `offset`. */
+static capsa_result set_text(libcapsa_attester *attester, size_t offset, const char *text)
 {
     CAPSA_API_GIVEN(attester);
     char *copy;
     CAPSA_TRY(copy_text(text, &copy));
-    replace(place, copy);
+    replace((char **)(void *)((char *)attester + offset), copy);
     return CAPSA_OK;
 }
 
 int libcapsa_attester_set_root(libcapsa_attester *attester, const char *root,
                                libcapsa_error *ret_error)
 {
-    char **place = attester == NULL ? NULL : &attester->root;
-    return capsa_api_end(set_text(attester, place, root), ret_error);
+    return capsa_api_end(set_text(attester, offsetof(libcapsa_attester, root), root), ret_error);
 }
 
 int libcapsa_attester_set_quoting_service(libcapsa_attester *attester, const char *address,
                                           libcapsa_error *ret_error)
 {
-    char **place = attester == NULL ? NULL : &attester->qgs;
-    return capsa_api_end(set_text(attester, place, address), ret_error);
+    return capsa_api_end(set_text(attester, offsetof(libcapsa_attester, qgs), address), ret_error);
 }
 
 static capsa_result set_simulation(libcapsa_attester *attester, const char *folder,

@@ -26,7 +26,7 @@ struct shown_time {
 
 static struct shown_time show_time(capsa_time time)
 {
-    struct shown_time shown;
+    struct shown_time shown = {.text = {0}};
     capsa_time_text(time, shown.text);
     return shown;
 }

@@ -26,6 +26,10 @@ CAPSA_RESULT capsa_appraisal_policy_of(const struct capsa_json *object,
                                        struct capsa_appraisal_policy **ret_policy);
 void capsa_appraisal_policy_free(struct capsa_appraisal_policy *policy);
 CAPSA_DEFINE_AUTO_FREE(capsa_appraisal_policy)
+/* What of it weakens it, member after member ("insecure_allow_debug"); NULL behind the last.
+ * Whoever uses a policy announces these. */
+const char *capsa_appraisal_policy_insecure(const struct capsa_appraisal_policy *policy,
+                                            size_t index);
 /* Has it reference values that identify code on `platform`: SGX mr_enclave, or mr_signer with
  * isv_prod_id and min_isv_svn; TDX mr_td (or mr_plat) with rtmr0 and rtmr1 (or mr_boot); SNP
  * measurement; CSV measure (mr_boot)? */

@@ -94,7 +94,7 @@ static capsa_result load_bits(const struct capsa_json *list, const struct word *
 {
     uint64_t bits = 0;
     for (size_t i = 0; i < capsa_json_count(list); i++) {
-        unsigned bit;
+        unsigned bit = 0;
         CAPSA_TRY_AT(bit_of(capsa_json_at(list, i), word, &bit), "[%zu]", i);
         bits |= UINT64_C(1) << bit;
     }

@@ -54,6 +54,37 @@ static const struct capsa_json_field fields[] = {
     {.name = NULL},
 };
 
+static const struct {
+    const char *name;
+    size_t offset;
+} insecure_members[] = {
+    {"insecure_allow_debug", offsetof(struct members, allow_debug)},
+    {"insecure_allow_expired", offsetof(struct members, allow_expired)},
+    {"insecure_trustflow_compat", offsetof(struct members, compat)},
+};
+#define INSECURE (sizeof(insecure_members) / sizeof(insecure_members[0]))
+
+static unsigned insecure_of(const struct members *members)
+{
+    unsigned found = 0;
+    for (size_t i = 0; i < INSECURE; i++) {
+        const bool *is_on = (const void *)((const char *)members + insecure_members[i].offset);
+        found |= *is_on ? 1u << i : 0;
+    }
+    return found;
+}
+
+const char *capsa_appraisal_policy_insecure(const struct capsa_appraisal_policy *policy,
+                                            size_t index)
+{
+    for (size_t i = 0; i < INSECURE; i++) {
+        if ((policy->insecure & 1u << i) != 0 && index-- == 0) {
+            return insecure_members[i].name;
+        }
+    }
+    return NULL;
+}
+
 /* ---- Statuses and platforms -------------------------------------------------------------------
  */
 
@@ -114,7 +145,7 @@ static capsa_result load_advisory(const struct capsa_json *value, char ret_id[CA
 static capsa_result load_advisories(const struct capsa_json *list,
                                     struct capsa_appraisal_policy *policy)
 {
-    void *items;
+    void *items = NULL;
     CAPSA_TRY(make_room(list, CAPSA_ADVISORY_TEXT, &items));
     policy->denied_advisories = items;
     policy->denied_advisories_count = capsa_json_count(list);
@@ -142,7 +173,7 @@ static capsa_result load_chip(const struct capsa_json *value, struct capsa_denie
 
 static capsa_result load_chips(const struct capsa_json *list, struct capsa_appraisal_policy *policy)
 {
-    void *items;
+    void *items = NULL;
     CAPSA_TRY(make_room(list, sizeof(*policy->denied_chips), &items));
     policy->denied_chips = items;
     policy->denied_chips_count = capsa_json_count(list);
@@ -209,6 +240,7 @@ static void fill_numbers(const struct members *members, struct capsa_appraisal_p
     policy->clock_skew_seconds = members->skew;
     policy->max_collateral_age_seconds = members->age;
     policy->min_tcb_evaluation_data_number = members->evaluation;
+    policy->insecure = insecure_of(members);
     policy->allow_debug = members->allow_debug;
     policy->allow_expired = members->allow_expired;
 }

@@ -26,6 +26,7 @@ struct capsa_appraisal_policy {
     int64_t min_tcb_evaluation_data_number;
     capsa_time min_issue_date; /* 0: any */
     bool allow_debug, allow_expired;
+    unsigned insecure; /* bit 1 << place in the table of such members */
     char (*denied_advisories)[CAPSA_ADVISORY_TEXT];
     size_t denied_advisories_count;
     struct capsa_denied_chip *denied_chips;

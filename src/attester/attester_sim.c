@@ -312,7 +312,7 @@ static bool is_present(const struct capsa_attester *attester,
 {
     (void)attester;
     CAPSA_AUTO(capsa_buf) path = capsa_buf_of(PATH_MAX);
-    const char *root;
+    const char *root = NULL;
     return options->sim_dir != NULL &&
            !capsa_failed(path_in(options->sim_dir, CAPSA_SIM_ROOT_FILE, &path, &root)) &&
            access(root, R_OK) == 0;

@@ -28,16 +28,16 @@
         knob, to                                                                                   \
     }
 #define STATUS(name)   SET("tcb-status", name)
-#define TWICE(text)    text text
-#define HEX16(two)     TWICE(TWICE(TWICE(TWICE(two))))
-#define HEX32(two)     TWICE(HEX16(two))
+#define HEX4(two)      two two two two
+#define HEX16(two)     HEX4(two) HEX4(two) HEX4(two) HEX4(two)
+#define HEX32(two)     HEX16(two) HEX16(two)
 #define HEX48(two)     HEX32(two) HEX16(two)
-#define HEX64(two)     TWICE(HEX32(two))
+#define HEX64(two)     HEX32(two) HEX32(two)
 #define CODE           HEX32("a1")
-#define CODE_OTHER     HEX16("a1") TWICE(TWICE(TWICE("a1"))) TWICE(TWICE("a1")) "a1a1a1a2"
+#define CODE_OTHER     HEX16("a1") HEX4("a1") HEX4("a1") HEX4("a1") "a1a1a1a2"
 #define SIGNER         HEX32("b2")
 #define TD_CODE        HEX48("c3")
-#define TD_CODE_OTHER  HEX32("c3") TWICE(TWICE(TWICE("c3"))) TWICE(TWICE("c3")) "c3c3c3c4"
+#define TD_CODE_OTHER  HEX32("c3") HEX4("c3") HEX4("c3") HEX4("c3") "c3c3c3c4"
 #define CHIP           HEX16("d4")
 #define POLICY_SGX(of) "{\"reference_values\":[{\"sgx\":{" of "}}]}"
 #define POLICY_CODE    POLICY_SGX("\"mr_enclave\":\"" CODE "\"")

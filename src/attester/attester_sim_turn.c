@@ -84,7 +84,7 @@ const struct capsa_sim_knob *capsa_sim_knob_at(size_t index)
 static capsa_result set_number(void *member, size_t size, bool is_signed, const char *value)
 {
     uint64_t max = size == 8 ? INT64_MAX : (UINT64_C(1) << (8 * size - is_signed)) - 1;
-    int64_t number;
+    int64_t number = 0;
     CAPSA_TRY(capsa_sim_number_of(value, is_signed ? INT32_MIN : 0, max, &number));
     const uint8_t one = (uint8_t)number;
     const uint16_t two = (uint16_t)number;

@@ -150,7 +150,7 @@ static capsa_result choose_level(const tsm_directory *directory, unsigned *write
 /* That it raced is BUSY: the next try may not. */
 static capsa_result check_generation(const tsm_directory *directory, unsigned long long wanted)
 {
-    unsigned long long generation;
+    unsigned long long generation = 0;
     CAPSA_TRY(read_number(directory, "generation", &generation));
     CAPSA_REQUIRE(generation == wanted, BUSY,
                   "%s: somebody else wrote to it (generation %llu, wanted %llu)", directory->path,

@@ -223,18 +223,12 @@ static capsa_result policy_of_config(const struct capsa_cli *cli, enum capsa_pla
     return CAPSA_OK;
 }
 
-/* What weakens a policy is told whenever it is used. */
-static void warn_insecure(struct capsa_cli *cli, const char *path,
-                          const struct capsa_json *document)
+void capsa_cli_warn_insecure(struct capsa_cli *cli, const char *path,
+                             const struct capsa_appraisal_policy *policy)
 {
-    struct capsa_json_walk walk = {NULL, false};
     const char *name;
-    const struct capsa_json *value;
-    while (capsa_json_next(document, &walk, &name, &value)) {
-        bool is_on = capsa_json_kind_of(value) != CAPSA_JSON_BOOL || capsa_json_bool(value);
-        if (is_on && strncmp(name, "insecure_", strlen("insecure_")) == 0) {
-            capsa_cli_warn(cli, "%s: %s is on", path, name);
-        }
+    for (size_t i = 0; (name = capsa_appraisal_policy_insecure(policy, i)) != NULL; i++) {
+        capsa_cli_warn(cli, "%s: %s is on", path, name);
     }
 }
 
@@ -244,7 +238,7 @@ static capsa_result policy_of_file(struct capsa_cli *cli, const char *path,
     CAPSA_AUTO_FREE(capsa_json) document = NULL;
     CAPSA_TRY(capsa_cli_read_document(path, &document));
     CAPSA_TRY_AT(capsa_appraisal_policy_of(document, ret_policy), "%s", path);
-    warn_insecure(cli, path, document);
+    capsa_cli_warn_insecure(cli, path, *ret_policy);
     return CAPSA_OK;
 }
 

@@ -30,3 +30,7 @@ CAPSA_RESULT capsa_cli_attest(struct capsa_cli *cli, capsa_cli_evidence *evidenc
 
 extern const struct capsa_cli_option capsa_cli_trust_options[];  /* of all that call a manager */
 extern const struct capsa_cli_option capsa_cli_attest_options[]; /* of CAPSA_CLI_ATTESTS */
+
+/* What weakens a policy is told whenever it is used. */
+void capsa_cli_warn_insecure(struct capsa_cli *cli, const char *path,
+                             const struct capsa_appraisal_policy *policy);

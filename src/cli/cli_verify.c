@@ -14,6 +14,7 @@
 #include "cli/cli_nouns.h"
 #include "cli/cli_print.h"
 #include "cli/cli_read.h"
+#include "cli/cli_trust.h"
 #include "codec/text.h"
 
 struct question {
@@ -65,8 +66,7 @@ static capsa_result read_anchors(const struct capsa_cli *cli, struct capsa_ancho
     return made;
 }
 
-static capsa_result read_policy(const struct capsa_cli *cli,
-                                struct capsa_appraisal_policy **ret_policy)
+static capsa_result read_policy(struct capsa_cli *cli, struct capsa_appraisal_policy **ret_policy)
 {
     const char *path = capsa_cli_option(cli, "policy");
     if (path == NULL) {
@@ -76,6 +76,7 @@ static capsa_result read_policy(const struct capsa_cli *cli,
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_LIMIT_json_bytes);
     CAPSA_TRY(capsa_file_read(path, &text));
     CAPSA_TRY_AT(capsa_appraisal_policy_load(capsa_buf_bytes(&text), ret_policy), "%s", path);
+    capsa_cli_warn_insecure(cli, path, *ret_policy);
     return CAPSA_OK;
 }
 

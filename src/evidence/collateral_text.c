@@ -40,7 +40,8 @@ capsa_bytes capsa_collateral_trimmed(capsa_bytes text)
 static bool starts_with(capsa_bytes text, const char *prefix)
 {
     size_t len = strlen(prefix);
-    return text.len >= len && memcmp(text.data, prefix, len) == 0;
+    return text.len >= len &&
+           capsa_bytes_equal(capsa_bytes_of(text.data, len), capsa_bytes_str(prefix));
 }
 
 bool capsa_collateral_is_pem(capsa_bytes text, const char *label)

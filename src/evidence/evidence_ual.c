@@ -65,7 +65,7 @@ static capsa_result read_type(const char *name, enum capsa_report_type *ret_type
 
 static capsa_result read_head(const struct capsa_ual_fields *fields, struct head *ret_head)
 {
-    struct head head;
+    struct head head = {.platform = CAPSA_PLATFORM_NONE};
     CAPSA_REQUIRE(capsa_streq(fields->version, version), MALFORMED,
                   "str_report_version: \"%s\" wanted, got \"%.32s\"", version, fields->version);
     CAPSA_TRY(read_type(fields->type, &head.type));
@@ -157,7 +157,7 @@ CAPSA_RESULT capsa_ual_parse_fields(const struct capsa_ual_fields *fields,
                                     capsa_evidence *ret_evidence, capsa_collateral *ret_collateral,
                                     enum capsa_report_type *ret_type)
 {
-    struct head head;
+    struct head head = {.platform = CAPSA_PLATFORM_NONE};
     CAPSA_TRY(read_head(fields, &head));
     CAPSA_TRY_AT(read_both(&head, fields->json_report, ret_evidence, ret_collateral),
                  "json_report");
@@ -214,7 +214,7 @@ CAPSA_RESULT capsa_ual_collateral(const struct capsa_json *report, capsa_collate
 {
     struct capsa_ual_fields fields;
     CAPSA_TRY(read_fields(report, &fields));
-    struct head head;
+    struct head head = {.platform = CAPSA_PLATFORM_NONE};
     CAPSA_TRY(read_head(&fields, &head));
     CAPSA_AUTO_FREE(capsa_json) json = NULL;
     CAPSA_TRY_AT(read_inner(&head, fields.json_report, &json), "json_report");

@@ -9,7 +9,6 @@
 
 #include "base/file.h"
 #include "base/limits.h"
-#include "codec/yaml.h"
 #include "programs/capsad_check.h"
 #ifdef CAPSA_SIMULATION
 #include "attester/attester_sim.h"
@@ -135,38 +134,6 @@ static capsa_result open_collateral(const struct capsad_config *config, capsad_e
 
 /* ---- what requests bring --------------------------------------------------------------------- */
 
-static capsa_result note_insecure(capsad_evidence *found, const char *name)
-{
-    size_t at = found->insecure_count;
-    CAPSA_REQUIRE(at < CAPSAD_INSECURE_POLICY && strlen(name) < CAPSAD_INSECURE_NAME, TOO_LARGE,
-                  "more that is insecure than anybody needs");
-    (void)snprintf(found->insecure[at], sizeof(found->insecure[at]), "%s", name);
-    found->insecure_count++;
-    return CAPSA_OK;
-}
-
-/* What weakens a policy has insecure in its name, as what weakens the manager has. */
-static capsa_result find_insecure(capsa_bytes text, capsad_evidence *found)
-{
-    CAPSA_AUTO_FREE(capsa_json) document = NULL;
-    size_t blank = 0;
-    while (blank < text.len && strchr(" \t\r\n", text.data[blank]) != NULL) {
-        blank++;
-    }
-    bool is_json = blank < text.len && text.data[blank] == '{';
-    CAPSA_TRY(is_json ? capsa_json_parse(text, &document) : capsa_yaml_parse(text, &document));
-    struct capsa_json_walk walk = {NULL, false};
-    const char *name;
-    const struct capsa_json *value;
-    while (capsa_json_next(document, &walk, &name, &value)) {
-        bool is_on = capsa_json_kind_of(value) != CAPSA_JSON_BOOL || capsa_json_bool(value);
-        if (strncmp(name, "insecure_", strlen("insecure_")) == 0 && is_on) {
-            CAPSA_TRY(note_insecure(found, name));
-        }
-    }
-    return CAPSA_OK;
-}
-
 /* The policy, and into `found` what of it is insecure. */
 static capsa_result policy_load(const struct capsad_config *config,
                                 struct capsa_appraisal_policy **ret_policy, capsad_evidence *found)
@@ -178,8 +145,11 @@ static capsa_result policy_load(const struct capsad_config *config,
     CAPSA_TRY_AT(capsa_file_read(config->evidence_policy, &text), "evidence_policy");
     CAPSA_TRY_AT(capsa_appraisal_policy_load(capsa_buf_bytes(&text), ret_policy),
                  "evidence_policy %s", config->evidence_policy);
-    CAPSA_TRY_AT(find_insecure(capsa_buf_bytes(&text), found), "evidence_policy %s",
-                 config->evidence_policy);
+    const char *name;
+    while (found->insecure_count < CAPSAD_INSECURE_POLICY &&
+           (name = capsa_appraisal_policy_insecure(*ret_policy, found->insecure_count)) != NULL) {
+        found->insecure[found->insecure_count++] = name;
+    }
     CAPSA_REQUIRE(found->insecure_count == 0 || !capsa_streq(config->mode, "production"), USAGE,
                   "mode production: evidence_policy: %s weakens it; there is no such option in "
                   "production",

@@ -12,7 +12,6 @@
 
 #define CAPSAD_ANCHORS         16
 #define CAPSAD_INSECURE_POLICY 8
-#define CAPSAD_INSECURE_NAME   48
 
 /* Borrows from the configuration. Start from {0}. */
 typedef struct capsad_evidence {
@@ -23,7 +22,7 @@ typedef struct capsad_evidence {
     size_t anchors_count;
     struct capsa_collateral_store *collateral; /* NULL: nothing is got */
     /* What of evidence_policy is insecure: as the genesis has such names. */
-    char insecure[CAPSAD_INSECURE_POLICY][CAPSAD_INSECURE_NAME];
+    const char *insecure[CAPSAD_INSECURE_POLICY]; /* static */
     size_t insecure_count;
     char doubt[CAPSA_ERROR_TEXT]; /* why clients may refuse the manager's own evidence; "": none */
 } capsad_evidence;

@@ -129,7 +129,7 @@ CAPSA_RESULT capsa_csv_chain_judge(const struct capsa_verify_input *input,
                                    struct capsa_csv_cert *ret_cek)
 {
     struct capsa_csv_root_cert hsk;
-    struct capsa_csv_cert cek;
+    struct capsa_csv_cert cek = {.version = 0};
     CAPSA_TRY(judge_parts(input->collateral, verdict, &hsk, &cek));
     size_t anchor = 0;
     CAPSA_TRY(judge_anchor(input, &hsk, verdict, &anchor));
