@@ -159,7 +159,11 @@ static capsa_result handle_once(capsa_km_work *work)
         .version = work->jws.version,
         .notes = &work->notes,
     };
-    CAPSA_TRY(keep_about(work, &call, work->entry->method->handle(&call)));
+    capsa_result handled = work->entry->method->handle(&call);
+    if (capsa_code_of(handled) == CAPSA_E_TAMPERED) {
+        CAPSA_TRY(capsa_km_txn_still_holds(txn)); /* or it was two moments of the store */
+    }
+    CAPSA_TRY(keep_about(work, &call, handled));
     CAPSA_TRY(capsa_km_still_wanted(&call));
     if (work->entry->method->audit != 0) {
         CAPSA_TRY(capsa_km_entries_add(work, capsa_km_txn_batch(txn)));

@@ -13,6 +13,7 @@
 struct touched {
     capsa_buf key; /* canonical */
     uint64_t version;
+    uint64_t read;   /* the version before this transaction's own writes */
     bool is_written; /* then `value` is what it holds; else the store is asked again */
     capsa_buf value;
 };
@@ -140,6 +141,7 @@ static capsa_result touched_add(struct capsa_km_txn *txn, capsa_bytes key, uint6
     struct touched *touched = &txn->touched[txn->count];
     *touched = (struct touched){.key = capsa_buf_of(CAPSA_LIMIT_record_key),
                                 .version = version,
+                                .read = version,
                                 .value = capsa_buf_of(CAPSA_LIMIT_record_value)};
     CAPSA_TRY(capsa_buf_append(&touched->key, key));
     *slot_of(txn, key) = (uint32_t)++txn->count;
@@ -219,6 +221,20 @@ static capsa_result put(struct capsa_km_txn *txn, const struct capsa_record_key 
 static capsa_result drop(struct capsa_km_txn *txn, const struct capsa_record_key *key)
 {
     return put_value(txn, key, NULL, (capsa_bytes){NULL, 0});
+}
+
+CAPSA_RESULT capsa_km_txn_still_holds(const struct capsa_km_txn *txn)
+{
+    for (size_t i = 0; i < txn->count; i++) {
+        CAPSA_AUTO(capsa_buf) texts = capsa_buf_of(2 * CAPSA_LIMIT_record_key);
+        CAPSA_AUTO(capsa_record) record = {0};
+        struct capsa_record_key key;
+        CAPSA_TRY(capsa_record_key_parse(capsa_buf_bytes(&txn->touched[i].key), &texts, &key));
+        CAPSA_TRY(capsa_store_find(txn->store, &key, &record));
+        CAPSA_REQUIRE(record.version == txn->touched[i].read, CONFLICT, "a %s changed meanwhile",
+                      key.kind);
+    }
+    return CAPSA_OK;
 }
 
 /* ---- the kinds ------------------------------------------------------------------------------- */

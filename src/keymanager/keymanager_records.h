@@ -27,6 +27,10 @@ CAPSA_DEFINE_AUTO_FREE(capsa_km_txn)
  * transaction. */
 CAPSA_RESULT capsa_km_txn_commit(struct capsa_km_txn *txn, struct capsa_writer *writer);
 
+/* Holds when all that was read is still so; CONFLICT. Asked when what was read does not go
+ * together: records are read one by one, and somebody may have committed in between. */
+CAPSA_RESULT capsa_km_txn_still_holds(const struct capsa_km_txn *txn);
+
 /* To add audit entries to. */
 struct capsa_batch *capsa_km_txn_batch(struct capsa_km_txn *txn);
 /* The version of a policy as this transaction sees it; 0: there is none. */

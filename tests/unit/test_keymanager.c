@@ -6,6 +6,8 @@
  */
 #include "keymanager_scene.h"
 
+#include "keymanager/keymanager_records.h"
+
 /* ---- tests ----------------------------------------------------------------------------------- */
 
 static void a_granted_job_gets_the_keys_in_order(void **state)
@@ -422,6 +424,35 @@ static void of_two_who_claim_a_uuid_one_gets_it(void **state)
     house_close(&house);
 }
 
+/* Records are read one by one. What does not go together may be two moments of the store, and then
+ * is no tampering: the request is done again. */
+static void what_was_read_at_two_moments_is_told_from_tampering(void **state)
+{
+    (void)state;
+    struct house house;
+    house_open(&house, (struct capsa_keymanager_options){.rsa_bits = 0});
+    CAPSA_AUTO_FREE(capsa_km_txn) txn = NULL;
+    CAPSA_AUTO_RECORD(Rec__Resource) found = NULL;
+    bool has_keys;
+    assert_ok(capsa_km_txn_new(capsa_ledger_store(house.ledger), &txn));
+    assert_ok(capsa_km_resource_find(txn, "a", &found));
+    assert_null(found);
+    assert_ok(capsa_km_txn_still_holds(txn));
+    assert_int_equal(register_key(&house, &alice, "a", KEY_B64), 0);
+    assert_ok(capsa_km_key_has_any(txn, "a", &has_keys));
+    assert_true(has_keys); /* keys but no owner */
+    assert_fails(capsa_km_txn_still_holds(txn), CONFLICT);
+    /* What it wrote itself is no change of somebody else. */
+    CAPSA_AUTO_FREE(capsa_km_txn) second = NULL;
+    CAPSA_AUTO_RECORD(Rec__Resource) mine = NULL;
+    assert_ok(capsa_km_txn_new(capsa_ledger_store(house.ledger), &second));
+    assert_ok(capsa_km_resource_find(second, "a", &mine));
+    assert_non_null(mine);
+    assert_ok(capsa_km_resource_put(second, "a", (const char *const[]){alice.id, NULL}, mine));
+    assert_ok(capsa_km_txn_still_holds(second));
+    house_close(&house);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -441,6 +472,7 @@ int main(void)
         cmocka_unit_test(a_request_for_one_method_is_none_for_another),
         cmocka_unit_test(malformed_requests_are_told_and_change_nothing),
         cmocka_unit_test(of_two_who_claim_a_uuid_one_gets_it),
+        cmocka_unit_test(what_was_read_at_two_moments_is_told_from_tampering),
     };
     return cmocka_run_group_tests_name("keymanager", tests, parties_make, parties_free);
 }
