@@ -4,7 +4,7 @@
  * revocation list of the leaf's issuer. AMD: a leaf of the chip at the reported versions. Hygon: a
  * CEK that signed the report's PEK. A choice among what lies there, and no verification. A check
  * holds for the entry that belongs to the evidence; why one does not is only told apart from a
- * memory that ran out.
+ * failure of ours.
  */
 #include "base/limits.h"
 #include "codec/der.h"
@@ -190,6 +190,12 @@ static const struct matcher *matcher_of(enum capsa_platform platform)
     return NULL;
 }
 
+/* Of the entry: the failure is ours. */
+static bool says_nothing(capsa_result failed)
+{
+    return capsa_code_of(failed) == CAPSA_E_NOMEM || capsa_code_of(failed) == CAPSA_E_INTERNAL;
+}
+
 CAPSA_RESULT capsa_collateral_entries_take(capsa_collateral_entries *entries,
                                            enum capsa_platform platform, capsa_bytes evidence,
                                            capsa_collateral *ret_collateral)
@@ -200,7 +206,7 @@ CAPSA_RESULT capsa_collateral_entries_take(capsa_collateral_entries *entries,
     for (size_t i = 0; i < entries->count; i++) {
         capsa_collateral *entry = &entries->items[i].collateral;
         capsa_result matched = matcher->match(platform, evidence, entry);
-        CAPSA_TRY(capsa_code_of(matched) == CAPSA_E_NOMEM ? matched : CAPSA_OK);
+        CAPSA_TRY(says_nothing(matched) ? matched : CAPSA_OK);
         if (!capsa_failed(matched)) {
             return capsa_collateral_take(ret_collateral, entry);
         }
