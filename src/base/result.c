@@ -123,6 +123,13 @@ capsa_result capsa_error_kept(const struct capsa_error *kept)
     return (capsa_result){kept->code == CAPSA_E_OK ? NULL : kept};
 }
 
+capsa_result capsa_error_again(const struct capsa_error *kept)
+{
+    return kept->code == CAPSA_E_OK
+               ? CAPSA_OK
+               : capsa_error_make(kept->code, kept->file, kept->line, "%s", kept->text);
+}
+
 bool capsa_failed(capsa_result result)
 {
     return result.error != NULL;

@@ -51,6 +51,8 @@ capsa_result capsa_error_within(capsa_result inner, const char *format, ...)
 void capsa_error_keep(capsa_result result, struct capsa_error *kept);
 /* A result made of a kept error; it points at `kept`, which must outlive it. */
 capsa_result capsa_error_kept(const struct capsa_error *kept);
+/* The same, made anew in this thread's ring: `kept` may go. */
+capsa_result capsa_error_again(const struct capsa_error *kept);
 
 bool capsa_failed(capsa_result result);
 enum capsa_code capsa_code_of(capsa_result result);

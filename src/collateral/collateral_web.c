@@ -91,12 +91,6 @@ struct capsa_collateral_numbers capsa_collateral_web_numbers(struct capsa_collat
     return numbers;
 }
 
-/* A kept error in the ring of this thread: what it was kept in may change. */
-static capsa_result again(const struct capsa_error *error)
-{
-    return capsa_error_make(error->code, error->file, error->line, "%s", error->text);
-}
-
 /* ---- Servers that are left alone (locked) ---------------------------------------------------- */
 
 static void origin_key(const char *url, uint8_t ret_key[CAPSA_SHA256])
@@ -274,7 +268,7 @@ static capsa_result hand_over(const struct capsa_collateral_web *web, const stru
                               const struct capsa_web_wish *wish, capsa_web_answer *ret_answer)
 {
     if (entry->failed && !is_stale_good(web, entry)) {
-        return again(&entry->error);
+        return capsa_error_again(&entry->error);
     }
     CAPSA_AUTO(capsa_web_answer) answer;
     capsa_web_answer_init(&answer, wish->max);

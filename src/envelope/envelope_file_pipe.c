@@ -403,8 +403,7 @@ CAPSA_RESULT capsa_file_run(const struct capsa_file_work *work, uint64_t *ret_re
     (void)pthread_cond_destroy(&shared.turned);
     (void)pthread_mutex_destroy(&shared.mutex);
     if (atomic_load(&shared.failed)) {
-        return capsa_error_made(capsa_error_make(shared.error.code, shared.error.file,
-                                                 shared.error.line, "%s", shared.error.text));
+        return capsa_error_made(capsa_error_again(&shared.error));
     }
     *ret_records = atomic_load(&shared.records);
     *ret_bytes_in = atomic_load(&shared.bytes);

@@ -128,5 +128,5 @@ capsa_result capsa_km_denial_record(capsa_km_work *work, capsa_result refused)
     struct capsa_km_note *note;
     CAPSA_TRY(denial_note(work, &why, &note));
     CAPSA_TRY(settle_denial(work, note));
-    return capsa_error_make(why.code, why.file, why.line, "%s", why.text);
+    return capsa_error_again(&why);
 }

@@ -229,7 +229,7 @@ static capsa_result check_evidence(struct capsa_km_call *call,
     struct capsa_error why;
     capsa_error_keep(judged, &why);
     CAPSA_TRY(note_evidence(call, request->body, evidence));
-    return capsa_error_make(why.code, why.file, why.line, "%s", why.text);
+    return capsa_error_again(&why);
 }
 
 CAPSA_RESULT capsa_km_create_result_data_key(struct capsa_km_call *call)

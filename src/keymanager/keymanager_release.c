@@ -371,7 +371,7 @@ static capsa_result check_evidence(km_asked *asked, const Cm__UnifiedAttestation
     struct capsa_error why;
     capsa_error_keep(judged, &why);
     CAPSA_TRY(note_evidence(asked));
-    return capsa_error_make(why.code, why.file, why.line, "%s", why.text);
+    return capsa_error_again(&why);
 }
 
 void capsa_km_released_drop(capsa_km_released *released)

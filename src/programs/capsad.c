@@ -348,11 +348,7 @@ static capsa_result open_meanwhile(capsad *daemon)
     stop_showing(&opening);
     CAPSA_REQUIRE(started, NOMEM, "cannot start the thread that opens the store");
     CAPSA_TRY(ran);
-    if (opening.error.code != CAPSA_E_OK) {
-        return capsa_error_make(opening.error.code, opening.error.file, opening.error.line, "%s",
-                                opening.error.text);
-    }
-    return CAPSA_OK;
+    return capsa_error_again(&opening.error);
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */

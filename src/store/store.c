@@ -185,10 +185,7 @@ CAPSA_RESULT capsa_store_commit(struct capsa_store *store, const struct capsa_ba
     struct capsa_error error = {.code = CAPSA_E_OK};
     const struct capsa_group group = {.batches = &batch, .count = 1, .results = &error};
     CAPSA_TRY(capsa_store_apply(store, &group));
-    if (error.code != CAPSA_E_OK) { /* `error` ends with this function; the ring does not */
-        return capsa_error_make(error.code, error.file, error.line, "%s", error.text);
-    }
-    return CAPSA_OK;
+    return capsa_error_again(&error);
 }
 
 /* ---- As a file ------------------------------------------------------------------------------- */

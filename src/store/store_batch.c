@@ -186,10 +186,7 @@ bool capsa_group_has_taken(const struct capsa_group *group)
 CAPSA_RESULT capsa_group_is_whole(const struct capsa_group *group)
 {
     for (size_t i = 0; i < group->count; i++) {
-        const struct capsa_error *error = &group->results[i];
-        if (error->code != CAPSA_E_OK) {
-            return capsa_error_make(error->code, error->file, error->line, "%s", error->text);
-        }
+        CAPSA_TRY(capsa_error_again(&group->results[i]));
     }
     return CAPSA_OK;
 }

@@ -88,10 +88,7 @@ static capsa_result commit_first(struct sealed_store *store, const struct capsa_
     const struct capsa_group group = {.batches = &batch, .count = 1, .results = &error};
     CAPSA_TRY(sealed_apply_with(&store->core, &group, group.batches, sealed_commit_inner,
                                 store->base.inner));
-    if (error.code != CAPSA_E_OK) {
-        return capsa_error_make(error.code, error.file, error.line, "%s", error.text);
-    }
-    return CAPSA_OK;
+    return capsa_error_again(&error);
 }
 
 static capsa_result ask_beginner(const struct capsa_store_options *options,
@@ -212,8 +209,7 @@ static capsa_result check_empty(struct capsa_store *inner)
 static capsa_result take_root(struct found_slots *found, struct sealed_store *store)
 {
     if (found->root == NULL && found->tried > 0) {
-        return capsa_error_make(found->why.code, found->why.file, found->why.line, "%s",
-                                found->why.text);
+        return capsa_error_again(&found->why);
     }
     CAPSA_REQUIRE(found->root != NULL, DENIED,
                   "the store has no slot of provider %s, but of provider %s",

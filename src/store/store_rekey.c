@@ -138,10 +138,7 @@ static capsa_result commit(struct rekey *rekey, const struct capsa_batch *batch,
     }
     result = capsa_writer_audit_settle(hooks, &group, result);
     CAPSA_TRY(result);
-    if (error.code != CAPSA_E_OK) {
-        return capsa_error_make(error.code, error.file, error.line, "%s", error.text);
-    }
-    return CAPSA_OK;
+    return capsa_error_again(&error);
 }
 
 static capsa_result prepare(struct rekey *rekey, const char *where, const struct capsa_batch *batch,

@@ -221,10 +221,7 @@ static capsa_result call_wait(struct call *call)
         (void)pthread_cond_wait(&call->ended, &call->mutex);
     }
     (void)pthread_mutex_unlock(&call->mutex);
-    const struct capsa_error *error = &call->error;
-    return error->code == CAPSA_E_OK
-               ? CAPSA_OK
-               : capsa_error_make(error->code, error->file, error->line, "%s", error->text);
+    return capsa_error_again(&call->error);
 }
 
 CAPSA_RESULT capsa_slot_wrap(struct capsa_slot *slot, const char *where, capsa_secret_bytes root)

@@ -353,7 +353,7 @@ static capsa_result end_transaction(struct sqlite_store *store, capsa_result res
         capsa_error_keep(result, &why);
         capsa_ignore(run(store, WRITE_ROLLBACK, "roll back"),
                      "the first failure is the one to tell");
-        result = capsa_error_make(why.code, why.file, why.line, "%s", why.text);
+        result = capsa_error_again(&why);
     }
     return result;
 }

@@ -118,9 +118,7 @@ CAPSA_RESULT capsa_writer_audit_settle(const struct capsa_writer_audit *audit,
     struct capsa_error kept;
     capsa_error_keep(outcome, &kept); /* settle may use up the ring */
     capsa_result settled = audit->settle(audit->context, group, !capsa_failed(outcome));
-    if (kept.code != CAPSA_E_OK) {
-        return capsa_error_make(kept.code, kept.file, kept.line, "%s", kept.text);
-    }
+    CAPSA_TRY(capsa_error_again(&kept));
     for (size_t i = 0; capsa_failed(settled) && i < group->count; i++) {
         if (group->results[i].code == CAPSA_E_OK) {
             capsa_error_keep(settled, &group->results[i]);

@@ -51,6 +51,23 @@ static void an_error_survives_the_failures_of_its_clean_up(void **state)
     assert_string_equal(capsa_text_of(first), "field first");
 }
 
+static void a_kept_error_is_made_again_and_lives_on(void **state)
+{
+    (void)state;
+    struct capsa_error kept;
+    capsa_error_keep(fail_with("100% iv"), &kept);
+    const char *file = kept.file;
+    int line = kept.line;
+    capsa_result again = capsa_error_again(&kept);
+    memset(&kept, 0, sizeof(kept));
+    assert_int_equal(capsa_code_of(again), CAPSA_E_MALFORMED);
+    assert_string_equal(capsa_text_of(again), "field 100% iv");
+    assert_string_equal(again.error->file, file);
+    assert_int_equal(again.error->line, line);
+    capsa_error_keep(CAPSA_OK, &kept);
+    assert_false(capsa_failed(capsa_error_again(&kept)));
+}
+
 static void a_hostile_name_cannot_forge_a_line(void **state)
 {
     (void)state;
@@ -440,6 +457,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_error_carries_code_place_and_message),
         cmocka_unit_test(an_error_survives_the_failures_of_its_clean_up),
+        cmocka_unit_test(a_kept_error_is_made_again_and_lives_on),
         cmocka_unit_test(a_hostile_name_cannot_forge_a_line),
         cmocka_unit_test(a_message_is_well_formed_whatever_was_quoted),
         cmocka_unit_test(a_long_message_is_cut_between_characters),
