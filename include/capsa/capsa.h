@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The public C interface of Capsa: what every part of it shares. The parts: evidence.h,
- * collateral.h, verify.h (libcapsa and libcapsa-verify), attest.h (libcapsa alone).
+ * collateral.h, verify.h (libcapsa and libcapsa-verify), attest.h, fetch.h (libcapsa alone),
+ * ratls.h (its certificates in both, its channels in libcapsa).
  *
  * Names     Everything begins with libcapsa_ or LIBCAPSA_. Nothing here is a macro that a caller
  *           needs, so that the library can be called from any language; the headers are C++ too.
@@ -15,10 +16,11 @@
  * Threads   Functions may be called from any thread. A handle that is only read (const) may be used
  *           by any number of threads at once, a verifier above all; a handle that is being changed
  *           by one at a time. There is no state outside of handles.
- * Effects   No function logs, reads the environment or the clock, or sends anything. Files are read
- *           by ..._load; devices by libcapsa_attest...
- * Units     Times are seconds since 1970-01-01T00:00:00Z. Texts are NUL-terminated UTF-8. Bytes are
- *           a pointer and a length, and NULL with a length of 0 is no bytes.
+ * Effects   No function logs or reads the environment. Files are read by ..._load and what says so;
+ *           devices by libcapsa_attest...; the network is used by fetch.h and by channels
+ * (ratls.h), which also read the clock; nothing else does. Units     Times are seconds since
+ * 1970-01-01T00:00:00Z. Texts are NUL-terminated UTF-8. Bytes are a pointer and a length, and NULL
+ * with a length of 0 is no bytes.
  */
 #ifndef CAPSA_CAPSA_H
 #define CAPSA_CAPSA_H

@@ -65,6 +65,11 @@ LIBCAPSA_API int libcapsa_verifier_load_root(libcapsa_verifier *verifier, const 
 LIBCAPSA_API int libcapsa_verifier_insecure_set_simulated_root(libcapsa_verifier *verifier,
                                                                const void *root, size_t len,
                                                                libcapsa_error *ret_error);
+/* The same of a folder that `capsa sim init` made: its root, and its collateral where evidence
+ * brings none (the getter is set, and reads the folder). */
+LIBCAPSA_API int libcapsa_verifier_insecure_set_simulation(libcapsa_verifier *verifier,
+                                                           const char *folder,
+                                                           libcapsa_error *ret_error);
 /* 1: refuse whatever does not stand under a maker's root, before anything else. For production. */
 LIBCAPSA_API int libcapsa_verifier_set_vendor_only(libcapsa_verifier *verifier, int vendor_only,
                                                    libcapsa_error *ret_error);

@@ -68,6 +68,8 @@ struct capsa_net_conn_events {
     void (*bytes)(void *owner, capsa_bytes bytes);
     /* What waits to be sent fell under the low mark: send more. */
     void (*drained)(void *owner);
+    /* The peer will send no more, and may go on reading. NULL: that is `closed`. */
+    void (*ended)(void *owner);
     /* The stream is over (peer left, error, TLS refused, handshake too slow). `why` is a sentence,
      * or NULL when the peer simply closed. Free the connection now; called at most once. */
     void (*closed)(void *owner, const char *why);
@@ -89,6 +91,16 @@ CAPSA_RESULT capsa_net_conn_send(struct capsa_net_conn *conn, capsa_bytes bytes)
 CAPSA_RESULT capsa_net_conn_flush(struct capsa_net_conn *conn);
 /* Bytes handed to _send that the system has not taken yet. */
 size_t capsa_net_conn_unsent(const struct capsa_net_conn *conn);
+/* Our direction is over once what is unsent is sent: a TLS close, and the end of the stream. The
+ * other direction goes on. */
+CAPSA_RESULT capsa_net_conn_end(struct capsa_net_conn *conn);
+/* Read no more for now, so that the peer has to wait; and again. */
+void capsa_net_conn_pause(struct capsa_net_conn *conn, bool paused);
+/* The TLS session; NULL: plain. Lives as long as the connection. */
+struct ssl_st *capsa_net_conn_session(const struct capsa_net_conn *conn);
+/* For the admission of its TLS (net_tls.h): the owner may have it; or why not. */
+void capsa_net_conn_admit(struct capsa_net_conn *conn);
+void capsa_net_conn_refuse(struct capsa_net_conn *conn, const char *why);
 /* One timer for the owner; setting it again moves it. */
 CAPSA_RESULT capsa_net_conn_set_timer(struct capsa_net_conn *conn, int64_t delay_us,
                                       capsa_net_callback callback);
@@ -100,6 +112,16 @@ void capsa_net_conn_finish(struct capsa_net_conn *conn, int64_t linger_us);
 /* The same for a peer that is still reading: as long as bytes of ours are under way, lingers until
  * `until_us` (a capsa_monotonic_us value). */
 void capsa_net_conn_finish_by(struct capsa_net_conn *conn, int64_t linger_us, int64_t until_us);
+
+/* ---- dialling: the client's end, on a loop ---- */
+
+/* Connects to the first address that answers (its name is resolved here, which may block), then TLS
+ * (NULL: plain), then `ready`, or `closed` with why. `events` and `owner` are attached. Errors
+ * (USAGE, NETWORK for a name that is not resolved) leave no connection. */
+CAPSA_RESULT capsa_net_dial(struct capsa_net_loop *loop, const struct capsa_net_target *target,
+                            struct capsa_net_tls *tls, int64_t connect_us,
+                            const struct capsa_net_conn_events *events, void *owner,
+                            struct capsa_net_conn **ret_conn);
 
 /* ---- listener ---- */
 struct capsa_net_listener;

@@ -15,6 +15,7 @@
 #include "net/net_address.h"
 
 struct capsa_net_tls; /* net_tls.h */
+struct ssl_st;
 struct capsa_net_stream;
 
 /* tls NULL: plain. The certificate must be for `server_name` (NULL: for target->host), a DNS name
@@ -23,6 +24,17 @@ struct capsa_net_stream;
 CAPSA_RESULT capsa_net_stream_open(const struct capsa_net_target *target, struct capsa_net_tls *tls,
                                    const char *server_name, int64_t deadline_us,
                                    struct capsa_net_stream **ret_stream);
+/* The server's end of an accepted socket, which is taken over, also on failure. tls NULL: plain. */
+CAPSA_RESULT capsa_net_stream_accept(int fd, struct capsa_net_tls *tls, int64_t deadline_us,
+                                     struct capsa_net_stream **ret_stream);
+/* The client's end of a connected socket, which is taken over, also on failure. `name` is what
+ * errors call it. */
+CAPSA_RESULT capsa_net_stream_connected(int fd, struct capsa_net_tls *tls, const char *name,
+                                        int64_t deadline_us, struct capsa_net_stream **ret_stream);
+/* Our direction is over (a TLS close, and the end of the stream); the other goes on. */
+CAPSA_RESULT capsa_net_stream_end(struct capsa_net_stream *stream, int64_t deadline_us);
+/* The TLS session; NULL: plain. Lives as long as the stream. */
+struct ssl_st *capsa_net_stream_session(const struct capsa_net_stream *stream);
 void capsa_net_stream_free(struct capsa_net_stream *stream); /* closes; NULL is fine */
 CAPSA_DEFINE_AUTO_FREE(capsa_net_stream)
 

@@ -10,7 +10,10 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/result.h"
 
 struct capsa_net_tls;
@@ -42,3 +45,45 @@ CAPSA_RESULT capsa_net_tls_reload(struct capsa_net_tls *tls);
 
 /* The server asks clients for certificates. */
 bool capsa_net_tls_is_mutual(const struct capsa_net_tls *tls);
+
+/* ---- Settings that somebody else makes (ratls/) -------------------------------------------------
+ */
+
+struct ssl_st;
+struct capsa_net_conn;
+struct capsa_net_stream;
+
+/* Everything that has to happen between a TLS handshake and the first byte of the application. */
+struct capsa_net_admission {
+    void *context;
+    /* Of a connection on a loop, on the loop's thread; must not block. `*ret_state` is handed to
+     * the others. Ends by capsa_net_conn_admit, or capsa_net_conn_refuse, on the loop's thread, now
+     * or later; a failure here refuses. */
+    CAPSA_RESULT (*begin)
+    (void *context, struct capsa_net_conn *conn, struct ssl_st *session, void **ret_state);
+    /* Bytes of the peer before the end; returns how many are its own: the rest is the
+     * application's, and only when it has admitted the connection within the call or will without
+     * any more bytes. */
+    size_t (*bytes)(void *state, capsa_bytes bytes);
+    /* The connection is over, or the admission: frees the state. Always called once after begin. */
+    void (*end)(void *state);
+    /* Of a blocking stream, the whole. */
+    CAPSA_RESULT (*admit)(void *context, struct capsa_net_stream *stream, struct ssl_st *session);
+    int64_t handshake_us; /* of a stream's handshake; 0: as long as the deadline */
+    int64_t admission_us; /* from the handshake to the end of the admission */
+};
+
+struct capsa_net_tls_maker {
+    void *context;
+    /* A session for a new connection; to be freed with SSL_free. */
+    CAPSA_RESULT (*session)(void *context, struct ssl_st **ret_session);
+    void (*free)(void *context); /* when the settings are freed */
+    bool is_server;
+    bool is_mutual;
+    const char *alpn; /* what the peer must have agreed to speak; NULL: anything, or nothing */
+    struct capsa_net_admission admission; /* .begin NULL: none */
+};
+/* `maker` is copied, and its context taken over on success. _reload of these does nothing. Names in
+ * certificates are not looked at by streams: whom one speaks to is the admission's business. */
+CAPSA_RESULT capsa_net_tls_of_maker(const struct capsa_net_tls_maker *maker,
+                                    struct capsa_net_tls **ret_tls);

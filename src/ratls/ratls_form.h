@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The generations of RA-TLS certificates, as one table (ratls_forms.def).
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/bytes.h"
+
+enum capsa_ratls_form {
+    CAPSA_RATLS_NONE,
+#define CAPSA_RATLS_FORM(symbol, name, oid, use, what) CAPSA_RATLS_##symbol,
+#include "ratls/ratls_forms.def"
+#undef CAPSA_RATLS_FORM
+    CAPSA_RATLS_FORM_COUNT,
+};
+
+enum capsa_ratls_use { CAPSA_RATLS_EVIDENCE, CAPSA_RATLS_ENDORSEMENTS, CAPSA_RATLS_UNSUPPORTED };
+
+struct capsa_ratls_form_type {
+    const char *name; /* "dice" */
+    const char *oid;  /* dotted */
+    enum capsa_ratls_use use;
+    const char *what;
+};
+/* Of NONE: empty texts. */
+const struct capsa_ratls_form_type *capsa_ratls_form_type(enum capsa_ratls_form form);
+/* NONE when there is no such name. */
+enum capsa_ratls_form capsa_ratls_form_by_name(const char *name);
+/* By the content octets of an OBJECT IDENTIFIER; NONE: not one of ours. */
+enum capsa_ratls_form capsa_ratls_form_by_oid(capsa_bytes oid);
