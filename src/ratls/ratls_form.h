@@ -16,7 +16,11 @@ enum capsa_ratls_form {
     CAPSA_RATLS_FORM_COUNT,
 };
 
-enum capsa_ratls_use { CAPSA_RATLS_EVIDENCE, CAPSA_RATLS_ENDORSEMENTS, CAPSA_RATLS_UNSUPPORTED };
+enum capsa_ratls_use {
+    CAPSA_RATLS_USE_EVIDENCE,
+    CAPSA_RATLS_USE_ENDORSEMENTS,
+    CAPSA_RATLS_USE_UNSUPPORTED
+};
 
 struct capsa_ratls_form_type {
     const char *name; /* "dice" */
