@@ -301,6 +301,24 @@ static void a_life_is_as_long_as_asked_and_begins_a_little_early(void **state)
     }
 }
 
+/* The others' live from 2001 to 2030, or twenty years. */
+static void P24_a_certificate_lives_a_day_unless_asked_for_more(void **state)
+{
+    struct identity_scene *scene = *state;
+    struct capsa_ratls_profile profile;
+    capsa_ratls_profile_default(&profile);
+    CAPSA_AUTO_FREE(capsa_ratls_credential) made = identity_made(scene, &profile);
+    CAPSA_AUTO_FREE(capsa_ratls_certificate) read = identity_read(made);
+    assert_int_equal(read->not_after - read->not_before, 24 * 3600);
+    assert_int_equal(read->form, CAPSA_RATLS_DICE);
+    struct capsa_ratls_report report;
+    const struct capsa_ratls_rules rules = {.native = true};
+    capsa_bytes der = capsa_ratls_credential_der(made);
+    assert_ok(identity_judge(scene, der, &rules, SIM_NOW + 23 * 3600, &report));
+    assert_fails(identity_judge(scene, der, &rules, SIM_NOW + 24 * 3600, &report), TCB);
+    assert_int_equal(report.verdict.failed_check, CAPSA_CHECK_CERTIFICATE_TIME);
+}
+
 static void fixed_dates_stand_as_they_are(void **state)
 {
     struct identity_scene *scene = *state;
@@ -420,6 +438,7 @@ int main(void)
         CASE(wide_certificates_of_tdx_bind_sha384_of_the_claims),
         CASE(endorsements_make_a_certificate_that_needs_nothing_else),
         CASE(a_life_is_as_long_as_asked_and_begins_a_little_early),
+        CASE(P24_a_certificate_lives_a_day_unless_asked_for_more),
         CASE(fixed_dates_stand_as_they_are),
         CASE(evidence_that_binds_something_else_makes_no_certificate),
         CASE(what_makes_no_sense_is_refused_before_the_platform_is_asked),
