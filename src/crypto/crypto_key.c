@@ -242,8 +242,8 @@ CAPSA_RESULT capsa_private_key_write(const struct capsa_private_key *key, capsa_
 
 CAPSA_RESULT capsa_private_key_write_der(const struct capsa_private_key *key, capsa_buf *ret_der)
 {
-    bool has_form = key->kind == CAPSA_KEY_RSA || key->kind == CAPSA_KEY_P256 ||
-                    key->kind == CAPSA_KEY_P384;
+    bool has_form =
+        key->kind == CAPSA_KEY_RSA || key->kind == CAPSA_KEY_P256 || key->kind == CAPSA_KEY_P384;
     CAPSA_REQUIRE(has_form, UNSUPPORTED,
                   "a key that is neither RSA nor on P-256 or P-384 has no form beside PKCS#8");
     unsigned char *der = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * ratls: making, renewing and writing certificates, with every allocation, read of randomness and
- * call that changes the disk failing in turn. What failed leaves the identity and both files as they
- * were; what did not is a key with its own certificate.
+ * call that changes the disk failing in turn. What failed leaves the identity and both files as
+ * they were; what did not is a key with its own certificate.
  */
 #include "failing.h"
 
@@ -99,8 +99,8 @@ static capsa_result renew(struct failing_out *out)
 static capsa_result take_foreign(struct failing_out *out)
 {
     struct capsa_ratls_credential *made = out->made;
-    capsa_result result = capsa_ratls_credential_of(capsa_buf_bytes(&cert_pem),
-                                                    capsa_buf_bytes(&key_pem), &made);
+    capsa_result result =
+        capsa_ratls_credential_of(capsa_buf_bytes(&cert_pem), capsa_buf_bytes(&key_pem), &made);
     out->made = made;
     return result;
 }

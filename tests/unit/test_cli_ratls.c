@@ -23,7 +23,7 @@ static int run(const char *const *words)
     return capsa_cli_main(argc, (char *const *)(uintptr_t)words, &places, NULL);
 }
 
-#define RUN(...)    run((const char *const[]){"capsa", "ratls", __VA_ARGS__, NULL})
+#define RUN(...) run((const char *const[]){"capsa", "ratls", __VA_ARGS__, NULL})
 #define CERT(...)                                                                                  \
     RUN("cert", "--platform", "sim-sgx", "--sim-dir", sim, "--sim-code", code, "--out-cert", cert, \
         "--out-key", key, __VA_ARGS__)
@@ -88,7 +88,7 @@ static void what_is_made_is_accepted_for_what_it_is(void **state)
     assert_int_equal(VERIFY("--sim-root", sim), 0);
     assert_int_equal(VERIFY("--sim-root", sim, "--native", "--nonce", "c0ffee"), 0);
     assert_int_equal(VERIFY("--sim-root", sim, "--nonce", "c0ff"), 2);
-    assert_int_equal(VERIFY("-o", "text"), 3); /* it stands under nobody's root that counts */
+    assert_int_equal(VERIFY("-o", "text"), 3);       /* it stands under nobody's root that counts */
     assert_int_equal(VERIFY("--sim-root", root), 4); /* without the folder: no collateral */
     char collateral[128];
     (void)snprintf(collateral, sizeof(collateral), "%s/sgx", sim);
@@ -111,8 +111,7 @@ static void a_certificate_is_judged_as_of_a_time(void **state)
     (void)state;
     char later[32];
     assert_int_equal(CERT("--life", "60"), 0);
-    (void)snprintf(later, sizeof(later), "%lld",
-                   (long long)capsa_now(&capsa_clock_system) + 120);
+    (void)snprintf(later, sizeof(later), "%lld", (long long)capsa_now(&capsa_clock_system) + 120);
     assert_int_equal(VERIFY("--sim-root", sim, "--time", later), 4);
     assert_int_equal(VERIFY("--sim-root", sim, "--time", "0"), 1);
 }

@@ -748,8 +748,8 @@ static void keys_have_the_forms_of_old_tls_libraries(void **state)
             continue;
         }
         assert_ok(capsa_private_key_write_der(keys[i], &der));
-        /* SEC1 begins with its version, 1, and the key; PKCS#1 with its version, 0, and the modulus;
-         * PKCS#8 with 0 and a SEQUENCE */
+        /* SEC1 begins with its version, 1, and the key; PKCS#1 with its version, 0, and the
+         * modulus; PKCS#8 with 0 and a SEQUENCE */
         const uint8_t *at = der.data + (der.data[1] < 0x80 ? 2 : 2 + (der.data[1] & 0x7f));
         assert_memory_equal(at, i == 2 ? "\x02\x01\x00\x02" : "\x02\x01\x01\x04", 4);
         CAPSA_AUTO_FREE(capsa_private_key) back = NULL;
@@ -779,8 +779,8 @@ static void a_bare_certificate_says_nothing_of_what_its_key_may_do(void **state)
                                             .extra = extra,
                                             .extra_count = 2};
     assert_ok(capsa_cert_self_sign(key, &good, &cert));
-    assert_int_equal(capsa_cert_extensions(cert), CAPSA_CERT_HAS_AKI | CAPSA_CERT_HAS_SKI |
-                                                      CAPSA_CERT_HAS_BASIC_CONSTRAINTS);
+    assert_int_equal(capsa_cert_extensions(cert),
+                     CAPSA_CERT_HAS_AKI | CAPSA_CERT_HAS_SKI | CAPSA_CERT_HAS_BASIC_CONSTRAINTS);
     assert_false(capsa_cert_is_ca(cert));
     for (size_t i = 0; i < 2; i++) {
         CAPSA_AUTO(capsa_buf) content = capsa_buf_of(KIB(1));

@@ -38,8 +38,8 @@ static const uint8_t *found_in(capsa_bytes bytes, const void *what, size_t len)
 static void every_form_key_and_hash_is_accepted(void **state)
 {
     struct identity_scene *scene = *state;
-    static const char *const forms[] = {
-        "dice", "gramine", "intel-sdk", "dice,gramine", "intel-sdk,dice", "dice,gramine,intel-sdk"};
+    static const char *const forms[] = {"dice",         "gramine",        "intel-sdk",
+                                        "dice,gramine", "intel-sdk,dice", "dice,gramine,intel-sdk"};
     static const struct {
         const char *key, *hash;
     } kinds[] = {{"p256", "sha256"}, {"p256", "sha384"}, {"p384", "sha512"}, {"rsa3072", "sha256"}};
@@ -85,7 +85,8 @@ static void openssl_verifies_the_signature_and_finds_no_fault(void **state)
     }
 }
 
-/* As everybody's certificates have them: BC, SKI, AKI, legacy, DICE; no key usage; none critical. */
+/* As everybody's certificates have them: BC, SKI, AKI, legacy, DICE; no key usage; none critical.
+ */
 static void extensions_stand_in_the_usual_order_and_none_is_critical(void **state)
 {
     struct identity_scene *scene = *state;
@@ -190,7 +191,7 @@ static void evidence_is_made_once_for_each_thing_to_bind(void **state)
     static const struct {
         const char *forms;
         int collected;
-    } cases[] = {{"dice", 1},         {"gramine", 1},      {"intel-sdk", 1},
+    } cases[] = {{"dice", 1},           {"gramine", 1},      {"intel-sdk", 1},
                  {"intel-sdk,dice", 1}, {"dice,gramine", 2}, {"dice,gramine,intel-sdk", 2}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         scene->collected = 0;
@@ -271,8 +272,8 @@ static void endorsements_make_a_certificate_that_needs_nothing_else(void **state
                  TCB);
     profile.endorsements = true;
     CAPSA_AUTO_FREE(capsa_ratls_credential) whole = identity_made(scene, &profile);
-    assert_ok(capsa_ratls_judge(capsa_ratls_credential_der(whole), &rules, &appraiser, NULL, SIM_NOW,
-                                &report));
+    assert_ok(capsa_ratls_judge(capsa_ratls_credential_der(whole), &rules, &appraiser, NULL,
+                                SIM_NOW, &report));
     scene->without_extras = true;
     struct capsa_ratls_credential *none = NULL;
     assert_fails(capsa_ratls_make(&scene->attester, &profile, SIM_NOW, &none), USAGE);
@@ -410,8 +411,15 @@ static void what_makes_no_sense_is_refused_before_the_platform_is_asked(void **s
 static void names_that_are_none_change_nothing(void **state)
 {
     (void)state;
-    static const char *const forms[] = {"", ",", "dice,", ",dice", "dice,dice", "Dice", "dice ",
-                                        "gramine-1337.6", "dice-endorsements"};
+    static const char *const forms[] = {"",
+                                        ",",
+                                        "dice,",
+                                        ",dice",
+                                        "dice,dice",
+                                        "Dice",
+                                        "dice ",
+                                        "gramine-1337.6",
+                                        "dice-endorsements"};
     struct capsa_ratls_profile profile = identity_profile("gramine", "p384");
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         assert_fails(capsa_ratls_profile_forms(&profile, forms[i]), USAGE);
