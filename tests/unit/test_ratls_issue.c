@@ -85,6 +85,19 @@ static void openssl_verifies_the_signature_and_finds_no_fault(void **state)
     }
 }
 
+static void intels_extension_of_tdx_stands_beside_dice(void **state)
+{
+    struct identity_scene *scene = *state;
+    struct capsa_ratls_profile profile = identity_profile("dice,intel-sdk", "p256");
+    profile.wide = true;
+    scene->attester.platform = CAPSA_PLATFORM_TDX;
+    CAPSA_AUTO_FREE(capsa_ratls_credential) made = identity_made(scene, &profile);
+    struct capsa_ratls_report report;
+    const struct capsa_ratls_rules rules = {.native = true};
+    assert_ok(identity_judge(scene, capsa_ratls_credential_der(made), &rules, SIM_NOW, &report));
+    assert_int_equal(scene->collected, 1);
+}
+
 /* As everybody's certificates have them: BC, SKI, AKI, legacy, DICE; no key usage; none critical.
  */
 static void extensions_stand_in_the_usual_order_and_none_is_critical(void **state)
@@ -380,6 +393,8 @@ static void what_makes_no_sense_is_refused_before_the_platform_is_asked(void **s
     bad = good;
     bad.intel_sdk = true;
     assert_not_made(scene, CAPSA_PLATFORM_SNP, &bad, CAPSA_E_UNSUPPORTED);
+    bad.dice = false;
+    assert_not_made(scene, tdx, &bad, CAPSA_E_UNSUPPORTED);
     bad = good;
     bad.endorsements = true;
     assert_not_made(scene, CAPSA_PLATFORM_CSV, &bad, CAPSA_E_UNSUPPORTED);
@@ -437,6 +452,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(every_form_key_and_hash_is_accepted),
         CASE(openssl_verifies_the_signature_and_finds_no_fault),
+        CASE(intels_extension_of_tdx_stands_beside_dice),
         CASE(extensions_stand_in_the_usual_order_and_none_is_critical),
         CASE(the_evidence_has_the_canonical_layout),
         CASE(gramines_search_finds_its_bytes_and_a_quote_behind_them),
