@@ -3,6 +3,7 @@
  * ratls: certificates with evidence, read. Certificates of every generation, what is refused of
  * them and by which words, and three real ones (recorded vectors).
  */
+#include "codec/der.h"
 #include "ratls_scene.h"
 
 static const struct capsa_ratls_rules no_rules = {.native = false};
@@ -37,6 +38,71 @@ static uint8_t *last_of(const capsa_buf *buf, capsa_bytes wanted)
     }
     fail_msg("not there");
     return NULL;
+}
+
+/* ---- Numbers --------------------------------------------------------------------------------- */
+
+static void every_number_of_the_table_is_known_and_no_other(void **state)
+{
+    (void)state;
+    for (int i = CAPSA_RATLS_NONE + 1; i < CAPSA_RATLS_FORM_COUNT; i++) {
+        const struct capsa_ratls_form_type *type = capsa_ratls_form_type((enum capsa_ratls_form)i);
+        CAPSA_AUTO(capsa_buf) oid = capsa_buf_of(64);
+        assert_ok(capsa_der_oid(type->oid, &oid));
+        assert_int_equal(capsa_ratls_form_by_oid(capsa_buf_bytes(&oid)), i);
+        assert_int_equal(capsa_ratls_form_by_name(type->name), i);
+        for (size_t len = 0; len < oid.len; len++) { /* 1.2.840.113741.1 begins others */
+            capsa_bytes cut = capsa_bytes_of(oid.data, len);
+            assert_int_not_equal(capsa_ratls_form_by_oid(cut), i);
+        }
+        assert_ok(capsa_buf_u8(&oid, 1));
+        assert_int_not_equal(capsa_ratls_form_by_oid(capsa_buf_bytes(&oid)), i);
+    }
+    static const char *const others[] = {
+        "", /* nothing */
+        "678105058004"
+        "09",                       /* a number that is not in its shortest form */
+        "80678105050409",           /* nor here */
+        "67810505040980",           /* one that goes on behind the end */
+        "88df8785858484888988",     /* the same, and long */
+        "67ffffffffffffffffffff7f", /* more than 64 bits */
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        CAPSA_AUTO(capsa_buf) oid = hex_of(others[i]);
+        assert_int_equal(capsa_ratls_form_by_oid(capsa_buf_bytes(&oid)), CAPSA_RATLS_NONE);
+    }
+    uint8_t ones[200];
+    memset(ones, 1, sizeof(ones));
+    assert_int_equal(capsa_ratls_form_by_oid(capsa_bytes_of(ones, sizeof(ones))), CAPSA_RATLS_NONE);
+}
+
+/* The bytes of the contract's table. */
+static void numbers_are_those_that_stand_in_certificates(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *oid;
+        enum capsa_ratls_form form;
+    } cases[] = {
+        {"678105050409", CAPSA_RATLS_DICE},
+        {"678105050402", CAPSA_RATLS_ENDORSEMENTS},
+        {"06092a864886f84d8a3906", CAPSA_RATLS_GRAMINE},
+        {"2a864886f84d8a3906", CAPSA_RATLS_GRAMINE_MEANT},
+        {"2a864886f84d010d01", CAPSA_RATLS_INTEL_SDK},
+        {"2a864886f84d01", CAPSA_RATLS_GRPC},
+        {"2b060104018237"
+         "6901",
+         CAPSA_RATLS_OE_V1},
+        {"2b060104018237"
+         "6902",
+         CAPSA_RATLS_OE_V2},
+        {"2a864886f7140a0101", CAPSA_RATLS_OE_OLD_V1},
+        {"2b0601040183e73d0101", CAPSA_RATLS_DSTACK_QUOTE},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CAPSA_AUTO(capsa_buf) oid = hex_of(cases[i].oid);
+        assert_int_equal(capsa_ratls_form_by_oid(capsa_buf_bytes(&oid)), cases[i].form);
+    }
 }
 
 /* ---- Real ones ------------------------------------------------------------------------------- */
@@ -899,6 +965,8 @@ static void bad_endorsements_spoil_the_certificate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_number_of_the_table_is_known_and_no_other),
+        cmocka_unit_test(numbers_are_those_that_stand_in_certificates),
         cmocka_unit_test(real_certificates_are_read),
         cmocka_unit_test(real_certificates_cut_anywhere_are_refused),
         cmocka_unit_test(real_certificates_are_shown),
