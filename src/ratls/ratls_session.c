@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "crypto/crypto.h"
 #include "ratls/ratls_channel.h"
-#include "ratls/ratls_evidence.h"
+#include "ratls/ratls_proof.h"
 #include "ratls/ratls_message.h"
 
 #define OUTPUT_MAX ((size_t)CAPSA_LIMIT_ual_bytes + 2 * CAPSA_RATLS_HEAD + CAPSA_RATLS_REFUSAL)
@@ -233,7 +233,7 @@ static capsa_result show(struct capsa_ratls_session *session)
         capsa_ratls_identity_attester(session->context->identity);
     CAPSA_REQUIRE(attester != NULL, INTERNAL, "an identity that makes no evidence");
     CAPSA_AUTO(capsa_buf) report = capsa_buf_of(CAPSA_LIMIT_ual_bytes);
-    CAPSA_TRY(capsa_ratls_evidence_make(attester, session->own_data, &report));
+    CAPSA_TRY(capsa_ratls_proof_make(attester, session->own_data, &report));
     CAPSA_TRY(say(session, CAPSA_RATLS_MSG_EVIDENCE, capsa_buf_bytes(&report)));
     session->spoke = true;
     return CAPSA_OK;
@@ -276,7 +276,7 @@ static capsa_result judge(struct capsa_ratls_session *session)
         .now = capsa_now(context->clock),
     };
     session->has_report = true;
-    capsa_result judged = capsa_ratls_evidence_judge(&shown, &by, &session->report);
+    capsa_result judged = capsa_ratls_proof_judge(&shown, &by, &session->report);
     if (capsa_failed(judged)) {
         refuse_peer(session);
         return judged;

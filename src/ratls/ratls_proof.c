@@ -3,7 +3,7 @@
  * Evidence of a session made, and judged. That it is of this very session is looked at before
  * anything else of it: a relayed one is refused as such, whatever else is wrong or right with it.
  */
-#include "ratls/ratls_evidence.h"
+#include "ratls/ratls_proof.h"
 
 #include "base/limits.h"
 
@@ -22,7 +22,7 @@ static capsa_result write_report(enum capsa_platform platform, capsa_bytes evide
     return capsa_ual_write(platform, evidence, NULL, text);
 }
 
-CAPSA_RESULT capsa_ratls_evidence_make(const struct capsa_ratls_attester *attester,
+CAPSA_RESULT capsa_ratls_proof_make(const struct capsa_ratls_attester *attester,
                                        const uint8_t report_data[CAPSA_REPORT_DATA],
                                        capsa_buf *ret_report)
 {
@@ -133,7 +133,7 @@ static capsa_result judge_all(struct judging *judging)
     return CAPSA_OK;
 }
 
-CAPSA_RESULT capsa_ratls_evidence_judge(const struct capsa_ratls_shown *shown,
+CAPSA_RESULT capsa_ratls_proof_judge(const struct capsa_ratls_shown *shown,
                                         const struct capsa_ratls_judge_by *by,
                                         struct capsa_ratls_report *ret_report)
 {

@@ -9,7 +9,7 @@
 
 /* Evidence that binds `report_data`, as a unified report, appended: a Passport when the attester
  * hands out whole collateral, else a BackgroundCheck. */
-CAPSA_RESULT capsa_ratls_evidence_make(const struct capsa_ratls_attester *attester,
+CAPSA_RESULT capsa_ratls_proof_make(const struct capsa_ratls_attester *attester,
                                        const uint8_t report_data[CAPSA_REPORT_DATA],
                                        capsa_buf *ret_report);
 
@@ -30,6 +30,6 @@ struct capsa_ratls_judge_by {
 /* The certificate, then the evidence of the session: success is accepted. *ret_report is zeroed
  * first. When accepted, its verdict is the session's evidence's where there is one, because the
  * certificate's was made earlier. */
-CAPSA_RESULT capsa_ratls_evidence_judge(const struct capsa_ratls_shown *shown,
+CAPSA_RESULT capsa_ratls_proof_judge(const struct capsa_ratls_shown *shown,
                                         const struct capsa_ratls_judge_by *by,
                                         struct capsa_ratls_report *ret_report);
