@@ -22,6 +22,7 @@ struct capsa_net_stream {
     int fd;
     SSL *session; /* NULL: plain */
     BIO_METHOD *bio_method;
+    bool at_end;                    /* the socket's; of TLS that alone says nothing */
     bool accepted;                  /* the other is the client */
     int64_t limit_us;               /* no wait goes on for longer; INT64_MAX: none */
     char name[CAPSA_NET_NAME_TEXT]; /* the peer, for messages */
@@ -73,9 +74,10 @@ static int bio_write(BIO *bio, const char *data, int len)
 
 static int bio_read(BIO *bio, char *room, int len)
 {
-    const struct capsa_net_stream *stream = BIO_get_data(bio);
+    struct capsa_net_stream *stream = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     const ssize_t got = recv(stream->fd, room, (size_t)len, 0);
+    stream->at_end = got == 0 && len > 0;
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         BIO_set_retry_read(bio);
     }
@@ -439,13 +441,6 @@ static CAPSA_RESULT receive_plain(const struct capsa_net_stream *stream, uint8_t
     }
 }
 
-static bool is_cut_off(int kind)
-{
-    const unsigned long code = ERR_peek_error();
-    return kind == SSL_ERROR_SSL && ERR_GET_LIB(code) == ERR_LIB_SSL &&
-           ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
-}
-
 CAPSA_RESULT capsa_net_stream_receive(struct capsa_net_stream *stream, uint8_t *room, size_t len,
                                       int64_t deadline_us, size_t *ret_len)
 {
@@ -465,7 +460,7 @@ CAPSA_RESULT capsa_net_stream_receive(struct capsa_net_stream *stream, uint8_t *
             return CAPSA_OK;
         }
         /* Anybody on the way can end a TCP stream; only the peer can end one of TLS. */
-        CAPSA_REQUIRE(!is_cut_off(kind), TRUNCATED, "%s: the stream ends without a TLS close",
+        CAPSA_REQUIRE(!stream->at_end, TRUNCATED, "%s: the stream ends without a TLS close",
                       stream->name);
         CAPSA_TRY(tls_wait(stream, kind, deadline_us));
     }
