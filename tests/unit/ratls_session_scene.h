@@ -82,7 +82,8 @@ static inline struct capsa_appraiser *appraiser_of(const struct ratls_scene *sce
             (void)snprintf(hex + 2 * at, 3, "%02x", both[i]);
         }
         assert_ok(capsa_buf_format(&text, "  - sgx: {mr_enclave: \"%.64s\"}\n", hex));
-        assert_ok(capsa_buf_format(&text, "  - tdx: {mr_td: \"%s\"}\n", hex));
+        assert_ok(capsa_buf_format(
+            &text, "  - tdx: {mr_td: \"%s\", ignored: [rtmr0, rtmr1, rtmr2, rtmr3]}\n", hex));
     }
     CAPSA_AUTO(capsa_buf) pem = capsa_buf_of(KIB(64));
     char root[96];
@@ -113,9 +114,8 @@ static inline int ratls_scene_setup(void **state)
     assert_non_null(scene);
     sim_scene_open(&scene->platform);
     scene->clock = capsa_clock_at(RATLS_NOW);
-    scene->server_program = (struct program){.sim = scene->platform.sim,
-                                             .platform = CAPSA_PLATFORM_SGX,
-                                             .measure = 0xaa};
+    scene->server_program = (struct program){
+        .sim = scene->platform.sim, .platform = CAPSA_PLATFORM_SGX, .measure = 0xaa};
     scene->client_program = scene->server_program;
     scene->client_program.measure = 0xbb;
     scene->td_program = scene->server_program;
