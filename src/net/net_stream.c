@@ -22,7 +22,6 @@ struct capsa_net_stream {
     int fd;
     SSL *session; /* NULL: plain */
     BIO_METHOD *bio_method;
-    bool at_end;                    /* the socket's; of TLS that alone says nothing */
     bool accepted;                  /* the other is the client */
     bool at_end;                    /* nothing more comes */
     int64_t limit_us;               /* no wait goes on for longer; INT64_MAX: none */
@@ -78,7 +77,6 @@ static int bio_read(BIO *bio, char *room, int len)
     struct capsa_net_stream *stream = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     const ssize_t got = recv(stream->fd, room, (size_t)len, 0);
-    stream->at_end = got == 0 && len > 0;
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         BIO_set_retry_read(bio);
     }
@@ -470,7 +468,7 @@ CAPSA_RESULT capsa_net_stream_receive(struct capsa_net_stream *stream, uint8_t *
             return CAPSA_OK;
         }
         /* Anybody on the way can end a TCP stream; only the peer can end one of TLS. */
-        CAPSA_REQUIRE(!stream->at_end, TRUNCATED, "%s: the stream ends without a TLS close",
+        CAPSA_REQUIRE(!is_cut_off(kind), TRUNCATED, "%s: the stream ends without a TLS close",
                       stream->name);
         CAPSA_TRY(tls_wait(stream, kind, deadline_us));
     }
