@@ -286,7 +286,7 @@ static capsa_result make_attested(struct capsa_ratls_context *context,
     if (capsa_failed(made)) {
         capsa_ratls_workers_free(attested->workers);
         capsa_dealloc(attested);
-        return made;
+        return capsa_error_made(made);
     }
     *ret_attested = attested;
     return CAPSA_OK;
