@@ -166,6 +166,7 @@ static void on_peer_end(struct capsa_net_conn *conn)
         capsa_net_conn_over(conn, NULL);
     } else {
         conn->events->ended(conn->owner);
+        capsa_net_conn_next_turn(conn); /* both directions may be over now */
     }
 }
 
