@@ -195,7 +195,7 @@ static capsa_result admission_new(struct attested *attested, struct capsa_net_co
     }
     if (capsa_failed(made)) {
         admission_free(admission);
-        return made;
+        return capsa_error_made(made);
     }
     *ret_admission = admission;
     return CAPSA_OK;
