@@ -87,14 +87,14 @@ static void unlink_pair(struct pair *pair)
     proxy->count--;
 }
 
-/* Of a pair that broke, the end at fault may still have our last words coming; the other gets a
- * reset, unless it has had all there was. `fault` NULL: neither is. */
-static void hand_back(struct end *end, const struct end *fault)
+/* Of a pair that broke, the end at fault, which is over, may still have our last words coming; the
+ * other gets a reset, unless it has had all there was. */
+static void hand_back(struct end *end, bool properly)
 {
     if (end->conn == NULL) {
         return;
     }
-    if (fault == NULL || fault == end || end->over) {
+    if (properly || end->over) {
         capsa_net_conn_finish(end->conn, LINGER_US);
     } else {
         capsa_net_conn_cut(end->conn);
@@ -102,20 +102,21 @@ static void hand_back(struct end *end, const struct end *fault)
     end->conn = NULL;
 }
 
+/* `fault`: the end that is over, with `why`; NULL: neither is. Without `why` both end properly. */
 static void part(struct pair *pair, const struct end *fault, const char *why)
 {
     tell(pair, pair->proxy->options.ended, why);
-    hand_back(&pair->came, fault);
-    hand_back(&pair->dialled, fault);
+    hand_back(&pair->came, why == NULL || fault == &pair->came);
+    hand_back(&pair->dialled, why == NULL || fault == &pair->dialled);
     unlink_pair(pair);
     capsa_dealloc(pair);
 }
 
-static void break_off(struct end *end, capsa_result result)
+static void break_off(struct pair *pair, capsa_result result)
 {
     char why[WHY_TEXT];
     (void)snprintf(why, sizeof(why), "%s", capsa_text_of(result));
-    part(end->pair, end, why);
+    part(pair, NULL, why);
 }
 
 /* ---- time ---- */
@@ -139,7 +140,7 @@ static void on_idle(void *owner)
         watch(end, left_us);
         return;
     }
-    part(pair, end, "nothing moved for too long");
+    part(pair, NULL, "nothing moved for too long");
 }
 
 /* ---- what either end does ---- */
@@ -156,7 +157,7 @@ static void on_bytes(void *owner, capsa_bytes bytes)
         result = capsa_net_conn_flush(to);
     }
     if (capsa_failed(result)) {
-        break_off(end->other, result);
+        break_off(end->pair, result);
     } else if (capsa_net_conn_unsent(to) > HIGH_MARK) {
         end->paused = true;
         capsa_net_conn_pause(end->conn, true);
@@ -179,7 +180,7 @@ static void on_ended(void *owner)
     struct end *end = owner;
     const capsa_result result = capsa_net_conn_end(end->other->conn);
     if (capsa_failed(result)) {
-        break_off(end->other, result);
+        break_off(end->pair, result);
     }
 }
 
@@ -188,7 +189,7 @@ static void on_closed(void *owner, const char *why)
 {
     struct end *end = owner;
     if (why != NULL || end->other->conn == NULL || end->other->over) {
-        part(end->pair, why == NULL ? NULL : end, why);
+        part(end->pair, end, why);
         return;
     }
     end->over = true;
@@ -225,7 +226,7 @@ static void on_came_ready(void *owner)
         proxy->options.loop, &proxy->target, proxy->options.target_tls, proxy->options.connect_us,
         &dialled_events, &pair->dialled, &pair->dialled.conn);
     if (capsa_failed(result)) {
-        break_off(&pair->dialled, result);
+        break_off(pair, result);
     }
 }
 
@@ -337,8 +338,7 @@ void capsa_ratls_proxy_free(struct capsa_ratls_proxy *proxy)
     }
     proxy->options.ended = NULL;
     while (proxy->first != NULL) {
-        struct pair *pair = proxy->first;
-        part(pair, &pair->came, NULL);
+        part(proxy->first, NULL, "stopped");
     }
     capsa_net_listener_free(proxy->listener);
     capsa_dealloc(proxy);
