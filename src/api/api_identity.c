@@ -10,7 +10,6 @@
 #include <stddef.h>
 
 #include "api/api_attester.h"
-#include "api/api_source.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/secret.h"
@@ -21,10 +20,11 @@ struct libcapsa_identity {
     struct capsa_ratls_profile profile;
     capsa_buf nonce;
     bool has_nonce;
-    libcapsa_source *source;           /* a reference, or NULL: what the attester hands out */
-    pthread_mutex_t lock;              /* of what follows */
-    struct capsa_error unfetched;      /* how the source failed last; success: not */
-    struct capsa_ratls_identity *made; /* NULL before the first success */
+    struct capsa_collateral_getter getter; /* .get NULL: what the attester hands out */
+    void (*drop_getter)(void *context);    /* what becomes of its context */
+    pthread_mutex_t lock;                  /* of what follows */
+    struct capsa_error unfetched;          /* how the getter failed last; success: not */
+    struct capsa_ratls_identity *made;     /* NULL before the first success */
 };
 
 static capsa_result new_identity(const libcapsa_attester *attester,
@@ -52,6 +52,16 @@ int libcapsa_identity_new(const libcapsa_attester *attester, libcapsa_identity *
     return capsa_api_end(new_identity(attester, ret_identity), ret_error);
 }
 
+static void replace_getter(libcapsa_identity *identity, struct capsa_collateral_getter getter,
+                           void (*drop)(void *context))
+{
+    if (identity->drop_getter != NULL) {
+        identity->drop_getter(identity->getter.context);
+    }
+    identity->getter = getter;
+    identity->drop_getter = drop;
+}
+
 void libcapsa_identity_free(libcapsa_identity *identity)
 {
     if (identity == NULL || !capsa_api_let_go(&identity->references)) {
@@ -59,7 +69,7 @@ void libcapsa_identity_free(libcapsa_identity *identity)
     }
     capsa_ratls_identity_free(identity->made); /* which asks the attester */
     libcapsa_attester_free(identity->attester);
-    libcapsa_source_free(identity->source);
+    replace_getter(identity, (struct capsa_collateral_getter){.get = NULL}, NULL);
     capsa_buf_drop(&identity->nonce);
     (void)pthread_mutex_destroy(&identity->lock);
     capsa_dealloc(identity);
@@ -224,19 +234,13 @@ int libcapsa_identity_set_endorsements(libcapsa_identity *identity, int embed,
     return capsa_api_end(set_endorsements(identity, embed != 0), ret_error);
 }
 
-static capsa_result set_source(libcapsa_identity *identity, const libcapsa_source *source)
+CAPSA_RESULT capsa_api_identity_set_getter(libcapsa_identity *identity,
+                                           struct capsa_collateral_getter getter,
+                                           void (*drop)(void *context))
 {
     CAPSA_TRY(check_unmade(identity));
-    libcapsa_source *before = identity->source;
-    identity->source = capsa_api_source_share(source); /* first: it may be the same one */
-    libcapsa_source_free(before);
+    replace_getter(identity, getter, drop);
     return CAPSA_OK;
-}
-
-int libcapsa_identity_set_source(libcapsa_identity *identity, const libcapsa_source *source,
-                                 libcapsa_error *ret_error)
-{
-    return capsa_api_end(set_source(identity, source), ret_error);
 }
 
 /* ---- Evidence, with collateral --------------------------------------------------------------- */
@@ -254,7 +258,8 @@ static void fetch(libcapsa_identity *identity, capsa_bytes evidence, capsa_colla
     CAPSA_AUTO(capsa_collateral) fetched;
     capsa_collateral_init(&fetched);
     const enum capsa_platform platform = capsa_api_attester(identity->attester).platform;
-    const capsa_result got = capsa_api_source_get(identity->source, platform, evidence, &fetched);
+    const struct capsa_collateral_getter *getter = &identity->getter;
+    const capsa_result got = getter->get(getter->context, platform, evidence, &fetched);
     remember(identity, got);
     if (!capsa_failed(got)) {
         capsa_collateral_drop(collateral);
@@ -269,7 +274,7 @@ static capsa_result collect(void *context, const uint8_t report_data[CAPSA_REPOR
     libcapsa_identity *identity = context;
     const struct capsa_ratls_attester attester = capsa_api_attester(identity->attester);
     CAPSA_TRY(attester.collect(attester.context, report_data, ret_evidence, ret_collateral));
-    if (identity->source != NULL) {
+    if (identity->getter.get != NULL) {
         fetch(identity, capsa_buf_bytes(ret_evidence), ret_collateral);
     }
     return CAPSA_OK;
@@ -319,7 +324,7 @@ static capsa_result make_first(libcapsa_identity *identity, capsa_time now)
     return CAPSA_OK;
 }
 
-/* That collateral is missing says little; why it is, the source knew. */
+/* That collateral is missing says little; why it is, the getter knew. */
 static capsa_result with_reason(libcapsa_identity *identity, capsa_result failed)
 {
     (void)pthread_mutex_lock(&identity->lock);

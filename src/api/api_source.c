@@ -3,15 +3,15 @@
  * Fetching collateral across the public interface (capsa/fetch.h): settings by name, and at the
  * first use a store of collateral/, which answers any number of threads and verifiers.
  */
-#include "api/api_source.h"
-
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "api/api_identity.h"
 #include "api/api_verifier.h"
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "capsa/fetch.h"
 #include "collateral/collateral_qcnl.h"
 #include "collateral/collateral_source.h"
 
@@ -194,11 +194,11 @@ static capsa_result store_of(libcapsa_source *source, struct capsa_collateral_st
     return made;
 }
 
-CAPSA_RESULT capsa_api_source_get(void *source, enum capsa_platform platform, capsa_bytes evidence,
+static capsa_result get_by_source(void *context, enum capsa_platform platform, capsa_bytes evidence,
                                   capsa_collateral *ret_collateral)
 {
     struct capsa_collateral_store *store = NULL;
-    CAPSA_TRY(store_of(source, &store));
+    CAPSA_TRY(store_of(context, &store));
     return capsa_collateral_get(store, platform, evidence, ret_collateral);
 }
 
@@ -206,15 +206,6 @@ CAPSA_RESULT capsa_api_source_get(void *source, enum capsa_platform platform, ca
 static libcapsa_source *usable(const libcapsa_source *source)
 {
     return (libcapsa_source *)(uintptr_t)source;
-}
-
-libcapsa_source *capsa_api_source_share(const libcapsa_source *source)
-{
-    libcapsa_source *shared = usable(source);
-    if (shared != NULL) {
-        capsa_api_hold(&shared->references);
-    }
-    return shared;
 }
 
 static capsa_result get(const libcapsa_source *source, const libcapsa_evidence *evidence,
@@ -225,8 +216,8 @@ static capsa_result get(const libcapsa_source *source, const libcapsa_evidence *
     CAPSA_API_GIVEN(ret_collateral);
     CAPSA_AUTO_FREE(libcapsa_collateral) got = libcapsa_collateral_new();
     CAPSA_REQUIRE_MEMORY(got);
-    CAPSA_TRY(capsa_api_source_get(usable(source), evidence->held.platform,
-                                   capsa_buf_bytes(&evidence->held.bytes), &got->held));
+    CAPSA_TRY(get_by_source(usable(source), evidence->held.platform,
+                            capsa_buf_bytes(&evidence->held.bytes), &got->held));
     *ret_collateral = got;
     got = NULL;
     return CAPSA_OK;
@@ -238,25 +229,49 @@ int libcapsa_source_get(const libcapsa_source *source, const libcapsa_evidence *
     return capsa_api_end(get(source, evidence, ret_collateral), ret_error);
 }
 
+/* ---- Used by others -------------------------------------------------------------------------- */
+
 static void let_go(void *source)
 {
     libcapsa_source_free(source);
 }
 
-static capsa_result set_source(libcapsa_verifier *verifier, const libcapsa_source *source)
+/* With a reference of its own, taken first: who has it already may be its last user. */
+static struct capsa_collateral_getter getter_of(const libcapsa_source *source)
+{
+    libcapsa_source *shared = usable(source);
+    if (shared == NULL) {
+        return (struct capsa_collateral_getter){.get = NULL};
+    }
+    capsa_api_hold(&shared->references);
+    return (struct capsa_collateral_getter){shared, get_by_source};
+}
+
+static capsa_result set_verifiers(libcapsa_verifier *verifier, const libcapsa_source *source)
 {
     CAPSA_API_GIVEN(verifier);
-    libcapsa_source *shared = capsa_api_source_share(source); /* first: it may be the same one */
-    const struct capsa_collateral_getter getter = {
-        .context = shared,
-        .get = shared == NULL ? NULL : capsa_api_source_get,
-    };
-    capsa_api_set_getter(verifier, getter, let_go);
+    capsa_api_set_getter(verifier, getter_of(source), let_go);
     return CAPSA_OK;
 }
 
 int libcapsa_verifier_set_source(libcapsa_verifier *verifier, const libcapsa_source *source,
                                  libcapsa_error *ret_error)
 {
-    return capsa_api_end(set_source(verifier, source), ret_error);
+    return capsa_api_end(set_verifiers(verifier, source), ret_error);
+}
+
+static capsa_result set_identitys(libcapsa_identity *identity, const libcapsa_source *source)
+{
+    const struct capsa_collateral_getter getter = getter_of(source);
+    const capsa_result set = capsa_api_identity_set_getter(identity, getter, let_go);
+    if (capsa_failed(set)) {
+        let_go(getter.context);
+    }
+    return set;
+}
+
+int libcapsa_identity_set_source(libcapsa_identity *identity, const libcapsa_source *source,
+                                 libcapsa_error *ret_error)
+{
+    return capsa_api_end(set_identitys(identity, source), ret_error);
 }

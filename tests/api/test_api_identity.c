@@ -198,7 +198,6 @@ static void a_source_has_what_is_embedded(void **state)
     assert_success(libcapsa_source_new(&source, error), error);
     assert_success(libcapsa_source_set(source, "bundle", to, error), error);
     assert_success(libcapsa_identity_set_source(identity, source, error), error);
-    libcapsa_source_free(source);
     assert_success(libcapsa_identity_set_endorsements(identity, 1, error), error);
     assert_success(libcapsa_identity_make(identity, time(NULL), error), error);
     libcapsa_collateral *kept = libcapsa_collateral_new();
@@ -208,7 +207,8 @@ static void a_source_has_what_is_embedded(void **state)
     assert_success(libcapsa_collateral_json(kept, "sgx", &wanted, error), error);
     assert_string_equal(got, wanted);
     assert_success(judge(scene, identity, 0, time(NULL), NULL, error), error);
-    assert_code(libcapsa_identity_set_source(identity, NULL, error), LIBCAPSA_E_USAGE, error);
+    assert_code(libcapsa_identity_set_source(identity, source, error), LIBCAPSA_E_USAGE, error);
+    libcapsa_source_free(source);
     libcapsa_free(got);
     libcapsa_free(wanted);
     libcapsa_collateral_free(kept);
@@ -225,9 +225,9 @@ static void a_source_that_fails_leaves_what_the_attester_has(void **state)
     assert_success(libcapsa_source_new(&source, error), error);
     assert_success(libcapsa_source_set(source, "bundle", "/nowhere/at/all", error), error);
     assert_success(libcapsa_identity_set_source(identity, source, error), error);
+    libcapsa_source_free(source);
     assert_success(libcapsa_identity_make(identity, time(NULL), error), error);
     assert_success(judge(scene, identity, 0, time(NULL), NULL, error), error);
-    libcapsa_source_free(source);
     libcapsa_identity_free(identity);
     libcapsa_error_free(error);
 }
