@@ -268,7 +268,7 @@ static capsa_result read_fetching(struct capsa_cli *cli, capsa_cli_judge *judge)
         return CAPSA_OK;
     }
     CAPSA_REQUIRE(judge->sim_dir == NULL, USAGE,
-                  "--%s: the collateral of a simulated platform is in its folder",
+                  "--%s, and a folder given to --sim-root: either says where collateral is",
                   given == NULL ? "fetch" : given);
     CAPSA_AUTO(capsa_cli_fetch) fetch = {.options = {.pccs_url = NULL}};
     CAPSA_TRY(capsa_cli_fetch_read(cli, &fetch));

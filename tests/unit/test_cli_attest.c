@@ -49,7 +49,7 @@ static int machine_drop(void **state)
 static void A25_no_command_binds_bytes_of_its_caller_unless_it_says_insecure(void **state)
 {
     (void)state;
-    static const char *const makers[] = {"attest", "sim"};
+    static const char *const makers[] = {"attest", "ratls", "sim"};
     unsigned raw = 0;
     for (size_t m = 0; m < sizeof(makers) / sizeof(makers[0]); m++) {
         const struct capsa_cli_noun *noun = capsa_cli_noun_find(makers[m]);

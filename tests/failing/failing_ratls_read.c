@@ -206,5 +206,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(certificates_survive_every_failure),
     };
-    return cmocka_run_group_tests_name("ratls, failing", tests, fixtures_make, fixtures_free);
+    return cmocka_run_group_tests_name("ratls reading, failing", tests, fixtures_make,
+                                       fixtures_free);
 }
