@@ -60,6 +60,7 @@ static int demand_name(SSL *session, int *ret_alert, void *argument)
         return SSL_CLIENT_HELLO_SUCCESS;
     }
     *ret_alert = SSL_AD_NO_APPLICATION_PROTOCOL;
+    ERR_raise(ERR_LIB_SSL, SSL_R_NO_APPLICATION_PROTOCOL); /* libssl says that a callback failed */
     return SSL_CLIENT_HELLO_ERROR;
 }
 
@@ -94,6 +95,7 @@ static int on_certificate_wanted(SSL *session, void *argument)
     }
     if (capsa_failed(capsa_ratls_state_make(session, context, &state)) ||
         capsa_failed(capsa_ratls_present(context, session))) {
+        ERR_raise(ERR_LIB_SSL, SSL_R_NO_CERTIFICATE_ASSIGNED);
         return 0;
     }
     state->presented = true;

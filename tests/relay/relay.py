@@ -10,7 +10,7 @@ it all. docs/explanation/ra-tls.md says what stops it and what does not.
     capsa ratls cert --platform sim-sgx --sim-dir SIM --out-cert stolen.crt --out-key stolen.key
     capsa ratls serve --platform sim-sgx --sim-dir SIM --listen 127.0.0.1:4001 --target 127.0.0.1:8000
     tests/relay/relay.py --cert stolen.crt --key stolen.key --target 127.0.0.1:4001 --listen 127.0.0.1:4002
-    capsa ratls connect 127.0.0.1:4002 --sim-root SIM
+    capsa ratls connect 127.0.0.1:4002 --sim-root SIM --policy POLICY
 
 The last one refuses, by the check "session". With --insecure-unbound on both commands of capsa and
 --unbound here it succeeds, and what is typed there is printed here."""

@@ -1113,6 +1113,21 @@ static void a_bound_context_wants_more_than_an_ssl_ctx(void **state)
     assert_non_null(strstr(error, "unbound"));
 }
 
+/* Its callbacks run with the first one for as long as it lives. */
+static void an_ssl_ctx_takes_one_context(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    struct capsa_ratls_context_options client_is = client_options(scene);
+    client_is.insecure_unbound = true;
+    struct capsa_ratls_context *contexts[] = {context_of(&client_is), context_of(&client_is)};
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    assert_ok(capsa_ratls_context_use(contexts[0], ctx));
+    assert_fails(capsa_ratls_context_use(contexts[1], ctx), USAGE);
+    capsa_ratls_context_free(contexts[0]);
+    capsa_ratls_context_free(contexts[1]);
+    SSL_CTX_free(ctx);
+}
+
 static void a_chain_is_no_certificate_with_evidence(void **state)
 {
     const struct ratls_scene *scene = *state;
@@ -1210,6 +1225,7 @@ int main(void)
         TEST(what_does_not_go_together_is_refused_when_it_is_set_up),
         TEST(a_callers_own_ssl_ctx_judges_within_the_handshake),
         TEST(a_bound_context_wants_more_than_an_ssl_ctx),
+        TEST(an_ssl_ctx_takes_one_context),
         TEST(a_chain_is_no_certificate_with_evidence),
         TEST(a_context_lives_as_long_as_its_sessions),
         TEST(a_platform_that_makes_nothing_is_our_own_failure),
