@@ -38,6 +38,8 @@ enum {
     CAPSA_CLI_LITERAL = 1 << 3, /* "-1 < 2" is a word, not an option */
     CAPSA_CLI_RAW = 1 << 4,     /* prints what the original prints; no -o */
     CAPSA_CLI_ATTESTS = 1 << 5, /* its request may carry evidence */
+    CAPSA_CLI_PROVES = 1 << 6,  /* makes evidence for TLS (cli_ratls.h) */
+    CAPSA_CLI_JUDGES = 1 << 7,  /* judges evidence of TLS peers (cli_ratls.h) */
 };
 
 #define CAPSA_CLI_MANY 4096u

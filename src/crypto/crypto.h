@@ -81,6 +81,8 @@ CAPSA_RESULT capsa_private_key_new_sm2(struct capsa_private_key **ret_key);
 CAPSA_RESULT capsa_private_key_parse(capsa_bytes text, struct capsa_private_key **ret_key);
 CAPSA_RESULT capsa_private_key_write(const struct capsa_private_key *key,
                                      capsa_buf *pem); /* PKCS#8 */
+/* As old TLS libraries take keys: SEC1 of a curve, PKCS#1 of RSA. UNSUPPORTED for other kinds. */
+CAPSA_RESULT capsa_private_key_write_der(const struct capsa_private_key *key, capsa_buf *ret_der);
 void capsa_private_key_free(struct capsa_private_key *key);
 CAPSA_DEFINE_AUTO_FREE(capsa_private_key)
 enum capsa_key_kind capsa_private_key_kind(const struct capsa_private_key *key);
@@ -236,6 +238,12 @@ CAPSA_RESULT capsa_chain_add_pem(capsa_chain *chain, capsa_bytes pem);
 CAPSA_RESULT capsa_chain_add_cached(capsa_chain *chain, struct capsa_cert_cache *cache,
                                     capsa_bytes der);
 
+/* A further extension, not critical. */
+struct capsa_cert_extra {
+    const char *oid;     /* dotted */
+    capsa_bytes content; /* what stands in its OCTET STRING */
+};
+
 struct capsa_cert_request {
     const char *common_name;  /* NULL: an empty subject */
     const char *organization; /* NULL: none */
@@ -247,6 +255,12 @@ struct capsa_cert_request {
     bool server_use, client_use; /* extendedKeyUsage */
     const char *extension_oid;   /* dotted number of one more extension, not critical; NULL: none */
     capsa_bytes extension;       /* what stands in its OCTET STRING */
+    /* Of a certificate whose evidence says what its key may do, and nothing else: no keyUsage,
+     * basicConstraints not critical, an authority key id behind the subject's. No CA, and without
+     * names and uses. */
+    bool is_bare;
+    const struct capsa_cert_extra *extra; /* behind all others, in this order */
+    size_t extra_count;
 };
 /* v3, SHA-256, random positive 128-bit serial, subject key id. */
 CAPSA_RESULT capsa_cert_self_sign(const struct capsa_private_key *key,

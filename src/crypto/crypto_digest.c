@@ -51,6 +51,15 @@ void capsa_sha384(capsa_bytes bytes, uint8_t ret_digest[CAPSA_SHA384])
     capsa_wipe(&context, sizeof(context));
 }
 
+void capsa_sha512(capsa_bytes bytes, uint8_t ret_digest[CAPSA_SHA512])
+{
+    SHA512_CTX context;
+    (void)SHA512_Init(&context);
+    (void)SHA512_Update(&context, bytes.data, bytes.len);
+    (void)SHA512_Final(ret_digest, &context);
+    capsa_wipe(&context, sizeof(context));
+}
+
 void capsa_sha512_parts(const capsa_bytes *parts, size_t count, uint8_t ret_digest[CAPSA_SHA512])
 {
     SHA512_CTX context;

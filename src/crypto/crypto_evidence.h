@@ -11,6 +11,7 @@
 #define CAPSA_SHA512 64
 #define CAPSA_SM3    32
 void capsa_sha384(capsa_bytes bytes, uint8_t ret_digest[CAPSA_SHA384]);
+void capsa_sha512(capsa_bytes bytes, uint8_t ret_digest[CAPSA_SHA512]);
 /* SHA-512 over be32-length-prefixed parts, as capsa_sha256_parts. */
 void capsa_sha512_parts(const capsa_bytes *parts, size_t count, uint8_t ret_digest[CAPSA_SHA512]);
 /* libcrypto has no SM3 that does not allocate: unlike the others these can fail. */

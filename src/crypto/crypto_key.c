@@ -231,6 +231,20 @@ CAPSA_RESULT capsa_private_key_write(const struct capsa_private_key *key, capsa_
     return capsa_buf_append(pem, capsa_bytes_of(text, (size_t)len));
 }
 
+CAPSA_RESULT capsa_private_key_write_der(const struct capsa_private_key *key, capsa_buf *ret_der)
+{
+    bool has_form = key->kind == CAPSA_KEY_RSA || key->kind == CAPSA_KEY_P256 ||
+                    key->kind == CAPSA_KEY_P384;
+    CAPSA_REQUIRE(has_form, UNSUPPORTED,
+                  "a key that is neither RSA nor on P-256 or P-384 has no form beside PKCS#8");
+    unsigned char *der = NULL;
+    int len = i2d_PrivateKey(key->pkey, &der);
+    CRYPTO_REQUIRE(len > 0, "write a private key");
+    capsa_result written = capsa_buf_append(ret_der, capsa_bytes_of(der, (size_t)len));
+    OPENSSL_clear_free(der, (size_t)len);
+    return written;
+}
+
 void capsa_private_key_free(struct capsa_private_key *key)
 {
     if (key != NULL) {

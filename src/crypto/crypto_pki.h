@@ -94,11 +94,7 @@ struct capsa_cert_issue {
     capsa_time not_before, not_after;
     bool is_ca;          /* critical; keyUsage keyCertSign, cRLSign; else digitalSignature */
     const char *crl_url; /* NULL: no distribution point */
-    /* further extensions, not critical */
-    const struct capsa_cert_extra {
-        const char *oid;
-        capsa_bytes content;
-    } * extra;
+    const struct capsa_cert_extra *extra;
     size_t extra_count;
 };
 /* v3; AKI, SKI, keyUsage, basicConstraints. Subject O=Capsa simulation beside the CN. An `extra`

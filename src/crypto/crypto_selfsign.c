@@ -166,8 +166,20 @@ CAPSA_RESULT capsa_crypto_add_foreign(X509 *x509, const char *oid, capsa_bytes c
     return CAPSA_OK;
 }
 
-static capsa_result add_extensions(X509 *x509, const struct capsa_cert_request *request,
-                                   enum capsa_key_kind kind)
+/* Some TLS stacks stop at what is critical and at uses they do not expect; what such a key may do,
+ * its evidence says. */
+static capsa_result add_bare(X509 *x509, const struct capsa_cert_request *request)
+{
+    bool has_more = request->is_ca || request->server_use || request->client_use ||
+                    request->dns_names != NULL || request->ip_addresses != NULL;
+    CAPSA_REQUIRE(!has_more, USAGE, "a bare certificate is no CA's, and has neither names nor uses");
+    CAPSA_TRY(capsa_crypto_add_extension(x509, x509, NID_basic_constraints, "CA:FALSE"));
+    CAPSA_TRY(capsa_crypto_add_extension(x509, x509, NID_subject_key_identifier, "hash"));
+    return capsa_crypto_add_extension(x509, x509, NID_authority_key_identifier, "keyid:always");
+}
+
+static capsa_result add_usual(X509 *x509, const struct capsa_cert_request *request,
+                              enum capsa_key_kind kind)
 {
     static const char *const uses[] = {NULL, "serverAuth", "clientAuth", "serverAuth,clientAuth"};
     CAPSA_TRY(
@@ -179,10 +191,21 @@ static capsa_result add_extensions(X509 *x509, const struct capsa_cert_request *
     if (use != NULL) {
         CAPSA_TRY(capsa_crypto_add_extension(x509, x509, NID_ext_key_usage, use));
     }
-    CAPSA_TRY(add_names(x509, request));
-    return request->extension_oid == NULL
-               ? CAPSA_OK
-               : capsa_crypto_add_foreign(x509, request->extension_oid, request->extension);
+    return add_names(x509, request);
+}
+
+static capsa_result add_extensions(X509 *x509, const struct capsa_cert_request *request,
+                                   enum capsa_key_kind kind)
+{
+    CAPSA_TRY(request->is_bare ? add_bare(x509, request) : add_usual(x509, request, kind));
+    if (request->extension_oid != NULL) {
+        CAPSA_TRY(capsa_crypto_add_foreign(x509, request->extension_oid, request->extension));
+    }
+    for (size_t i = 0; i < request->extra_count; i++) {
+        const struct capsa_cert_extra *extra = &request->extra[i];
+        CAPSA_TRY(capsa_crypto_add_foreign(x509, extra->oid, extra->content));
+    }
+    return CAPSA_OK;
 }
 
 static capsa_result sign(X509 *x509, const struct capsa_private_key *key)

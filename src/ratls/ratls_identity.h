@@ -30,7 +30,8 @@ struct capsa_ratls_profile {
     bool endorsements;          /* embed the collateral that comes with the evidence */
     capsa_bytes nonce;          /* DICE's claim; NULL data: none. Copied. */
     char common_name[65];
-    int64_t life_seconds; /* 60 to 366 days */
+    int64_t life_seconds; /* 60 to 366 days; begins up to a minute before now, for peers whose
+                             clocks are behind, and is counted from there */
     capsa_time not_before,
         not_after; /* both not 0: these instead of the life (Gramine's environment) */
 };
@@ -40,6 +41,8 @@ void capsa_ratls_profile_default(struct capsa_ratls_profile *ret_profile);
 CAPSA_RESULT capsa_ratls_profile_forms(struct capsa_ratls_profile *profile, const char *forms);
 /* "p256", "p384", "rsa3072"; USAGE for others. */
 CAPSA_RESULT capsa_ratls_profile_key(struct capsa_ratls_profile *profile, const char *key);
+/* "sha256", "sha384", "sha512"; USAGE for others. */
+CAPSA_RESULT capsa_ratls_profile_hash(struct capsa_ratls_profile *profile, const char *hash);
 
 /* A key with its certificate; never changes. */
 struct capsa_ratls_credential;
