@@ -17,8 +17,14 @@
 #define INDEFINITE   31U
 
 static const char *const kinds[] = {
-    "an unsigned number", "a negative number", "a byte string", "a text string",
-    "an array",           "a map",             "a tag",         "a simple value or float",
+    "an unsigned number",
+    "a negative number",
+    "a byte string",
+    "a text string",
+    "an array",
+    "a map",
+    "a tag",
+    "a simple value or float",
 };
 
 struct head {

@@ -58,6 +58,25 @@ CAPSA_RESULT capsa_certs_parse(capsa_bytes text, capsa_chain *ret_chain);
 CAPSA_RESULT capsa_certs_parse_known(struct capsa_cert_cache *certs, capsa_bytes text,
                                      capsa_chain *ret_chain);
 
+/* ---- Signed by itself ---------------------------------------------------------------------------
+ */
+
+/* Pieces of a certificate as its reader found them. */
+struct capsa_selfcheck_parts {
+    capsa_bytes tbs;       /* what is signed */
+    capsa_bytes algorithm; /* the AlgorithmIdentifier, whole */
+    capsa_bytes signature;
+    capsa_bytes spki;   /* the key that is in it */
+    bool insecure_sha1; /* SHA-1 is taken as well */
+};
+/* Holds when the signature verifies under the certificate's own key: ECDSA on P-256 or P-384, or
+ * RSA of at least 2048 bits (PKCS #1 v1.5, or PSS with one hash and a salt of its length), with
+ * SHA-256, SHA-384 or SHA-512. Who could have made it is then who has the key, and nothing else is
+ * known of him. UNAUTHENTIC, UNSUPPORTED, MALFORMED. */
+CAPSA_RESULT capsa_selfcheck(const struct capsa_selfcheck_parts *parts);
+/* Does this AlgorithmIdentifier hash with SHA-1? */
+bool capsa_selfcheck_is_sha1(capsa_bytes algorithm);
+
 /* ---- Revocation lists --------------------------------------------------------------------------
  */
 

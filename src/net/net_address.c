@@ -76,6 +76,13 @@ CAPSA_RESULT capsa_net_target_parse(const char *text, struct capsa_net_target *r
     return CAPSA_OK;
 }
 
+void capsa_net_target_text(const struct capsa_net_target *target, char text[CAPSA_NET_NAME_TEXT])
+{
+    const bool colons = strchr(target->host, ':') != NULL;
+    (void)snprintf(text, CAPSA_NET_NAME_TEXT, colons ? "[%s]:%u" : "%s:%u", target->host,
+                   target->port);
+}
+
 CAPSA_RESULT capsa_net_resolve(const char *host, unsigned port, bool passive,
                                struct capsa_net_addresses *ret_addresses)
 {

@@ -22,6 +22,10 @@ struct capsa_net_target {
  * schemes ("http://") are CAPSA_E_USAGE with a text that says what was expected. */
 CAPSA_RESULT capsa_net_target_parse(const char *text, struct capsa_net_target *ret_target);
 
+/* The same as people write it. */
+#define CAPSA_NET_NAME_TEXT (CAPSA_NET_HOST_TEXT + 16)
+void capsa_net_target_text(const struct capsa_net_target *target, char text[CAPSA_NET_NAME_TEXT]);
+
 #define CAPSA_NET_ADDRESSES 8
 struct capsa_net_addresses {
     struct sockaddr_storage list[CAPSA_NET_ADDRESSES];

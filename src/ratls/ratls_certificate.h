@@ -26,7 +26,8 @@ struct capsa_ratls_certificate {
     bool signed_with_sha1;
     bool critical; /* the extension of the evidence is marked so */
     capsa_time not_before, not_after;
-    capsa_bytes spki; /* DER, as it stands there */
+    capsa_bytes tbs, algorithm, signature; /* what its own key signed, how, and the signature */
+    capsa_bytes spki;                      /* DER, as it stands there */
     uint8_t spki_sha256[32];
     /* Of DICE; 0 and empty of others. */
     capsa_bytes claims; /* the claims-buffer */
@@ -38,7 +39,7 @@ struct capsa_ratls_certificate {
 /* DER, or one PEM block CERTIFICATE or TRUSTED CERTIFICATE (NULs and white space behind it are
  * fine; what OpenSSL appends to a TRUSTED one is not looked at). MALFORMED (not a certificate; no
  * evidence; two of them; duplicated extensions; bad content, and where), UNSUPPORTED (evidence of a
- * kind that is recognised and not read), TOO_LARGE. */
+ * kind that is recognised and not read; a critical extension that is not known), TOO_LARGE. */
 CAPSA_RESULT capsa_ratls_read(capsa_bytes text, struct capsa_ratls_certificate **ret_certificate);
 void capsa_ratls_certificate_free(struct capsa_ratls_certificate *certificate);
 typedef struct capsa_ratls_certificate capsa_ratls_certificate;
@@ -67,7 +68,7 @@ CAPSA_RESULT capsa_ratls_bound(const struct capsa_ratls_certificate *certificate
 /* Who judges evidence: capsa_appraiser_judge, or the public interface's verifier. Any thread. */
 struct capsa_ratls_appraiser {
     void *context;
-    CAPSA_RESULT (*judge)
+    CAPSA_RESULT(*judge)
     (void *context, enum capsa_platform platform, capsa_bytes evidence,
      const capsa_collateral *shipped, capsa_time now, const uint8_t *report_data,
      struct capsa_verdict *verdict);

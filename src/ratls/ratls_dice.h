@@ -23,8 +23,7 @@ struct capsa_ratls_dice {
     capsa_bytes claims;   /* the claims-buffer */
 };
 /* The content of the extension. UNSUPPORTED names a tag that is known and not read. */
-CAPSA_RESULT capsa_ratls_dice_read_evidence(capsa_bytes content,
-                                            struct capsa_ratls_dice *ret_dice);
+CAPSA_RESULT capsa_ratls_dice_read_evidence(capsa_bytes content, struct capsa_ratls_dice *ret_dice);
 /* Is evidence of `platform` what this tag says? MALFORMED. */
 CAPSA_RESULT capsa_ratls_dice_check_platform(uint64_t tag, enum capsa_platform platform);
 

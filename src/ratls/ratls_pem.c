@@ -62,10 +62,13 @@ static bool starts_with(capsa_bytes text, capsa_bytes prefix)
            capsa_bytes_equal(capsa_bytes_of(text.data, prefix.len), prefix);
 }
 
+#define LINE_OF(text)                                                                              \
+    {                                                                                              \
+        (const uint8_t *)(text), sizeof(text) - 1                                                  \
+    }
 #define LABEL(name, trusted)                                                                       \
     {                                                                                              \
-        CAPSA_BYTES_LITERAL("-----BEGIN " name "-----"),                                           \
-            CAPSA_BYTES_LITERAL("-----END " name "-----"), trusted                                 \
+        LINE_OF("-----BEGIN " name "-----"), LINE_OF("-----END " name "-----"), trusted            \
     }
 static const struct label {
     capsa_bytes begin, end;
