@@ -55,8 +55,7 @@ static int read_dates(int64_t now, struct settings *settings)
 static int read_settings(int64_t now, struct settings *settings)
 {
     int code = read_dates(now, settings);
-    code = code != RA_TLS_OK ? code
-                             : ra_tls_env_path("CAPSA_INSECURE_SIMULATION", settings->simulation);
+    code = code != RA_TLS_OK ? code : ra_tls_env_simulation(settings->simulation);
     return code != RA_TLS_OK ? code
                              : ra_tls_env_path("CAPSA_INSECURE_SIMULATION_CODE", settings->code);
 }
@@ -83,21 +82,31 @@ static void drop(struct made *made)
     libcapsa_error_free(made->error);
 }
 
-static int new_attester(const struct settings *settings, struct made *made)
+#ifdef CAPSA_SIMULATION
+static int new_simulated(const struct settings *settings, struct made *made)
 {
-    const bool simulated = settings->simulation[0] != '\0';
-    const int code =
-        libcapsa_attester_new(simulated ? "sim-sgx" : "sgx", &made->attester, made->error);
-    if (code != 0 || !simulated) {
-        return code;
-    }
     (void)ra_tls_say(0,
                      "INSECURE: CAPSA_INSECURE_SIMULATION is set, and the certificate carries "
                      "evidence of the simulated platform in %s: it proves nothing",
                      settings->simulation);
-    return libcapsa_attester_insecure_set_simulation(
-        made->attester, settings->simulation, settings->code[0] == '\0' ? NULL : settings->code,
-        made->error);
+    const int code = libcapsa_attester_new("sim-sgx", &made->attester, made->error);
+    return code != 0 ? code
+                     : libcapsa_attester_insecure_set_simulation(
+                           made->attester, settings->simulation,
+                           settings->code[0] == '\0' ? NULL : settings->code, made->error);
+}
+#endif
+
+/* What stands for another attester is never taken because "sgx" is missing. */
+static int new_attester(const struct settings *settings, struct made *made)
+{
+#ifdef CAPSA_SIMULATION
+    if (settings->simulation[0] != '\0') {
+        return new_simulated(settings, made);
+    }
+#endif
+    (void)settings;
+    return libcapsa_attester_new("sgx", &made->attester, made->error);
 }
 
 static int new_identity(const struct settings *settings, struct made *made)

@@ -136,6 +136,17 @@ int ra_tls_env_path(const char *name, char ret_path[PATH_MAX])
     return RA_TLS_OK;
 }
 
+int ra_tls_env_simulation(char ret_path[PATH_MAX])
+{
+    static const char name[] = "CAPSA_INSECURE_SIMULATION";
+#ifndef CAPSA_SIMULATION
+    if (getenv(name) != NULL) {
+        return ra_tls_say(RA_TLS_BAD_INPUT, "%s is set, and this build has no simulation", name);
+    }
+#endif
+    return ra_tls_env_path(name, ret_path);
+}
+
 /* ---- Times ----------------------------------------------------------------------------------- */
 
 #define TIME_DIGITS 14
@@ -325,7 +336,7 @@ static int read_qcnl(char ret_path[PATH_MAX])
 static int read_sources(struct ra_tls_env *env)
 {
     int code = ra_tls_env_path("CAPSA_COLLATERAL_BUNDLE", env->bundle);
-    code = code != RA_TLS_OK ? code : ra_tls_env_path("CAPSA_INSECURE_SIMULATION", env->simulation);
+    code = code != RA_TLS_OK ? code : ra_tls_env_simulation(env->simulation);
     return code != RA_TLS_OK ? code : read_qcnl(env->qcnl);
 }
 

@@ -28,5 +28,7 @@ int ra_tls_env_read(bool measured, struct ra_tls_env *ret_env, int *ret_step);
 
 /* A path from a variable: "" when it is not set. An empty value is as good as a wrong one. */
 int ra_tls_env_path(const char *name, char ret_path[PATH_MAX]);
+/* The same of CAPSA_INSECURE_SIMULATION: a build without simulation refuses any value. */
+int ra_tls_env_simulation(char ret_path[PATH_MAX]);
 /* YYYYMMDDHHMMSS, in UTC; *ret_given false when it is not set. */
 int ra_tls_env_time(const char *name, bool *ret_given, int64_t *ret_time);
