@@ -17,16 +17,19 @@ typedef struct libcapsa_source libcapsa_source;
 LIBCAPSA_API int libcapsa_source_new(libcapsa_source **ret_source, libcapsa_error *ret_error);
 /* Verifiers that use it keep it alive. */
 LIBCAPSA_API void libcapsa_source_free(libcapsa_source *source);
-/* By name, as in capsad's configuration: "pccs-url", "root-crl-url", "kds-url", "hygon-url",
- * "ca-file" (PEM, for TLS of these servers), "bundle" (a file or folder; then nothing is fetched),
- * "cache-dir", "timeout-seconds". USAGE: no such name, or it was used already. */
+/* By name, as the options of `capsa collateral fetch`: "pccs-url", "root-crl-url", "kds-url",
+ * "hygon-url", "ca-file" (PEM, for TLS of these servers), "bundle" (a file or folder; then nothing
+ * is fetched), "cache-dir", "timeout-seconds" (1 to 3600, of one request). `value` NULL: as new.
+ * USAGE: no such name, or the source was used already. What a value is good for, the first use
+ * tells. */
 LIBCAPSA_API int libcapsa_source_set(libcapsa_source *source, const char *name, const char *value,
                                      libcapsa_error *ret_error);
 /* 1: servers need not show a certificate that holds: what they send is signed, but who reads along
  * and what is withheld nobody knows. */
 LIBCAPSA_API int libcapsa_source_insecure_set_tls(libcapsa_source *source, int insecure,
                                                   libcapsa_error *ret_error);
-/* pccs_url, collateral_service and use_secure_cert of Intel's sgx_default_qcnl.conf. */
+/* pccs_url and use_secure_cert of Intel's sgx_default_qcnl.conf: as "pccs-url"; and when the file
+ * says that no secure certificate is needed, as libcapsa_source_insecure_set_tls. */
 LIBCAPSA_API int libcapsa_source_load_qcnl(libcapsa_source *source, const char *path,
                                            libcapsa_error *ret_error);
 /* What proves this evidence; to be freed. Blocks. */

@@ -96,6 +96,8 @@ size_t capsa_net_conn_unsent(const struct capsa_net_conn *conn);
 CAPSA_RESULT capsa_net_conn_end(struct capsa_net_conn *conn);
 /* Read no more for now, so that the peer has to wait; and again. */
 void capsa_net_conn_pause(struct capsa_net_conn *conn, bool paused);
+/* The loop that it hangs on. */
+struct capsa_net_loop *capsa_net_conn_loop(const struct capsa_net_conn *conn);
 /* The TLS session; NULL: plain. Lives as long as the connection. */
 struct ssl_st *capsa_net_conn_session(const struct capsa_net_conn *conn);
 /* For the admission of its TLS (net_tls.h): the owner may have it; or why not. */
