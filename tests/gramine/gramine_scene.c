@@ -49,9 +49,10 @@ void gramine_anything(const struct gramine *scene)
 
 /* ---- Libraries ------------------------------------------------------------------------------- */
 
+/* To stay: what libcapsa makes once for the life of a process is no leak while it is there. */
 static void *load(const char *name)
 {
-    void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (library == NULL) {
         fail_msg("%s", dlerror());
     }
@@ -110,7 +111,7 @@ void gramine_collateral(const struct gramine *scene, const struct capsa_sim_turn
     assert_ok(capsa_sim_forgery_collateral(&forgery, &text));
     capsa_sim_forgery_drop(&forgery);
     (void)snprintf(path, sizeof(path), "%s/bundle.json", scene->place);
-    assert_ok(capsa_file_write(path, capsa_buf_bytes(&text), 0600, false));
+    assert_ok(capsa_file_write(path, capsa_buf_bytes(&text), 0600, true));
     gramine_set("CAPSA_COLLATERAL_BUNDLE", path);
 }
 

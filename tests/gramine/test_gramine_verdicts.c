@@ -87,7 +87,7 @@ static void expired_and_more_wants_both(void **state)
 
 static void collateral_that_is_exchanged_counts_at_the_next_call(void **state)
 {
-    static const struct capsa_sim_turn revoked = {"revoke", "platform-ca"};
+    static const struct capsa_sim_turn revoked = {"tcb-status", "Revoked"};
     const struct gramine_enclave enclave = gramine_enclave();
     struct gramine_crt crt = gramine_certificate(*state, &enclave);
     gramine_anything(*state);
@@ -148,13 +148,19 @@ static void the_platform_is_looked_at_before_the_enclave(void **state)
 static void a_td_is_no_enclave(void **state)
 {
     struct gramine_enclave enclave = gramine_enclave();
-    char path[128];
+    char path[200];
     enclave.tdx = true;
     struct gramine_crt crt = gramine_certificate(*state, &enclave);
     gramine_anything(*state);
     (void)snprintf(path, sizeof(path), "%s/tdx", ((struct gramine *)*state)->dir);
     gramine_set("CAPSA_COLLATERAL_BUNDLE", path);
     gramine_expect("TDX", *state, crt, VERIFY_FAILED, AT_VERIFY);
+    struct gramine_results results;
+    char said[2048];
+    (void)gramine_judge(*state, crt, &results, said);
+    if (strstr(said, "(platform)") == NULL) { /* it is genuine, and of the wrong kind */
+        fail_msg("TDX: %s", said);
+    }
     free(crt.der);
 }
 
