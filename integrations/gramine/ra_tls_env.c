@@ -37,10 +37,16 @@ static int refuse(const char *name, const char *value, const char *wanted)
                       strlen(value) > SHOWN ? "..." : "", wanted);
 }
 
+/* NULL: not set. The one door to the environment. */
+static const char *value_of(const char *name)
+{
+    return getenv(name);
+}
+
 /* Only "1" is yes, as in the original: everything else is the safe side. */
 static bool is_on(const char *name)
 {
-    const char *value = getenv(name);
+    const char *value = value_of(name);
     return value != NULL && strcmp(value, "1") == 0;
 }
 
@@ -61,7 +67,7 @@ static char lower(char c)
 
 static int require(const char *name, const char **ret_value)
 {
-    const char *value = getenv(name);
+    const char *value = value_of(name);
     if (value == NULL) {
         return ra_tls_say(RA_TLS_BAD_INPUT,
                           "%s is not set, and has to be: what it should say, or \"" ANY "\"", name);
@@ -122,7 +128,7 @@ static int read_number(const char *name, int *ret_number)
 
 int ra_tls_env_path(const char *name, char ret_path[PATH_MAX])
 {
-    const char *value = getenv(name);
+    const char *value = value_of(name);
     if (value == NULL) {
         ret_path[0] = '\0';
         return RA_TLS_OK;
@@ -140,7 +146,7 @@ int ra_tls_env_simulation(char ret_path[PATH_MAX])
 {
     static const char name[] = "CAPSA_INSECURE_SIMULATION";
 #ifndef CAPSA_SIMULATION
-    if (getenv(name) != NULL) {
+    if (value_of(name) != NULL) {
         return ra_tls_say(RA_TLS_BAD_INPUT, "%s is set, and this build has no simulation", name);
     }
 #endif
@@ -173,7 +179,7 @@ static bool is_day_and_time(const struct tm *wanted, struct tm *made, int64_t *r
 int ra_tls_env_time(const char *name, bool *ret_given, int64_t *ret_time)
 {
     static const char wanted_text[] = "a time in UTC as YYYYMMDDHHMMSS";
-    const char *value = getenv(name);
+    const char *value = value_of(name);
     *ret_given = value != NULL;
     if (value == NULL) {
         return RA_TLS_OK;
