@@ -10,18 +10,10 @@
 #include "base/limits.h"
 #include "cli/cli_nouns.h"
 #include "cli/cli_print.h"
+#include "cli/cli_trust.h"
 #include "codec/text.h"
 
 #define FIELDS_MAX 16 /* of capsa_report_data_native */
-
-static struct capsa_attester_options where_of(const struct capsa_cli *cli)
-{
-    const char *root = capsa_cli_option(cli, "sys-root");
-    return (struct capsa_attester_options){.root = root == NULL ? "" : root,
-                                           .sim_dir = capsa_cli_option(cli, "sim-dir"),
-                                           .sim_code = capsa_cli_option(cli, "sim-code"),
-                                           .qgs = capsa_cli_option(cli, "qgs")};
-}
 
 /* ---- --list ---------------------------------------------------------------------------------- */
 
@@ -43,7 +35,7 @@ static capsa_result list(struct capsa_cli *cli)
 {
     size_t count;
     const struct capsa_attester *const *attesters = capsa_attesters(&count);
-    const struct capsa_attester_options where = where_of(cli);
+    const struct capsa_attester_options where = capsa_cli_attester_options(cli);
     struct capsa_json *listed = capsa_json_new_array();
     CAPSA_TRY(capsa_cli_set(cli, "attesters", listed));
     capsa_cli_say(cli, "%-8s %-4s %s\n", "name", "here", "what");
@@ -213,25 +205,6 @@ static capsa_result write_form(const struct capsa_cli *cli, const struct capsa_a
 
 /* ---- Making ---------------------------------------------------------------------------------- */
 
-static capsa_result find_attester(const char *name, const struct capsa_attester **ret_attester)
-{
-    enum { NAMES_MAX = 16 };
-    const char *names[NAMES_MAX + 1] = {NULL};
-    size_t count;
-    const struct capsa_attester *const *attesters = capsa_attesters(&count);
-    CAPSA_REQUIRE(name != NULL, USAGE,
-                  "of which platform? give --platform NAME; see: capsa attest --list");
-    for (size_t i = 0; i < count && i < NAMES_MAX; i++) {
-        names[i] = attesters[i]->name;
-    }
-    *ret_attester = capsa_attester_by_name(name);
-    const char *nearest = *ret_attester != NULL ? NULL : capsa_nearest_name(name, names);
-    CAPSA_REQUIRE(nearest == NULL, USAGE, "no platform \"%s\"; did you mean %s?", name, nearest);
-    CAPSA_REQUIRE(*ret_attester != NULL, USAGE, "no platform \"%s\"; see: capsa attest --list",
-                  name);
-    return CAPSA_OK;
-}
-
 static capsa_result answer(struct capsa_cli *cli, const struct capsa_attester *attester,
                            const uint8_t report_data[CAPSA_REPORT_DATA], const char *out)
 {
@@ -251,11 +224,14 @@ static capsa_result make(struct capsa_cli *cli)
 {
     const char *given_out = capsa_cli_option(cli, "out");
     const char *out = given_out == NULL ? "-" : given_out;
-    const struct capsa_attester_options where = where_of(cli);
+    const struct capsa_attester_options where = capsa_cli_attester_options(cli);
     const struct capsa_attester *attester = NULL;
     uint8_t report_data[CAPSA_REPORT_DATA];
     struct form form;
-    CAPSA_TRY(find_attester(capsa_cli_option(cli, "platform"), &attester));
+    const char *platform = capsa_cli_option(cli, "platform");
+    CAPSA_REQUIRE(platform != NULL, USAGE,
+                  "of which platform? give --platform NAME; see: capsa attest --list");
+    CAPSA_TRY(capsa_cli_attester_find(platform, &attester));
     CAPSA_TRY(form_of(cli, &form));
     CAPSA_TRY(capsa_cli_check_out(cli, out));
     CAPSA_TRY(report_data_of(cli, report_data));

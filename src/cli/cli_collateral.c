@@ -5,30 +5,16 @@
  */
 #include "base/file.h"
 #include "base/limits.h"
+#include "cli/cli_fetch.h"
 #include "cli/cli_members.h"
 #include "cli/cli_nouns.h"
 #include "cli/cli_print.h"
 #include "cli/cli_read.h"
 #include "collateral/collateral_bundle.h"
-#include "collateral/collateral_qcnl.h"
-#include "collateral/collateral_source.h"
 #include "evidence/collateral_show.h"
 #include "evidence/evidence.h"
 
 /* ---- fetch ----------------------------------------------------------------------------------- */
-
-struct wanted {
-    capsa_evidence evidence;
-    capsa_qcnl qcnl;
-    struct capsa_collateral_options options;
-};
-typedef struct wanted wanted;
-
-static void wanted_drop(wanted *asked)
-{
-    capsa_evidence_drop(&asked->evidence);
-    capsa_qcnl_drop(&asked->qcnl);
-}
 
 static capsa_result read_evidence(const struct capsa_cli *cli, capsa_evidence *ret_evidence)
 {
@@ -39,53 +25,6 @@ static capsa_result read_evidence(const struct capsa_cli *cli, capsa_evidence *r
     CAPSA_TRY(capsa_file_read(path, &file));
     CAPSA_TRY_AT(capsa_evidence_parse(capsa_buf_bytes(&file), ret_evidence, &shipped, NULL), "%s",
                  path);
-    return CAPSA_OK;
-}
-
-static capsa_result read_qcnl(const struct capsa_cli *cli, wanted *asked)
-{
-    const char *path = capsa_cli_option(cli, "qcnl");
-    if (path == NULL) {
-        return CAPSA_OK;
-    }
-    CAPSA_REQUIRE(asked->options.pccs_url == NULL, USAGE,
-                  "--qcnl and --pccs-url: either says where the PCCS is");
-    CAPSA_AUTO(capsa_buf) text = capsa_buf_of(CAPSA_LIMIT_qcnl_bytes);
-    CAPSA_TRY(capsa_file_read(path, &text));
-    CAPSA_TRY_AT(capsa_qcnl_parse(capsa_buf_bytes(&text), &asked->qcnl), "%s", path);
-    asked->options.pccs_url = asked->qcnl.pccs_url;
-    asked->options.insecure_tls |= asked->qcnl.accepts_any_cert;
-    return CAPSA_OK;
-}
-
-#define TIMEOUT_MAX 3600
-#define FRESH_MAX   (INT64_C(366) * 24 * 3600)
-
-static capsa_result read_options(struct capsa_cli *cli, wanted *asked)
-{
-    int64_t timeout = 0;
-    int64_t fresh = 0;
-    CAPSA_TRY(capsa_cli_number(cli, "timeout", 1, TIMEOUT_MAX, 0, &timeout));
-    CAPSA_TRY(capsa_cli_number(cli, "max-age", 1, FRESH_MAX, 0, &fresh));
-    asked->options = (struct capsa_collateral_options){
-        .pccs_url = capsa_cli_option(cli, "pccs-url"),
-        .root_crl_url = capsa_cli_option(cli, "root-crl-url"),
-        .kds_url = capsa_cli_option(cli, "kds-url"),
-        .hygon_url = capsa_cli_option(cli, "hygon-url"),
-        .ca_file = capsa_cli_option(cli, "ca-file"),
-        .insecure_tls = capsa_cli_flag(cli, "insecure-tls"),
-        .bundle = capsa_cli_option(cli, "bundle"),
-        .cache_dir = capsa_cli_option(cli, "cache-dir"),
-        .timeout_seconds = (unsigned)timeout,
-        .min_fresh_seconds = fresh,
-        .stale_while_error = capsa_cli_flag(cli, "stale-while-error"),
-        .clock = &capsa_clock_system,
-    };
-    CAPSA_TRY(read_qcnl(cli, asked));
-    if (asked->options.insecure_tls) {
-        capsa_cli_warn(cli, "the TLS certificates of servers are not checked: whoever answers may "
-                            "keep newer collateral from you\n");
-    }
     return CAPSA_OK;
 }
 
@@ -108,23 +47,24 @@ static void say_written(struct capsa_cli *cli, const char *out)
 static capsa_result run_fetch(struct capsa_cli *cli)
 {
     const char *out = capsa_cli_option(cli, "out");
-    CAPSA_AUTO(wanted) asked = {.evidence = {.platform = CAPSA_PLATFORM_NONE}};
+    CAPSA_AUTO(capsa_evidence) evidence = {.platform = CAPSA_PLATFORM_NONE};
+    CAPSA_AUTO(capsa_cli_fetch) fetch = {.options = {.pccs_url = NULL}};
     CAPSA_AUTO_FREE(capsa_collateral_store) store = NULL;
     CAPSA_AUTO_FREE(capsa_json) json = NULL;
     CAPSA_AUTO(capsa_collateral) collateral;
     capsa_collateral_init(&collateral);
     CAPSA_TRY(capsa_cli_check_out(cli, out));
-    CAPSA_TRY(read_options(cli, &asked));
-    CAPSA_TRY(read_evidence(cli, &asked.evidence));
-    CAPSA_TRY(capsa_collateral_store_new(&asked.options, &store));
-    CAPSA_TRY(capsa_collateral_get(store, asked.evidence.platform,
-                                   capsa_buf_bytes(&asked.evidence.bytes), &collateral));
+    CAPSA_TRY(capsa_cli_fetch_read(cli, &fetch));
+    CAPSA_TRY(read_evidence(cli, &evidence));
+    CAPSA_TRY(capsa_collateral_store_new(&fetch.options, &store));
+    CAPSA_TRY(capsa_collateral_get(store, evidence.platform,
+                                   capsa_buf_bytes(&evidence.bytes), &collateral));
     CAPSA_TRY(capsa_collateral_write(&collateral, &json));
     CAPSA_TRY(write_json(cli, out, json));
     say_written(cli, out);
     size_t requests = capsa_collateral_store_numbers(store).requests;
     CAPSA_TRY(capsa_cli_set(cli, "requests", capsa_json_new_int((int64_t)requests)));
-    CAPSA_TRY(capsa_cli_set_text(cli, "platform", capsa_platform_name(asked.evidence.platform)));
+    CAPSA_TRY(capsa_cli_set_text(cli, "platform", capsa_platform_name(evidence.platform)));
     return capsa_cli_set_text(cli, "file", out);
 }
 
@@ -192,18 +132,7 @@ static const struct capsa_cli_option fetch_options[] = {
     {"evidence", "FILE",
      "an SGX or TDX quote, an SEV-SNP or CSV report, or a unified attestation report (JSON)",
      CAPSA_CLI_NEEDED},
-    {"pccs-url", "URL", "ask this PCCS (https://HOST:8081); without, Intel's PCS is asked", 0},
-    {"qcnl", "FILE", "take the PCCS from this file (/etc/sgx_default_qcnl.conf)", 0},
-    {"root-crl-url", "URL", "where the revocation list of Intel's root is", 0},
-    {"kds-url", "URL", "ask this in place of AMD's https://kdsintf.amd.com", 0},
-    {"hygon-url", "URL", "ask this in place of https://cert.hygon.cn", 0},
-    {"ca-file", "FILE", "trust these certificates of TLS servers, and no others (PEM)", 0},
-    {"insecure-tls", NULL, "believe whoever answers to be the server", 0},
-    {"bundle", "FILE|DIR", "ask nobody: take it from what capsa collateral bundle wrote", 0},
-    {"cache-dir", "DIR", "keep answers here, and take them from here while they are fresh", 0},
-    {"max-age", "SECONDS", "fetch anew what is older; half of its life", 0},
-    {"stale-while-error", NULL, "take what is older, and still valid, when the server fails", 0},
-    {"timeout", "SECONDS", "for each request; 10", 0},
+    CAPSA_CLI_FETCH_OPTIONS,
     OUT_OPTIONS,
     {.name = NULL},
 };

@@ -55,6 +55,15 @@ void capsa_cli_follow(const struct capsa_cli *cli, int64_t seconds, void (*round
     }
 }
 
+CAPSA_RESULT capsa_cli_command_ended(const char *command, int status)
+{
+    CAPSA_REQUIRE(!WIFSIGNALED(status), IO, "\"%s\" was ended by signal %d", command,
+                  WTERMSIG(status));
+    CAPSA_REQUIRE(WEXITSTATUS(status) == 0, IO, "\"%s\" ended with status %d", command,
+                  WEXITSTATUS(status));
+    return CAPSA_OK;
+}
+
 static capsa_result wait_for_end(const struct capsa_cli *cli, const char *command, pid_t child)
 {
     int status;
@@ -64,11 +73,7 @@ static capsa_result wait_for_end(const struct capsa_cli *cli, const char *comman
             (void)kill(child, capsa_cli_stopped(cli));
         }
     }
-    CAPSA_REQUIRE(!WIFSIGNALED(status), IO, "\"%s\" was ended by signal %d", command,
-                  WTERMSIG(status));
-    CAPSA_REQUIRE(WEXITSTATUS(status) == 0, IO, "\"%s\" ended with status %d", command,
-                  WEXITSTATUS(status));
-    return CAPSA_OK;
+    return capsa_cli_command_ended(command, status);
 }
 
 CAPSA_RESULT capsa_cli_command(const struct capsa_cli *cli, const char *command)

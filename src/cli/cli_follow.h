@@ -23,3 +23,5 @@ void capsa_cli_follow(const struct capsa_cli *cli, int64_t seconds, void (*round
 /* Run it by the shell and wait for its end: IO unless that is status 0. A signal to us is handed on
  * to it. */
 CAPSA_RESULT capsa_cli_command(const struct capsa_cli *cli, const char *command);
+/* How a command ended, by what waitpid(2) said of it: IO unless that is status 0. */
+CAPSA_RESULT capsa_cli_command_ended(const char *command, int status);

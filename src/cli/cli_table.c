@@ -5,6 +5,7 @@
  */
 #include "base/bytes.h"
 #include "cli/cli_nouns.h"
+#include "cli/cli_ratls.h"
 #include "cli/cli_trust.h"
 
 const struct capsa_cli_noun *const capsa_cli_nouns[] = {
@@ -75,6 +76,7 @@ const struct capsa_cli_option *capsa_cli_option_at(const struct capsa_cli_noun *
 {
     unsigned flags = verb == NULL ? 0 : verb->flags;
     bool config = (flags & (CAPSA_CLI_SERVER | CAPSA_CLI_SIGNS | CAPSA_CLI_NAMES)) != 0;
+    enum { OWN_TABLES = 4 };
     const struct {
         const struct capsa_cli_option *options;
         bool taken;
@@ -82,6 +84,8 @@ const struct capsa_cli_option *capsa_cli_option_at(const struct capsa_cli_noun *
         /* its own: */
         {verb == NULL ? NULL : verb->options, true},
         {capsa_cli_attest_options, (flags & CAPSA_CLI_ATTESTS) != 0},
+        {capsa_cli_prove_options, (flags & CAPSA_CLI_PROVES) != 0},
+        {capsa_cli_judge_options, (flags & CAPSA_CLI_JUDGES) != 0},
         /* shared: */
         {noun->options, true},
         {cert_options, (flags & (CAPSA_CLI_SIGNS | CAPSA_CLI_NAMES)) != 0},
@@ -95,7 +99,7 @@ const struct capsa_cli_option *capsa_cli_option_at(const struct capsa_cli_noun *
         for (; option != NULL && option->name != NULL; option++) {
             if (index-- == 0) {
                 if (ret_shared != NULL) {
-                    *ret_shared = t > 1;
+                    *ret_shared = t >= OWN_TABLES;
                 }
                 return option;
             }

@@ -56,7 +56,7 @@ static capsa_result sim_root_of(const struct capsa_cli *cli, const char **ret_pa
     return *ret_path == NULL ? capsa_cli_config_text(cli, "sim_root", ret_path) : CAPSA_OK;
 }
 
-static capsa_result simulated_anchors(const char *path, struct capsa_anchors **ret_anchors)
+CAPSA_RESULT capsa_cli_sim_anchors(const char *path, struct capsa_anchors **ret_anchors)
 {
     CAPSA_AUTO(capsa_buf) root = capsa_buf_of(CAPSA_LIMIT_cert_pem);
     CAPSA_TRY(capsa_file_read(path, &root));
@@ -71,7 +71,7 @@ static capsa_result sim_root_of(const struct capsa_cli *cli, const char **ret_pa
     return CAPSA_OK;
 }
 
-static capsa_result simulated_anchors(const char *path, struct capsa_anchors **ret_anchors)
+CAPSA_RESULT capsa_cli_sim_anchors(const char *path, struct capsa_anchors **ret_anchors)
 {
     (void)ret_anchors;
     CAPSA_FAIL(UNSUPPORTED, "%s: this build has no simulation", path);
@@ -90,7 +90,7 @@ static capsa_result make_anchors(const struct capsa_cli *cli, const struct wante
                   "or sim_root)",
                   cli->config_path);
     return root == NULL ? capsa_anchors_new_vendor(ret_anchors)
-                        : simulated_anchors(root, ret_anchors);
+                        : capsa_cli_sim_anchors(root, ret_anchors);
 }
 
 /* ---- tee_constraints ------------------------------------------------------------------------- */
@@ -326,11 +326,38 @@ static capsa_result load_collateral(const struct capsa_cli *cli, capsa_cli_evide
 
 static capsa_result unknown_platform(const char *name)
 {
+    enum { NAMES_MAX = 16 };
+    const char *known[NAMES_MAX + 1] = {NULL};
+    size_t count;
+    const struct capsa_attester *const *attesters = capsa_attesters(&count);
+    for (size_t i = 0; i < count && i < NAMES_MAX; i++) {
+        known[i] = attesters[i]->name;
+    }
+    const char *nearest = capsa_nearest_name(name, known);
+    CAPSA_REQUIRE(nearest == NULL, USAGE, "no platform \"%s\"; did you mean %s?", name, nearest);
     CAPSA_AUTO(capsa_buf) list = capsa_buf_of(KIB(1));
     const char *text;
     CAPSA_TRY(capsa_attester_list(&list));
     CAPSA_TRY(capsa_buf_cstr(&list, &text));
-    CAPSA_FAIL(USAGE, "--platform \"%.32s\": this build has %s", name, text);
+    CAPSA_FAIL(USAGE, "no platform \"%.32s\": this build has %s", name, text);
+}
+
+CAPSA_RESULT capsa_cli_attester_find(const char *name, const struct capsa_attester **ret_attester)
+{
+    const struct capsa_attester *attester = capsa_attester_by_name(name);
+    CAPSA_TRY(attester == NULL ? unknown_platform(name) : CAPSA_OK);
+    *ret_attester = attester;
+    return CAPSA_OK;
+}
+
+struct capsa_attester_options capsa_cli_attester_options(const struct capsa_cli *cli)
+{
+    return (struct capsa_attester_options){
+        .root = capsa_cli_option(cli, "sys-root"),
+        .qgs = capsa_cli_option(cli, "qgs"),
+        .sim_dir = capsa_cli_option(cli, "sim-dir"),
+        .sim_code = capsa_cli_option(cli, "sim-code"),
+    };
 }
 
 /* What would say nothing is refused. */
@@ -354,16 +381,8 @@ CAPSA_RESULT capsa_cli_attest(struct capsa_cli *cli, capsa_cli_evidence *evidenc
     if (name == NULL) {
         return check_alone(cli);
     }
-    evidence->attest.attester = capsa_attester_by_name(name);
-    if (evidence->attest.attester == NULL) {
-        return unknown_platform(name);
-    }
-    evidence->where = (struct capsa_attester_options){
-        .root = capsa_cli_option(cli, "sys-root"),
-        .qgs = capsa_cli_option(cli, "qgs"),
-        .sim_dir = capsa_cli_option(cli, "sim-dir"),
-        .sim_code = capsa_cli_option(cli, "sim-code"),
-    };
+    CAPSA_TRY(capsa_cli_attester_find(name, &evidence->attest.attester));
+    evidence->where = capsa_cli_attester_options(cli);
     evidence->attest.where = &evidence->where;
     CAPSA_TRY(load_collateral(cli, evidence));
     options->attest = &evidence->attest;

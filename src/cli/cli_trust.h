@@ -28,6 +28,14 @@ CAPSA_RESULT capsa_cli_trust(struct capsa_cli *cli, capsa_cli_evidence *evidence
 CAPSA_RESULT capsa_cli_attest(struct capsa_cli *cli, capsa_cli_evidence *evidence,
                               struct capsa_client_options *options);
 
+/* The makers', and the root of a simulated platform; UNSUPPORTED in builds without simulation. */
+CAPSA_RESULT capsa_cli_sim_anchors(const char *path, struct capsa_anchors **ret_anchors);
+
+/* By the name that --platform has; USAGE says which there are. And where its interfaces stand, by
+ * --sys-root, --qgs, --sim-dir, --sim-code. */
+CAPSA_RESULT capsa_cli_attester_find(const char *name, const struct capsa_attester **ret_attester);
+struct capsa_attester_options capsa_cli_attester_options(const struct capsa_cli *cli);
+
 extern const struct capsa_cli_option capsa_cli_trust_options[];  /* of all that call a manager */
 extern const struct capsa_cli_option capsa_cli_attest_options[]; /* of CAPSA_CLI_ATTESTS */
 

@@ -258,6 +258,11 @@ struct ssl_st *capsa_net_conn_session(const struct capsa_net_conn *conn)
     return conn->pipe.session;
 }
 
+struct capsa_net_loop *capsa_net_conn_loop(const struct capsa_net_conn *conn)
+{
+    return conn->loop;
+}
+
 void capsa_net_conn_admit(struct capsa_net_conn *conn)
 {
     if (conn->state == CAPSA_NET_ADMISSION && !conn->refused) {

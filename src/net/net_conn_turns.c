@@ -166,14 +166,21 @@ static void on_peer_end(struct capsa_net_conn *conn)
         capsa_net_conn_over(conn, NULL);
     } else {
         conn->events->ended(conn->owner);
+        capsa_net_conn_next_turn(conn); /* both directions may be over now */
     }
+}
+
+/* In its other states a connection is read for nobody. */
+static bool has_reader(const struct capsa_net_conn *conn)
+{
+    return conn->state <= CAPSA_NET_OPEN && capsa_net_conn_wants_input(conn);
 }
 
 static void read_some(struct capsa_net_conn *conn)
 {
     uint8_t room[ONE_READ];
     size_t len = ONE_READ;
-    for (int i = 0; i < READS_MAX && len >= MORE_AFTER && capsa_net_conn_wants_input(conn); i++) {
+    for (int i = 0; i < READS_MAX && len >= MORE_AFTER && has_reader(conn); i++) {
         const enum capsa_net_step step = capsa_net_pipe_read(&conn->pipe, room, sizeof(room), &len);
         if (step == CAPSA_NET_WAIT) {
             return;
@@ -242,7 +249,7 @@ static void turn_open(struct capsa_net_conn *conn)
 {
     write_some(conn);
     deliver_kept(conn);
-    if (conn->pipe.read_wants_room && capsa_net_conn_wants_input(conn)) {
+    if (conn->pipe.read_wants_room && has_reader(conn)) {
         read_some(conn);
     }
     if (conn->state == CAPSA_NET_OPEN && conn->ended && conn->pipe.end_sent) {
@@ -288,14 +295,14 @@ void capsa_net_conn_on_readable(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct capsa_net_conn *conn = context;
-    if (conn->pipe.write_wants_input && conn->state != CAPSA_NET_HANDSHAKE) {
-        write_some(conn);
-    }
     if (conn->state == CAPSA_NET_HANDSHAKE) {
         capsa_net_conn_step_handshake(conn);
     } else if (conn->state >= CAPSA_NET_FLUSHING) {
         throw_away(conn);
     } else {
+        if (conn->pipe.write_wants_input) {
+            write_some(conn);
+        }
         read_some(conn);
     }
     capsa_net_conn_update(conn);

@@ -23,6 +23,7 @@ struct capsa_net_stream {
     SSL *session; /* NULL: plain */
     BIO_METHOD *bio_method;
     bool accepted;                  /* the other is the client */
+    bool at_end;                    /* nothing more comes */
     int64_t limit_us;               /* no wait goes on for longer; INT64_MAX: none */
     char name[CAPSA_NET_NAME_TEXT]; /* the peer, for messages */
 };
@@ -73,21 +74,23 @@ static int bio_write(BIO *bio, const char *data, int len)
 
 static int bio_read(BIO *bio, char *room, int len)
 {
-    const struct capsa_net_stream *stream = BIO_get_data(bio);
+    struct capsa_net_stream *stream = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     const ssize_t got = recv(stream->fd, room, (size_t)len, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         BIO_set_retry_read(bio);
     }
+    stream->at_end = got == 0;
     return (int)got;
 }
 
+/* libssl tells a stream that was cut from one that failed by asking whether it is at its end. */
 static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 {
-    (void)bio;
     (void)number;
     (void)pointer;
-    return command == BIO_CTRL_FLUSH;
+    const struct capsa_net_stream *stream = BIO_get_data(bio);
+    return command == BIO_CTRL_FLUSH || (command == BIO_CTRL_EOF && stream->at_end);
 }
 
 static CAPSA_RESULT attach_bio(struct capsa_net_stream *stream)
@@ -107,6 +110,13 @@ static CAPSA_RESULT attach_bio(struct capsa_net_stream *stream)
 
 /* ---- TLS ---- */
 
+static bool is_cut_off(int kind)
+{
+    const unsigned long code = ERR_peek_error();
+    return kind == SSL_ERROR_SSL && ERR_GET_LIB(code) == ERR_LIB_SSL &&
+           ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+}
+
 static CAPSA_RESULT tls_failure(const struct capsa_net_stream *stream, int kind)
 {
     const char *peer = stream->accepted ? "client" : "server";
@@ -117,7 +127,7 @@ static CAPSA_RESULT tls_failure(const struct capsa_net_stream *stream, int kind)
         CAPSA_FAIL(UNAUTHENTIC, "%s: the %s's certificate is refused: %s", stream->name, peer,
                    X509_verify_cert_error_string(SSL_get_verify_result(stream->session)));
     }
-    CAPSA_REQUIRE(kind == SSL_ERROR_SSL && code != 0, NETWORK,
+    CAPSA_REQUIRE(kind == SSL_ERROR_SSL && code != 0 && !is_cut_off(kind), NETWORK,
                   "%s: the %s closed the connection during TLS", stream->name, peer);
     /* 1000 and up are alerts: the peer refused us. */
     const bool alert = reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256;
@@ -437,13 +447,6 @@ static CAPSA_RESULT receive_plain(const struct capsa_net_stream *stream, uint8_t
         short events;
         CAPSA_TRY(wait_for(stream, POLLIN, deadline_us, &events));
     }
-}
-
-static bool is_cut_off(int kind)
-{
-    const unsigned long code = ERR_peek_error();
-    return kind == SSL_ERROR_SSL && ERR_GET_LIB(code) == ERR_LIB_SSL &&
-           ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
 }
 
 CAPSA_RESULT capsa_net_stream_receive(struct capsa_net_stream *stream, uint8_t *room, size_t len,

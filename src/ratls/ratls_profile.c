@@ -109,6 +109,8 @@ static capsa_result check_parts(const struct capsa_ratls_profile *profile)
     CAPSA_REQUIRE(is_hash, USAGE, "the key is hashed with SHA-256, SHA-384 or SHA-512");
     CAPSA_REQUIRE(profile->dice || profile->gramine || profile->intel_sdk, USAGE,
                   "a certificate without any form of evidence");
+    CAPSA_REQUIRE(profile->dice || !profile->gramine || !profile->intel_sdk, USAGE,
+                  "of two legacy forms nobody can tell which one counts: make dice beside them");
     CAPSA_REQUIRE(profile->common_name[0] != '\0', USAGE, "a certificate without a common name");
     return CAPSA_OK;
 }

@@ -23,8 +23,8 @@ static capsa_result write_report(enum capsa_platform platform, capsa_bytes evide
 }
 
 CAPSA_RESULT capsa_ratls_proof_make(const struct capsa_ratls_attester *attester,
-                                       const uint8_t report_data[CAPSA_REPORT_DATA],
-                                       capsa_buf *ret_report)
+                                    const uint8_t report_data[CAPSA_REPORT_DATA],
+                                    capsa_buf *ret_report)
 {
     CAPSA_AUTO(capsa_buf) evidence = capsa_buf_of(CAPSA_LIMIT_evidence_bytes);
     CAPSA_AUTO(capsa_collateral) collateral;
@@ -55,15 +55,21 @@ static const capsa_collateral *collateral_of(const struct judging *judging)
                                                         : &judging->shipped;
 }
 
+/* What was not shown at all is said before anything is judged. */
 static capsa_result read_evidence(struct judging *judging)
 {
-    if (judging->shown->evidence.len == 0) {
+    struct capsa_verdict *verdict = &judging->report->verdict;
+    CAPSA_JUDGE(verdict, CERTIFICATE, judging->shown->certificate.len > 0,
+                "the peer showed no certificate");
+    if (!judging->shown->is_bound) {
         return CAPSA_OK;
     }
+    CAPSA_JUDGE(verdict, SESSION, judging->shown->evidence.len > 0,
+                "the peer showed no evidence of this session");
     enum capsa_report_type type;
     capsa_result read =
         capsa_ual_parse(judging->shown->evidence, &judging->evidence, &judging->shipped, &type);
-    CAPSA_JUDGE_TRY(&judging->report->verdict, FORMAT, read);
+    CAPSA_JUDGE_TRY(verdict, FORMAT, read);
     return CAPSA_OK;
 }
 
@@ -71,8 +77,6 @@ static capsa_result judge_certificate(struct judging *judging)
 {
     const struct capsa_ratls_judge_by *by = judging->by;
     struct capsa_ratls_report *report = judging->report;
-    CAPSA_JUDGE(&report->verdict, CERTIFICATE, judging->shown->certificate.len > 0,
-                "the peer showed no certificate");
     CAPSA_TRY(capsa_ratls_judge(judging->shown->certificate, &by->rules, by->appraiser,
                                 collateral_of(judging), by->now, report));
     /* Both read the same certificate; should they ever differ, what is bound is not what was
@@ -87,8 +91,6 @@ static capsa_result judge_binding(const struct judging *judging)
 {
     struct capsa_verdict *verdict = &judging->report->verdict;
     const capsa_evidence *evidence = &judging->evidence;
-    CAPSA_JUDGE(verdict, SESSION, judging->shown->evidence.len > 0,
-                "the peer showed no evidence of this session");
     struct capsa_claims claims;
     CAPSA_JUDGE_TRY(
         verdict, FORMAT,
@@ -134,8 +136,8 @@ static capsa_result judge_all(struct judging *judging)
 }
 
 CAPSA_RESULT capsa_ratls_proof_judge(const struct capsa_ratls_shown *shown,
-                                        const struct capsa_ratls_judge_by *by,
-                                        struct capsa_ratls_report *ret_report)
+                                     const struct capsa_ratls_judge_by *by,
+                                     struct capsa_ratls_report *ret_report)
 {
     *ret_report = (struct capsa_ratls_report){.session_bound = false};
     struct judging judging = {
