@@ -177,8 +177,10 @@ def refused(what, number, url, **client):
 
 @suite.test
 def a_client_of_the_package_gets_and_posts():
-    got, _ = ask(server().url, [["GET", "greet", None], ["POST", "turn", "abc"], ["GET", "again", None]])
+    requests = [["GET", "greet", None], ["POST", "turn", "abc"], ["GET", "again", None]]
+    got, errors = ask(server().url, requests)
     equal(got, {"answers": [[200, "Hello World"], [200, "cba"], [200, "Hello World"]]}, "answers")
+    equal(errors.count("INSECURE: "), 1, "how often the simulation was announced")
 
 
 @suite.test
