@@ -114,6 +114,7 @@ static int set_source(libcapsa_verifier *verifier, const struct ra_tls_env *env,
     return set;
 }
 
+#ifdef CAPSA_SIMULATION
 static int set_simulation(libcapsa_verifier *verifier, const struct ra_tls_env *env,
                           libcapsa_error *error)
 {
@@ -128,6 +129,14 @@ static int set_simulation(libcapsa_verifier *verifier, const struct ra_tls_env *
     }
     return set;
 }
+#else
+/* Not reached: whoever asks for it was refused when the environment was read. */
+static int set_simulation(libcapsa_verifier *verifier, const struct ra_tls_env *env,
+                          libcapsa_error *error)
+{
+    return libcapsa_verifier_insecure_set_simulation(verifier, env->simulation, error);
+}
+#endif
 
 static int set_up(struct engine *engine, libcapsa_error *error, int *ret_step)
 {
