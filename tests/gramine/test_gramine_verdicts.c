@@ -68,6 +68,25 @@ static void A6_every_result_wants_exactly_its_flags(void **state)
     free(crt.der);
 }
 
+/* As the original: of what is wrong with both, the platform's is told. */
+static void the_platform_is_judged_before_the_enclave_with_any_flags(void **state)
+{
+    struct gramine_enclave enclave = gramine_enclave();
+    enclave.debug = true;
+    struct gramine_crt crt = gramine_certificate(*state, &enclave);
+    for (size_t i = 0; i < sizeof(platforms) / sizeof(platforms[0]); i++) {
+        gramine_anything(*state);
+        gramine_collateral(*state, &platforms[i].turn, 1);
+        for (unsigned flags = 0; flags < ALL_FLAGS; flags++) {
+            const bool passes = (platforms[i].needs & ~flags) == 0;
+            set_flags(flags);
+            gramine_expect(platforms[i].name, *state, crt, VERIFY_FAILED,
+                           passes ? AT_ATTRIBUTES : AT_VERIFY);
+        }
+    }
+    free(crt.der);
+}
+
 static void expired_and_more_wants_both(void **state)
 {
     static const struct capsa_sim_turn turns[] = {{"expire", "tcb-info"},
@@ -227,6 +246,12 @@ static void what_is_no_certificate_is_said_to_be_none(void **state)
         gramine_expect("cut", scene, (struct gramine_crt){cut, len}, INVALID_FORMAT, AT_EXTRACT);
         free(cut);
     }
+    uint8_t *more = calloc(1, crt.len + 1);
+    assert_non_null(more);
+    memcpy(more, crt.der, crt.len);
+    gramine_expect("a byte behind it", scene, (struct gramine_crt){more, crt.len + 1},
+                   INVALID_FORMAT, AT_EXTRACT);
+    free(more);
     assert_int_equal(scene->verify(crt.der, crt.len, NULL), 0);
     assert_int_equal(scene->verify_simply(crt.der, crt.len), 0);
     free(crt.der);
@@ -364,6 +389,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(A6_every_result_wants_exactly_its_flags),
+        cmocka_unit_test(the_platform_is_judged_before_the_enclave_with_any_flags),
         cmocka_unit_test(expired_and_more_wants_both),
         cmocka_unit_test(collateral_that_is_exchanged_counts_at_the_next_call),
         cmocka_unit_test(enclaves_have_the_attributes_that_they_should),
