@@ -57,8 +57,8 @@ static capsa_result run_fetch(struct capsa_cli *cli)
     CAPSA_TRY(capsa_cli_fetch_read(cli, &fetch));
     CAPSA_TRY(read_evidence(cli, &evidence));
     CAPSA_TRY(capsa_collateral_store_new(&fetch.options, &store));
-    CAPSA_TRY(capsa_collateral_get(store, evidence.platform,
-                                   capsa_buf_bytes(&evidence.bytes), &collateral));
+    CAPSA_TRY(capsa_collateral_get(store, evidence.platform, capsa_buf_bytes(&evidence.bytes),
+                                   &collateral));
     CAPSA_TRY(capsa_collateral_write(&collateral, &json));
     CAPSA_TRY(write_json(cli, out, json));
     say_written(cli, out);

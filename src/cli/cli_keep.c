@@ -52,8 +52,7 @@ static int wait_until(const sigset_t *signals, int64_t deadline)
     for (;;) {
         int64_t left = deadline - capsa_monotonic_us();
         left = left < 0 ? 0 : left;
-        const struct timespec pause = {.tv_sec = left / SECOND,
-                                       .tv_nsec = left % SECOND * 1000};
+        const struct timespec pause = {.tv_sec = left / SECOND, .tv_nsec = left % SECOND * 1000};
         int number = sigtimedwait(signals, NULL, &pause);
         if (number > 0 || errno == EAGAIN) {
             return number > 0 ? number : 0;
@@ -68,7 +67,7 @@ enum capsa_cli_woken capsa_cli_keep_wait(capsa_cli_keep *keep, int64_t seconds)
     int64_t deadline = capsa_monotonic_us() + seconds * SECOND;
     int number = keep->stopped ? SIGTERM : wait_until(&signals, deadline);
     keep->stopped = number == SIGINT || number == SIGTERM;
-    return keep->stopped    ? CAPSA_CLI_WOKEN_STOP
+    return keep->stopped      ? CAPSA_CLI_WOKEN_STOP
            : number == SIGHUP ? CAPSA_CLI_WOKEN_NOW
                               : CAPSA_CLI_WOKEN_TIME;
 }

@@ -37,7 +37,7 @@ typedef struct capsa_cli_prover {
     struct capsa_attester_options where;
     struct capsa_ratls_attester made; /* for identities; its context is this struct */
     struct capsa_ratls_profile profile;
-    capsa_buf nonce;              /* the profile's */
+    capsa_buf nonce;               /* the profile's */
     const char *endorsements_from; /* read whenever evidence is made; NULL: as it comes */
 } capsa_cli_prover;
 /* Start from {0}. It must stay where it is, and outlive what it is handed to. Without --platform

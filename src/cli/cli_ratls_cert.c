@@ -112,9 +112,9 @@ static capsa_result answer_made(const maker *making)
 /* ---- cert: keeping --------------------------------------------------------------------------- */
 
 /* It looks at the clock this often, because clocks are set and machines sleep. */
-#define LOOK_SECONDS        60
-#define TRY_AGAIN_SECONDS   5
-#define TRY_AGAIN_LONGEST   300
+#define LOOK_SECONDS      60
+#define TRY_AGAIN_SECONDS 5
+#define TRY_AGAIN_LONGEST 300
 
 static capsa_result run_command(maker *making)
 {

@@ -55,7 +55,8 @@ static capsa_result read_life(const struct capsa_cli *cli, int64_t *ret_seconds)
             return CAPSA_OK;
         }
     }
-    CAPSA_FAIL(USAGE, "--life wants seconds, or a number with s, m, h or d behind it; not \"%.32s\"",
+    CAPSA_FAIL(USAGE,
+               "--life wants seconds, or a number with s, m, h or d behind it; not \"%.32s\"",
                text);
 }
 
@@ -267,7 +268,7 @@ static capsa_result read_fetching(struct capsa_cli *cli, capsa_cli_judge *judge)
         return CAPSA_OK;
     }
     CAPSA_REQUIRE(judge->sim_dir == NULL, USAGE,
-                  "--%s: the collateral of a simulated platform is in its folder",
+                  "--%s, and a folder given to --sim-root: either says where collateral is",
                   given == NULL ? "fetch" : given);
     CAPSA_AUTO(capsa_cli_fetch) fetch = {.options = {.pccs_url = NULL}};
     CAPSA_TRY(capsa_cli_fetch_read(cli, &fetch));
@@ -285,7 +286,9 @@ static struct capsa_collateral_getter getter_of(capsa_cli_judge *judge)
 {
     return (struct capsa_collateral_getter){
         .context = judge,
-        .get = judge->sim_dir != NULL ? get_simulated : judge->store != NULL ? get_fetched : NULL,
+        .get = judge->sim_dir != NULL ? get_simulated
+               : judge->store != NULL ? get_fetched
+                                      : NULL,
     };
 }
 
@@ -361,8 +364,8 @@ static capsa_result say_certificate(struct capsa_cli *cli, const struct capsa_ra
     char from[CAPSA_TIME_TEXT], to[CAPSA_TIME_TEXT];
     CAPSA_AUTO(capsa_buf) key = capsa_buf_of(KIB(1));
     const char *text;
-    CAPSA_TRY(capsa_hex_write(capsa_bytes_of(report->spki_sha256, sizeof(report->spki_sha256)),
-                              &key));
+    CAPSA_TRY(
+        capsa_hex_write(capsa_bytes_of(report->spki_sha256, sizeof(report->spki_sha256)), &key));
     CAPSA_TRY(capsa_buf_cstr(&key, &text));
     capsa_time_text(report->not_before, from);
     capsa_time_text(report->not_after, to);

@@ -169,9 +169,9 @@ CAPSA_RESULT capsa_cli_judged(struct capsa_cli *cli, const struct capsa_verdict 
 void capsa_cli_refuse_time(struct capsa_cli *cli, capsa_time now, struct capsa_verdict *ret_verdict)
 {
     *ret_verdict = (struct capsa_verdict){.accepted = false};
-    capsa_result refused = capsa_verdict_fail(
-        ret_verdict, CAPSA_CHECK_TIME, __FILE__, __LINE__,
-        "--time is seconds since 1970 and above zero, not %lld", (long long)now);
+    capsa_result refused =
+        capsa_verdict_fail(ret_verdict, CAPSA_CHECK_TIME, __FILE__, __LINE__,
+                           "--time is seconds since 1970 and above zero, not %lld", (long long)now);
     cli->exit = capsa_code_exit(CAPSA_E_USAGE);
     capsa_cli_complain(cli, "capsa: %s\n", capsa_text_of(refused));
 }

@@ -104,13 +104,14 @@ static capsa_result begin_agreeing(struct capsa_private_key *key)
     return CAPSA_OK;
 }
 
-/* Takes over `pkey`, also on failure. */
-static capsa_result private_key_of(EVP_PKEY *taken, struct capsa_private_key **ret_key)
+/* Takes over `taken`, also on failure. */
+static capsa_result private_key_of_kind(EVP_PKEY *taken, enum capsa_key_kind kind,
+                                        struct capsa_private_key **ret_key)
 {
     CRYPTO_AUTO(EVP_PKEY) pkey = taken;
     CAPSA_AUTO_FREE(capsa_private_key) key = CAPSA_NEW(struct capsa_private_key);
     CAPSA_REQUIRE_MEMORY(key);
-    key->kind = key_kind(pkey);
+    key->kind = kind;
     key->pkey = pkey;
     pkey = NULL;
     CAPSA_TRY(begin_agreeing(key));
@@ -119,6 +120,13 @@ static capsa_result private_key_of(EVP_PKEY *taken, struct capsa_private_key **r
     return CAPSA_OK;
 }
 
+static capsa_result private_key_of(EVP_PKEY *taken, struct capsa_private_key **ret_key)
+{
+    return private_key_of_kind(taken, key_kind(taken), ret_key);
+}
+
+/* What was just made is of the kind that was asked for: looking at it, memory might run out, and
+ * the key pass for one of no kind. */
 CAPSA_RESULT capsa_private_key_new_rsa(unsigned bits, struct capsa_private_key **ret_key)
 {
     CAPSA_REQUIRE(bits >= CAPSA_LIMIT_rsa_bits_min && bits <= CAPSA_LIMIT_rsa_bits_max, USAGE,
@@ -126,43 +134,44 @@ CAPSA_RESULT capsa_private_key_new_rsa(unsigned bits, struct capsa_private_key *
                   CAPSA_LIMIT_rsa_bits_max);
     EVP_PKEY *pkey = EVP_RSA_gen(bits);
     CRYPTO_REQUIRE(pkey != NULL, "make an RSA key");
-    return private_key_of(pkey, ret_key);
+    return private_key_of_kind(pkey, CAPSA_KEY_RSA, ret_key);
 }
 
 CAPSA_RESULT capsa_private_key_new_p256(struct capsa_private_key **ret_key)
 {
     EVP_PKEY *pkey = EVP_EC_gen("P-256");
     CRYPTO_REQUIRE(pkey != NULL, "make a P-256 key");
-    return private_key_of(pkey, ret_key);
+    return private_key_of_kind(pkey, CAPSA_KEY_P256, ret_key);
 }
 
 CAPSA_RESULT capsa_private_key_new_p384(struct capsa_private_key **ret_key)
 {
     EVP_PKEY *pkey = EVP_EC_gen("P-384");
     CRYPTO_REQUIRE(pkey != NULL, "make a P-384 key");
-    return private_key_of(pkey, ret_key);
+    return private_key_of_kind(pkey, CAPSA_KEY_P384, ret_key);
 }
 
-static capsa_result private_key_new(const char *type, struct capsa_private_key **ret_key)
+static capsa_result private_key_new(const char *type, enum capsa_key_kind kind,
+                                    struct capsa_private_key **ret_key)
 {
     EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, type);
     CRYPTO_REQUIRE(pkey != NULL, "make a key");
-    return private_key_of(pkey, ret_key);
+    return private_key_of_kind(pkey, kind, ret_key);
 }
 
 CAPSA_RESULT capsa_private_key_new_ed25519(struct capsa_private_key **ret_key)
 {
-    return private_key_new("ED25519", ret_key);
+    return private_key_new("ED25519", CAPSA_KEY_ED25519, ret_key);
 }
 
 CAPSA_RESULT capsa_private_key_new_x25519(struct capsa_private_key **ret_key)
 {
-    return private_key_new("X25519", ret_key);
+    return private_key_new("X25519", CAPSA_KEY_X25519, ret_key);
 }
 
 CAPSA_RESULT capsa_private_key_new_sm2(struct capsa_private_key **ret_key)
 {
-    return private_key_new("SM2", ret_key);
+    return private_key_new("SM2", CAPSA_KEY_SM2, ret_key);
 }
 
 struct pass_phrase_asked {
@@ -233,8 +242,8 @@ CAPSA_RESULT capsa_private_key_write(const struct capsa_private_key *key, capsa_
 
 CAPSA_RESULT capsa_private_key_write_der(const struct capsa_private_key *key, capsa_buf *ret_der)
 {
-    bool has_form = key->kind == CAPSA_KEY_RSA || key->kind == CAPSA_KEY_P256 ||
-                    key->kind == CAPSA_KEY_P384;
+    bool has_form =
+        key->kind == CAPSA_KEY_RSA || key->kind == CAPSA_KEY_P256 || key->kind == CAPSA_KEY_P384;
     CAPSA_REQUIRE(has_form, UNSUPPORTED,
                   "a key that is neither RSA nor on P-256 or P-384 has no form beside PKCS#8");
     unsigned char *der = NULL;

@@ -172,7 +172,8 @@ static capsa_result add_bare(X509 *x509, const struct capsa_cert_request *reques
 {
     bool has_more = request->is_ca || request->server_use || request->client_use ||
                     request->dns_names != NULL || request->ip_addresses != NULL;
-    CAPSA_REQUIRE(!has_more, USAGE, "a bare certificate is no CA's, and has neither names nor uses");
+    CAPSA_REQUIRE(!has_more, USAGE,
+                  "a bare certificate is no CA's, and has neither names nor uses");
     CAPSA_TRY(capsa_crypto_add_extension(x509, x509, NID_basic_constraints, "CA:FALSE"));
     CAPSA_TRY(capsa_crypto_add_extension(x509, x509, NID_subject_key_identifier, "hash"));
     return capsa_crypto_add_extension(x509, x509, NID_authority_key_identifier, "keyid:always");

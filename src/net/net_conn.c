@@ -388,3 +388,12 @@ void capsa_net_conn_finish_by(struct capsa_net_conn *conn, int64_t linger_us, in
     conn->linger_until_us = until_us;
     capsa_net_conn_finish(conn, linger_us);
 }
+
+void capsa_net_conn_cut(struct capsa_net_conn *conn)
+{
+    const struct linger at_once = {1, 0};
+    if (conn->pipe.fd >= 0) {
+        (void)setsockopt(conn->pipe.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    }
+    capsa_net_conn_finish(conn, 0);
+}

@@ -482,3 +482,22 @@ bool capsa_net_stream_has_input(const struct capsa_net_stream *stream)
     struct pollfd poll_fd = {stream->fd, POLLIN, 0};
     return poll(&poll_fd, 1, 0) > 0;
 }
+
+CAPSA_RESULT capsa_net_stream_wait(const struct capsa_net_stream *stream, int fd,
+                                   int64_t deadline_us, bool *ret_input, bool *ret_fd)
+{
+    const bool pending = stream->session != NULL && SSL_pending(stream->session) > 0;
+    for (;;) {
+        struct pollfd both[] = {{stream->fd, POLLIN, 0}, {fd, POLLIN, 0}};
+        const int left = pending ? 0 : left_ms(deadline_us);
+        const int ready = poll(both, fd < 0 ? 1 : 2, left);
+        CAPSA_REQUIRE(ready >= 0 || errno == EINTR, NETWORK, "%s: %s", stream->name,
+                      strerror(errno));
+        if (ready > 0 || pending) {
+            *ret_input = pending || (ready > 0 && both[0].revents != 0);
+            *ret_fd = ready > 0 && both[1].revents != 0;
+            return CAPSA_OK;
+        }
+        CAPSA_REQUIRE(left > 0 || ready < 0, TIMEOUT, "%s: no answer in time", stream->name);
+    }
+}

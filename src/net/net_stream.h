@@ -54,3 +54,8 @@ CAPSA_RESULT capsa_net_stream_receive(struct capsa_net_stream *stream, uint8_t *
                                       int64_t deadline_us, size_t *ret_len);
 /* There is something to receive, the end of the stream included, without waiting. */
 bool capsa_net_stream_has_input(const struct capsa_net_stream *stream);
+/* Waits until there is something to receive, or `fd` is readable or at its end (-1: waits for the
+ * stream alone). Of TLS what has come may be no whole record yet: receive with a deadline that has
+ * passed, and take TIMEOUT for nothing. */
+CAPSA_RESULT capsa_net_stream_wait(const struct capsa_net_stream *stream, int fd,
+                                   int64_t deadline_us, bool *ret_input, bool *ret_fd);

@@ -195,7 +195,7 @@ static capsa_result admission_new(struct attested *attested, struct capsa_net_co
     }
     if (capsa_failed(made)) {
         admission_free(admission);
-        return made;
+        return capsa_error_made(made);
     }
     *ret_admission = admission;
     return CAPSA_OK;
@@ -286,7 +286,7 @@ static capsa_result make_attested(struct capsa_ratls_context *context,
     if (capsa_failed(made)) {
         capsa_ratls_workers_free(attested->workers);
         capsa_dealloc(attested);
-        return made;
+        return capsa_error_made(made);
     }
     *ret_attested = attested;
     return CAPSA_OK;

@@ -50,8 +50,8 @@ static capsa_result keep_profile(const struct capsa_ratls_profile *profile,
     identity->profile = *profile;
     if (profile->nonce.data != NULL) {
         CAPSA_TRY(capsa_buf_append(&identity->nonce, profile->nonce));
-        identity->profile.nonce = profile->nonce.len > 0 ? capsa_buf_bytes(&identity->nonce)
-                                                         : capsa_bytes_of(nothing, 0);
+        identity->profile.nonce =
+            profile->nonce.len > 0 ? capsa_buf_bytes(&identity->nonce) : capsa_bytes_of(nothing, 0);
     }
     return CAPSA_OK;
 }

@@ -14,7 +14,7 @@ struct capsa_ratls_attester {
     void *context;
     enum capsa_platform platform;
     /* As capsa_attester's collect: the bytes, and the collateral that comes beside them. */
-    CAPSA_RESULT (*collect)
+    CAPSA_RESULT(*collect)
     (void *context, const uint8_t report_data[CAPSA_REPORT_DATA], capsa_buf *ret_evidence,
      capsa_collateral *ret_collateral);
 };

@@ -85,9 +85,9 @@ static capsa_result note_spki(issuing *work, const struct capsa_private_key *key
 static capsa_result check_bound(const issuing *work, const struct issue_quote *quote)
 {
     struct capsa_claims claims;
-    CAPSA_TRY_AT(capsa_evidence_claims(work->attester->platform,
-                                       capsa_buf_bytes(&quote->evidence), &claims),
-                 "evidence that was just made");
+    CAPSA_TRY_AT(
+        capsa_evidence_claims(work->attester->platform, capsa_buf_bytes(&quote->evidence), &claims),
+        "evidence that was just made");
     CAPSA_REQUIRE(capsa_bytes_equal(capsa_claims_report_data(&claims),
                                     capsa_bytes_of(quote->report_data, CAPSA_REPORT_DATA)),
                   EVIDENCE, "the evidence that was just made does not bind what was asked for");

@@ -152,6 +152,8 @@ static capsa_result check_platform(const struct capsa_ratls_profile *profile,
     CAPSA_REQUIRE(!profile->intel_sdk || intel, UNSUPPORTED,
                   "the form intel-sdk holds evidence of Intel SGX and TDX, not of %s",
                   capsa_platform_what(platform));
+    CAPSA_REQUIRE(!profile->intel_sdk || profile->dice || platform != CAPSA_PLATFORM_TDX,
+                  UNSUPPORTED, "by itself the form intel-sdk holds evidence of Intel SGX alone");
     CAPSA_REQUIRE(!profile->wide || platform == CAPSA_PLATFORM_TDX, UNSUPPORTED,
                   "report data is wide in Intel's certificates of TDX, not in those of %s",
                   capsa_platform_what(platform));

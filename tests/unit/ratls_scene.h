@@ -226,6 +226,16 @@ static inline capsa_buf ratls_right(const struct ratls_scene *scene)
     return der;
 }
 
+/* A certificate by plan, with DICE evidence of its key. */
+static inline capsa_buf ratls_signed(const struct ratls_scene *scene, struct ratls_plan plan)
+{
+    CAPSA_AUTO(capsa_buf) content = ratls_dice(scene, CAPSA_PLATFORM_SGX, plan.key);
+    ratls_add(&plan, RATLS_OID(DICE), capsa_buf_bytes(&content), false);
+    capsa_buf der = capsa_buf_of(RATLS_MAX);
+    ratls_make(&plan, &der);
+    return der;
+}
+
 /* A certificate of this key with one extension. */
 static inline capsa_buf ratls_single(EVP_PKEY *key, const char *oid, capsa_bytes content,
                                      bool critical)

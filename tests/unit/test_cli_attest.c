@@ -49,7 +49,7 @@ static int machine_drop(void **state)
 static void A25_no_command_binds_bytes_of_its_caller_unless_it_says_insecure(void **state)
 {
     (void)state;
-    static const char *const makers[] = {"attest", "sim"};
+    static const char *const makers[] = {"attest", "ratls", "sim"};
     unsigned raw = 0;
     for (size_t m = 0; m < sizeof(makers) / sizeof(makers[0]); m++) {
         const struct capsa_cli_noun *noun = capsa_cli_noun_find(makers[m]);
@@ -66,6 +66,14 @@ static void A25_no_command_binds_bytes_of_its_caller_unless_it_says_insecure(voi
         }
     }
     assert_true(raw > 0);
+}
+
+/* With evidence for a session of his choice, its caller could stand for this program there. */
+static void A25_no_command_makes_evidence_of_sessions(void **state)
+{
+    (void)state;
+    assert_int_equal(CSV("--purpose", "ratls-session", "--bind", "server"), 1);
+    assert_int_equal(CSV("--purpose", "ratls-sessions", "--bind", "server"), 5);
 }
 
 /* Each is refused before anything is asked of the machine. */
@@ -97,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(A25_no_command_binds_bytes_of_its_caller_unless_it_says_insecure),
+        cmocka_unit_test(A25_no_command_makes_evidence_of_sessions),
         cmocka_unit_test(what_does_not_go_together_is_wrong_use),
     };
     return cmocka_run_group_tests_name("capsa attest", tests, machine_make, machine_drop);

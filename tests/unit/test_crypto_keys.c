@@ -10,6 +10,8 @@
 #include "base/alloc.h"
 #include "certs.h"
 #include "codec/text.h"
+#include "crypto/crypto_evidence.h"
+#include "crypto/crypto_pki.h"
 
 #define PKCS8_ED25519 "302e020100300506032b657004220420"
 
@@ -728,6 +730,75 @@ static void a_ca_signs_digitally_only_when_asked_to(void **state)
 
 #define CASE(name) cmocka_unit_test_teardown(name, no_errors_are_left)
 
+/* ---- Certificates that carry evidence -------------------------------------------------------- */
+
+static void keys_have_the_forms_of_old_tls_libraries(void **state)
+{
+    (void)state;
+    struct capsa_private_key *keys[4] = {NULL};
+    assert_ok(capsa_private_key_new_p256(&keys[0]));
+    assert_ok(capsa_private_key_new_p384(&keys[1]));
+    assert_ok(capsa_private_key_new_rsa(2048, &keys[2]));
+    assert_ok(capsa_private_key_new_ed25519(&keys[3]));
+    for (size_t i = 0; i < 4; i++) {
+        CAPSA_AUTO(capsa_buf) der = capsa_buf_of(KIB(16));
+        if (i == 3) {
+            assert_fails(capsa_private_key_write_der(keys[i], &der), UNSUPPORTED);
+            assert_int_equal(der.len, 0);
+            continue;
+        }
+        assert_ok(capsa_private_key_write_der(keys[i], &der));
+        /* SEC1 begins with its version, 1, and the key; PKCS#1 with its version, 0, and the
+         * modulus; PKCS#8 with 0 and a SEQUENCE */
+        const uint8_t *at = der.data + (der.data[1] < 0x80 ? 2 : 2 + (der.data[1] & 0x7f));
+        assert_memory_equal(at, i == 2 ? "\x02\x01\x00\x02" : "\x02\x01\x01\x04", 4);
+        CAPSA_AUTO_FREE(capsa_private_key) back = NULL;
+        assert_ok(capsa_private_key_parse(capsa_buf_bytes(&der), &back));
+        CAPSA_AUTO_FREE(capsa_public_key) is = public_of(back);
+        CAPSA_AUTO_FREE(capsa_public_key) was = public_of(keys[i]);
+        assert_true(capsa_public_key_same(is, was));
+    }
+    for (size_t i = 0; i < 4; i++) {
+        capsa_private_key_free(keys[i]);
+    }
+}
+
+static void a_bare_certificate_says_nothing_of_what_its_key_may_do(void **state)
+{
+    (void)state;
+    CAPSA_AUTO_FREE(capsa_private_key) key = NULL;
+    CAPSA_AUTO_FREE(capsa_cert) cert = NULL;
+    assert_ok(capsa_private_key_new_p256(&key));
+    const struct capsa_cert_extra extra[] = {{"1.2.3.4", CAPSA_BYTES_LITERAL("first")},
+                                             {"1.2.3.5", CAPSA_BYTES_LITERAL("second")}};
+    const char *const names[] = {"localhost", NULL};
+    const struct capsa_cert_request good = {.common_name = "bare",
+                                            .not_before = TEST_NOW,
+                                            .not_after = TEST_NOW + 10,
+                                            .is_bare = true,
+                                            .extra = extra,
+                                            .extra_count = 2};
+    assert_ok(capsa_cert_self_sign(key, &good, &cert));
+    assert_int_equal(capsa_cert_extensions(cert),
+                     CAPSA_CERT_HAS_AKI | CAPSA_CERT_HAS_SKI | CAPSA_CERT_HAS_BASIC_CONSTRAINTS);
+    assert_false(capsa_cert_is_ca(cert));
+    for (size_t i = 0; i < 2; i++) {
+        CAPSA_AUTO(capsa_buf) content = capsa_buf_of(KIB(1));
+        assert_ok(capsa_cert_extension(cert, extra[i].oid, &content));
+        assert_true(capsa_bytes_equal(capsa_buf_bytes(&content), extra[i].content));
+    }
+    struct capsa_cert_request wrong[] = {good, good, good, good};
+    wrong[0].is_ca = true;
+    wrong[1].server_use = true;
+    wrong[2].client_use = true;
+    wrong[3].dns_names = names;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        CAPSA_AUTO_FREE(capsa_cert) none = NULL;
+        assert_fails(capsa_cert_self_sign(key, &wrong[i], &none), USAGE);
+        assert_null(none);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -755,6 +826,8 @@ int main(void)
         CASE(an_extension_of_ones_own_travels_in_a_certificate),
         CASE(an_extension_that_stands_there_twice_is_none),
         CASE(a_ca_signs_digitally_only_when_asked_to),
+        CASE(keys_have_the_forms_of_old_tls_libraries),
+        CASE(a_bare_certificate_says_nothing_of_what_its_key_may_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

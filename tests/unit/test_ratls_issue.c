@@ -38,8 +38,8 @@ static const uint8_t *found_in(capsa_bytes bytes, const void *what, size_t len)
 static void every_form_key_and_hash_is_accepted(void **state)
 {
     struct identity_scene *scene = *state;
-    static const char *const forms[] = {
-        "dice", "gramine", "intel-sdk", "dice,gramine", "intel-sdk,dice", "dice,gramine,intel-sdk"};
+    static const char *const forms[] = {"dice",         "gramine",        "intel-sdk",
+                                        "dice,gramine", "intel-sdk,dice", "dice,gramine,intel-sdk"};
     static const struct {
         const char *key, *hash;
     } kinds[] = {{"p256", "sha256"}, {"p256", "sha384"}, {"p384", "sha512"}, {"rsa3072", "sha256"}};
@@ -85,7 +85,21 @@ static void openssl_verifies_the_signature_and_finds_no_fault(void **state)
     }
 }
 
-/* As everybody's certificates have them: BC, SKI, AKI, legacy, DICE; no key usage; none critical. */
+static void intels_extension_of_tdx_stands_beside_dice(void **state)
+{
+    struct identity_scene *scene = *state;
+    struct capsa_ratls_profile profile = identity_profile("dice,intel-sdk", "p256");
+    profile.wide = true;
+    scene->attester.platform = CAPSA_PLATFORM_TDX;
+    CAPSA_AUTO_FREE(capsa_ratls_credential) made = identity_made(scene, &profile);
+    struct capsa_ratls_report report;
+    const struct capsa_ratls_rules rules = {.native = true};
+    assert_ok(identity_judge(scene, capsa_ratls_credential_der(made), &rules, SIM_NOW, &report));
+    assert_int_equal(scene->collected, 1);
+}
+
+/* As everybody's certificates have them: BC, SKI, AKI, legacy, DICE; no key usage; none critical.
+ */
 static void extensions_stand_in_the_usual_order_and_none_is_critical(void **state)
 {
     struct identity_scene *scene = *state;
@@ -190,7 +204,7 @@ static void evidence_is_made_once_for_each_thing_to_bind(void **state)
     static const struct {
         const char *forms;
         int collected;
-    } cases[] = {{"dice", 1},         {"gramine", 1},      {"intel-sdk", 1},
+    } cases[] = {{"dice", 1},           {"gramine", 1},      {"intel-sdk", 1},
                  {"intel-sdk,dice", 1}, {"dice,gramine", 2}, {"dice,gramine,intel-sdk", 2}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         scene->collected = 0;
@@ -271,8 +285,8 @@ static void endorsements_make_a_certificate_that_needs_nothing_else(void **state
                  TCB);
     profile.endorsements = true;
     CAPSA_AUTO_FREE(capsa_ratls_credential) whole = identity_made(scene, &profile);
-    assert_ok(capsa_ratls_judge(capsa_ratls_credential_der(whole), &rules, &appraiser, NULL, SIM_NOW,
-                                &report));
+    assert_ok(capsa_ratls_judge(capsa_ratls_credential_der(whole), &rules, &appraiser, NULL,
+                                SIM_NOW, &report));
     scene->without_extras = true;
     struct capsa_ratls_credential *none = NULL;
     assert_fails(capsa_ratls_make(&scene->attester, &profile, SIM_NOW, &none), USAGE);
@@ -299,6 +313,24 @@ static void a_life_is_as_long_as_asked_and_begins_a_little_early(void **state)
         int64_t left = cases[i].life - cases[i].skew;
         assert_int_equal(capsa_ratls_credential_renew_at(made), SIM_NOW + left / 3 * 2);
     }
+}
+
+/* The others' live from 2001 to 2030, or twenty years. */
+static void P24_a_certificate_lives_a_day_unless_asked_for_more(void **state)
+{
+    struct identity_scene *scene = *state;
+    struct capsa_ratls_profile profile;
+    capsa_ratls_profile_default(&profile);
+    CAPSA_AUTO_FREE(capsa_ratls_credential) made = identity_made(scene, &profile);
+    CAPSA_AUTO_FREE(capsa_ratls_certificate) read = identity_read(made);
+    assert_int_equal(read->not_after - read->not_before, 24 * 3600);
+    assert_int_equal(read->form, CAPSA_RATLS_DICE);
+    struct capsa_ratls_report report;
+    const struct capsa_ratls_rules rules = {.native = true};
+    capsa_bytes der = capsa_ratls_credential_der(made);
+    assert_ok(identity_judge(scene, der, &rules, SIM_NOW + 23 * 3600, &report));
+    assert_fails(identity_judge(scene, der, &rules, SIM_NOW + 24 * 3600, &report), TCB);
+    assert_int_equal(report.verdict.failed_check, CAPSA_CHECK_CERTIFICATE_TIME);
 }
 
 static void fixed_dates_stand_as_they_are(void **state)
@@ -361,6 +393,8 @@ static void what_makes_no_sense_is_refused_before_the_platform_is_asked(void **s
     bad = good;
     bad.intel_sdk = true;
     assert_not_made(scene, CAPSA_PLATFORM_SNP, &bad, CAPSA_E_UNSUPPORTED);
+    bad.dice = false;
+    assert_not_made(scene, tdx, &bad, CAPSA_E_UNSUPPORTED);
     bad = good;
     bad.endorsements = true;
     assert_not_made(scene, CAPSA_PLATFORM_CSV, &bad, CAPSA_E_UNSUPPORTED);
@@ -392,8 +426,15 @@ static void what_makes_no_sense_is_refused_before_the_platform_is_asked(void **s
 static void names_that_are_none_change_nothing(void **state)
 {
     (void)state;
-    static const char *const forms[] = {"", ",", "dice,", ",dice", "dice,dice", "Dice", "dice ",
-                                        "gramine-1337.6", "dice-endorsements"};
+    static const char *const forms[] = {"",
+                                        ",",
+                                        "dice,",
+                                        ",dice",
+                                        "dice,dice",
+                                        "Dice",
+                                        "dice ",
+                                        "gramine-1337.6",
+                                        "dice-endorsements"};
     struct capsa_ratls_profile profile = identity_profile("gramine", "p384");
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         assert_fails(capsa_ratls_profile_forms(&profile, forms[i]), USAGE);
@@ -411,6 +452,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(every_form_key_and_hash_is_accepted),
         CASE(openssl_verifies_the_signature_and_finds_no_fault),
+        CASE(intels_extension_of_tdx_stands_beside_dice),
         CASE(extensions_stand_in_the_usual_order_and_none_is_critical),
         CASE(the_evidence_has_the_canonical_layout),
         CASE(gramines_search_finds_its_bytes_and_a_quote_behind_them),
@@ -420,6 +462,7 @@ int main(void)
         CASE(wide_certificates_of_tdx_bind_sha384_of_the_claims),
         CASE(endorsements_make_a_certificate_that_needs_nothing_else),
         CASE(a_life_is_as_long_as_asked_and_begins_a_little_early),
+        CASE(P24_a_certificate_lives_a_day_unless_asked_for_more),
         CASE(fixed_dates_stand_as_they_are),
         CASE(evidence_that_binds_something_else_makes_no_certificate),
         CASE(what_makes_no_sense_is_refused_before_the_platform_is_asked),

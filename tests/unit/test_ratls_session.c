@@ -210,6 +210,35 @@ static void the_exporter_context_is_what_the_page_says(void **state)
     assert_memory_equal(other.data + other.len - 33, "\040\x22\x22", 3);
 }
 
+static void assert_hex(const uint8_t *bytes, size_t len, const char *hex)
+{
+    char text[2 * CAPSA_REPORT_DATA + 1] = "";
+    for (size_t i = 0; i < len; i++) {
+        (void)snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    }
+    assert_string_equal(text, hex);
+}
+
+static void the_report_data_is_what_the_page_says(void **state)
+{
+    (void)state;
+    struct capsa_ratls_transcript transcript = {.has_client = false};
+    uint8_t exported[CAPSA_RATLS_EXPORTER];
+    uint8_t bound[CAPSA_REPORT_DATA];
+    memset(transcript.server_spki, 0x11, 32);
+    memset(transcript.client_spki, 0x22, 32);
+    memset(exported, 0x33, sizeof(exported));
+    assert_ok(capsa_ratls_session_report_data(&transcript, CAPSA_RATLS_SERVER, exported, bound));
+    assert_hex(bound, sizeof(bound),
+               "7c9482d9d84b22d17cadbf1cd99af12c35d86ea0a68c177150161f1464239dc5"
+               "d4e2aa39926dd6f501c71585ee87c5a2dd8d5f026bdd61ea7e872b43cace7c25");
+    transcript.has_client = true;
+    assert_ok(capsa_ratls_session_report_data(&transcript, CAPSA_RATLS_CLIENT, exported, bound));
+    assert_hex(bound, sizeof(bound),
+               "63ec5f7cee6470b091fc8baadd85d4575fac5ba573b3cb2588dadd0beb521f4d"
+               "9eaf13713383d9563dbd521f386e4fb687e463e8fff56689338d70d2d6714281");
+}
+
 static void every_part_of_a_transcript_changes_what_is_bound(void **state)
 {
     (void)state;
@@ -1156,6 +1185,7 @@ int main(void)
         TEST(another_certificate_is_shown_as_soon_as_there_is_one),
         TEST(sessions_leave_nothing_to_resume),
         TEST(the_exporter_context_is_what_the_page_says),
+        TEST(the_report_data_is_what_the_page_says),
         TEST(every_part_of_a_transcript_changes_what_is_bound),
         TEST(a_client_refuses_each_trick_of_a_server_at_its_check),
         TEST(who_is_refused_is_told_the_check),
