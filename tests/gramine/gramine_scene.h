@@ -55,7 +55,7 @@ typedef int (*gramine_callback)(const char *, const char *, const char *, const 
  */
 
 struct gramine {
-    char dir[192], place[128];/* the platform's folder; everything else */
+    char dir[192], place[128]; /* the platform's folder; everything else */
     struct capsa_sim *sim;
     void *attest_library, *verify_library;
     int (*create)(uint8_t **, size_t *, uint8_t **, size_t *);
