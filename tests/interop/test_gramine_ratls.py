@@ -305,5 +305,54 @@ def the_command_starts_a_server_that_knows_nothing_of_evidence():
         started.stop()
 
 
+# ---- Gramine's own files ----------------------------------------------------------------------
+
+# In a mount namespace of its own, /dev has Gramine's files in it (tests/fakes/fake_gramine.c).
+ENCLAVE = """
+set -e
+top=$1; sim=$2; fake=$3; shift 3
+mount --make-rprivate /
+mkdir "$top/dev"
+mount --rbind /dev "$top/dev"
+mount -t tmpfs none /dev
+for node in null zero random urandom fuse; do : >"/dev/$node"; mount --bind "$top/dev/$node" "/dev/$node"; done
+mkdir /dev/attestation
+mkfifo "$top/ready"
+"$fake" /dev/attestation "$sim" none >"$top/ready" &
+server=$!
+read ready <"$top/ready"
+echo enclave is ready
+"$@"
+kill "$server"
+wait "$server"
+"""
+
+
+@suite.test
+def in_an_enclave_evidence_comes_from_gramines_files_and_no_simulation():
+    fake = os.path.join(BUILD, "tests", "fakes", "fake_gramine")
+    if not os.path.exists(fake):
+        raise Skip("there is no %s: this build has no tests" % fake)
+    top = temporary_folder("enclave")
+    key, cert = top + "/key", top + "/cert"
+    command = ["unshare", "-m", "sh", "-c", ENCLAVE, "enclave", top, place().sim, fake]
+    env = place().env(CAPSA_INSECURE_SIMULATION=None, CAPSA_INSECURE_SIMULATION_CODE=None)
+    status, text, errors = run(*command, sys.executable, PEER, "write", key, cert, "pem", env=env)
+    if "enclave is ready" not in text:
+        raise Skip("this user cannot fake Gramine's files: " + errors.strip()[-200:])
+    equal((status, "INSECURE" in errors), (0, False), "status of the writer (%s)" % errors[-1500:])
+    serving = Serving(place(), [sys.executable, PEER, "serve", key, cert])
+    try:
+        fakes = "e1" * 32
+        equal(
+            ask(serving.url, mr_enclave=fakes, mr_signer=None)[0],
+            {"answers": [[200, "Hello World"]]},
+            "answers",
+        )
+        refused("another program", REFUSED, serving.url, mr_signer=None)
+    finally:
+        serving.stop()
+
+
 if __name__ == "__main__":
     suite.main()
