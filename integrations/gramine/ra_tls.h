@@ -62,5 +62,6 @@ RA_TLS_API int ra_tls_create_key_and_crt_der(uint8_t **ret_key, size_t *ret_key_
 RA_TLS_API int ra_tls_verify_callback_extended_der(uint8_t *crt, size_t crt_len,
                                                    struct ra_tls_verify_callback_results *results);
 RA_TLS_API int ra_tls_verify_callback_der(uint8_t *crt, size_t crt_len);
-/* Instead of the four variables with measurements; NULL: these again. */
+/* Instead of the four variables with measurements; NULL: these again. A verification that is under
+ * way in another thread still asks the one before. */
 RA_TLS_API void ra_tls_set_measurement_callback(ra_tls_measurement_callback callback);
