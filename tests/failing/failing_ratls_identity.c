@@ -197,5 +197,6 @@ int main(void)
         cmocka_unit_test(a_fault_of_the_disk_parts_no_certificate_from_its_key),
         cmocka_unit_test(a_first_write_that_fails_leaves_nothing),
     };
-    return cmocka_run_group_tests_name("failing ratls", tests, fixtures_make, fixtures_free);
+    return cmocka_run_group_tests_name("failing ratls identity", tests, fixtures_make,
+                                       fixtures_free);
 }
