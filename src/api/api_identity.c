@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "api/api_attester.h"
+#include "api/api_source.h"
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/secret.h"
@@ -20,7 +21,9 @@ struct libcapsa_identity {
     struct capsa_ratls_profile profile;
     capsa_buf nonce;
     bool has_nonce;
-    pthread_mutex_t lock;              /* of `made` */
+    libcapsa_source *source;           /* a reference, or NULL: what the attester hands out */
+    pthread_mutex_t lock;              /* of what follows */
+    struct capsa_error unfetched;      /* how the source failed last; success: not */
     struct capsa_ratls_identity *made; /* NULL before the first success */
 };
 
@@ -56,6 +59,7 @@ void libcapsa_identity_free(libcapsa_identity *identity)
     }
     capsa_ratls_identity_free(identity->made); /* which asks the attester */
     libcapsa_attester_free(identity->attester);
+    libcapsa_source_free(identity->source);
     capsa_buf_drop(&identity->nonce);
     (void)pthread_mutex_destroy(&identity->lock);
     capsa_dealloc(identity);
@@ -220,6 +224,65 @@ int libcapsa_identity_set_endorsements(libcapsa_identity *identity, int embed,
     return capsa_api_end(set_endorsements(identity, embed != 0), ret_error);
 }
 
+static capsa_result set_source(libcapsa_identity *identity, const libcapsa_source *source)
+{
+    CAPSA_TRY(check_unmade(identity));
+    libcapsa_source *before = identity->source;
+    identity->source = capsa_api_source_share(source); /* first: it may be the same one */
+    libcapsa_source_free(before);
+    return CAPSA_OK;
+}
+
+int libcapsa_identity_set_source(libcapsa_identity *identity, const libcapsa_source *source,
+                                 libcapsa_error *ret_error)
+{
+    return capsa_api_end(set_source(identity, source), ret_error);
+}
+
+/* ---- Evidence, with collateral --------------------------------------------------------------- */
+
+static void remember(libcapsa_identity *identity, capsa_result got)
+{
+    (void)pthread_mutex_lock(&identity->lock);
+    capsa_error_keep(got, &identity->unfetched);
+    (void)pthread_mutex_unlock(&identity->lock);
+}
+
+/* What cannot be fetched is not shown: peers may know where to look, and a server serves on. */
+static void fetch(libcapsa_identity *identity, capsa_bytes evidence, capsa_collateral *collateral)
+{
+    CAPSA_AUTO(capsa_collateral) fetched;
+    capsa_collateral_init(&fetched);
+    const enum capsa_platform platform = capsa_api_attester(identity->attester).platform;
+    const capsa_result got = capsa_api_source_get(identity->source, platform, evidence, &fetched);
+    remember(identity, got);
+    if (!capsa_failed(got)) {
+        capsa_collateral_drop(collateral);
+        *collateral = fetched;
+        capsa_collateral_init(&fetched);
+    }
+}
+
+static capsa_result collect(void *context, const uint8_t report_data[CAPSA_REPORT_DATA],
+                            capsa_buf *ret_evidence, capsa_collateral *ret_collateral)
+{
+    libcapsa_identity *identity = context;
+    const struct capsa_ratls_attester attester = capsa_api_attester(identity->attester);
+    CAPSA_TRY(attester.collect(attester.context, report_data, ret_evidence, ret_collateral));
+    if (identity->source != NULL) {
+        fetch(identity, capsa_buf_bytes(ret_evidence), ret_collateral);
+    }
+    return CAPSA_OK;
+}
+
+static struct capsa_ratls_attester attester_of(libcapsa_identity *identity)
+{
+    struct capsa_ratls_attester attester = capsa_api_attester(identity->attester);
+    attester.context = identity;
+    attester.collect = collect;
+    return attester;
+}
+
 /* ---- Making ---------------------------------------------------------------------------------- */
 
 /* An empty nonce is one, and no nonce is none. */
@@ -248,7 +311,7 @@ static capsa_result make_first(libcapsa_identity *identity, capsa_time now)
 {
     struct capsa_ratls_profile profile = identity->profile;
     profile.nonce = nonce_of(identity);
-    const struct capsa_ratls_attester attester = capsa_api_attester(identity->attester);
+    const struct capsa_ratls_attester attester = attester_of(identity);
     CAPSA_AUTO_FREE(capsa_ratls_identity) fresh = NULL;
     CAPSA_TRY(capsa_ratls_identity_new(&attester, &profile, &fresh));
     CAPSA_TRY(capsa_ratls_identity_renew(fresh, now));
@@ -256,11 +319,25 @@ static capsa_result make_first(libcapsa_identity *identity, capsa_time now)
     return CAPSA_OK;
 }
 
+/* That collateral is missing says little; why it is, the source knew. */
+static capsa_result with_reason(libcapsa_identity *identity, capsa_result failed)
+{
+    (void)pthread_mutex_lock(&identity->lock);
+    const struct capsa_error why = identity->unfetched;
+    (void)pthread_mutex_unlock(&identity->lock);
+    return why.code == CAPSA_E_OK
+               ? failed
+               : capsa_error_within(failed, "no collateral could be fetched (%.200s)", why.text);
+}
+
 static capsa_result make(libcapsa_identity *identity, capsa_time now)
 {
     CAPSA_API_GIVEN(identity);
     CAPSA_AUTO_FREE(capsa_ratls_identity) made = made_of(identity);
-    return made == NULL ? make_first(identity, now) : capsa_ratls_identity_renew(made, now);
+    const capsa_result result =
+        made == NULL ? make_first(identity, now) : capsa_ratls_identity_renew(made, now);
+    const bool wants_collateral = identity->profile.endorsements;
+    return capsa_failed(result) && wants_collateral ? with_reason(identity, result) : result;
 }
 
 int libcapsa_identity_make(libcapsa_identity *identity, int64_t time, libcapsa_error *ret_error)

@@ -3,6 +3,8 @@
  * Fetching collateral across the public interface (capsa/fetch.h): settings by name, and at the
  * first use a store of collateral/, which answers any number of threads and verifiers.
  */
+#include "api/api_source.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -10,7 +12,6 @@
 #include "api/api_verifier.h"
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "capsa/fetch.h"
 #include "collateral/collateral_qcnl.h"
 #include "collateral/collateral_source.h"
 
@@ -193,11 +194,11 @@ static capsa_result store_of(libcapsa_source *source, struct capsa_collateral_st
     return made;
 }
 
-static capsa_result get_by_source(void *context, enum capsa_platform platform, capsa_bytes evidence,
+CAPSA_RESULT capsa_api_source_get(void *source, enum capsa_platform platform, capsa_bytes evidence,
                                   capsa_collateral *ret_collateral)
 {
     struct capsa_collateral_store *store = NULL;
-    CAPSA_TRY(store_of(context, &store));
+    CAPSA_TRY(store_of(source, &store));
     return capsa_collateral_get(store, platform, evidence, ret_collateral);
 }
 
@@ -205,6 +206,15 @@ static capsa_result get_by_source(void *context, enum capsa_platform platform, c
 static libcapsa_source *usable(const libcapsa_source *source)
 {
     return (libcapsa_source *)(uintptr_t)source;
+}
+
+libcapsa_source *capsa_api_source_share(const libcapsa_source *source)
+{
+    libcapsa_source *shared = usable(source);
+    if (shared != NULL) {
+        capsa_api_hold(&shared->references);
+    }
+    return shared;
 }
 
 static capsa_result get(const libcapsa_source *source, const libcapsa_evidence *evidence,
@@ -215,8 +225,8 @@ static capsa_result get(const libcapsa_source *source, const libcapsa_evidence *
     CAPSA_API_GIVEN(ret_collateral);
     CAPSA_AUTO_FREE(libcapsa_collateral) got = libcapsa_collateral_new();
     CAPSA_REQUIRE_MEMORY(got);
-    CAPSA_TRY(get_by_source(usable(source), evidence->held.platform,
-                            capsa_buf_bytes(&evidence->held.bytes), &got->held));
+    CAPSA_TRY(capsa_api_source_get(usable(source), evidence->held.platform,
+                                   capsa_buf_bytes(&evidence->held.bytes), &got->held));
     *ret_collateral = got;
     got = NULL;
     return CAPSA_OK;
@@ -236,13 +246,12 @@ static void let_go(void *source)
 static capsa_result set_source(libcapsa_verifier *verifier, const libcapsa_source *source)
 {
     CAPSA_API_GIVEN(verifier);
-    libcapsa_source *shared = usable(source);
-    if (shared == NULL) {
-        capsa_api_set_getter(verifier, (struct capsa_collateral_getter){.get = NULL}, NULL);
-        return CAPSA_OK;
-    }
-    capsa_api_hold(&shared->references); /* first: the verifier may have it already */
-    capsa_api_set_getter(verifier, (struct capsa_collateral_getter){shared, get_by_source}, let_go);
+    libcapsa_source *shared = capsa_api_source_share(source); /* first: it may be the same one */
+    const struct capsa_collateral_getter getter = {
+        .context = shared,
+        .get = shared == NULL ? NULL : capsa_api_source_get,
+    };
+    capsa_api_set_getter(verifier, getter, let_go);
     return CAPSA_OK;
 }
 
