@@ -17,10 +17,10 @@
  *           by any number of threads at once, a verifier above all; a handle that is being changed
  *           by one at a time. There is no state outside of handles.
  * Effects   No function logs or reads the environment. Files are read by ..._load and what says so;
- *           devices by libcapsa_attest...; the network is used by fetch.h and by channels
- * (ratls.h), which also read the clock; nothing else does. Units     Times are seconds since
- * 1970-01-01T00:00:00Z. Texts are NUL-terminated UTF-8. Bytes are a pointer and a length, and NULL
- * with a length of 0 is no bytes.
+ *           devices by libcapsa_attest... and identities; the network is used by fetch.h and by
+ *           channels (ratls.h), which also read the clock; nothing else does.
+ * Units     Times are seconds since 1970-01-01T00:00:00Z. Texts are NUL-terminated UTF-8. Bytes are
+ *           a pointer and a length, and NULL with a length of 0 is no bytes.
  */
 #ifndef CAPSA_CAPSA_H
 #define CAPSA_CAPSA_H
@@ -84,7 +84,8 @@ LIBCAPSA_API const char *libcapsa_error_check(const libcapsa_error *error);
 /* For callbacks. Bytes of `text` (NULL: none) that are not printable become '?'. */
 LIBCAPSA_API void libcapsa_error_set(libcapsa_error *error, int code, const char *text);
 
-/* Frees what a function handed over as a plain pointer (char **, uint8_t **). NULL is fine. */
+/* Overwrites and frees what a function handed over as a plain pointer (char **, uint8_t **). NULL
+ * is fine. */
 LIBCAPSA_API void libcapsa_free(void *pointer);
 
 /* Borrowed bytes, where a function takes several. */

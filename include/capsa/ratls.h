@@ -2,10 +2,11 @@
  *
  * RA-TLS: TLS whose certificates carry evidence of the program that holds their key.
  *
- *   A certificate that came from anywhere:   libcapsa_verifier_judge_certificate
- *   A key and a certificate for a server:    libcapsa_identity_new, _make, _write
- *   A connection, everything seen to:        libcapsa_ratls_client_new, _connect; _server_new,
- * _accept A program that has its own OpenSSL:      libcapsa_ratls_use
+ *   A certificate that came from anywhere:  libcapsa_verifier_judge_certificate
+ *   A key and a certificate for a server:   libcapsa_identity_new, _make, _write
+ *   A connection, everything seen to:       libcapsa_ratls_client_new, _connect;
+ *                                           libcapsa_ratls_server_new, _accept
+ *   A program that has its own OpenSSL:     libcapsa_ratls_use
  *
  * Bound and unbound. Plain RA-TLS binds evidence to the TLS key: whoever steals that key from one
  * genuine instance can stand between two peers and read everything (docs/explanation/ra-tls.md).
@@ -60,8 +61,8 @@ enum libcapsa_certificate_rules {
 };
 /* Certificate (DER or PEM), then its evidence, by the verifier's anchors and policy. 0: accepted,
  * and only then; as libcapsa_verifier_judge otherwise. `rules`: the bits above. `collateral` NULL:
- * what the certificate embeds, else the getter's. That the peer *has* the key, the certificate
- * alone does not prove: a TLS handshake does. */
+ * what the certificate embeds, else the getter's. The verdict's JSON has a member "certificate".
+ * That the peer *has* the key, the certificate alone does not prove: a TLS handshake does. */
 LIBCAPSA_API int libcapsa_verifier_judge_certificate(const libcapsa_verifier *verifier,
                                                      const void *certificate, size_t len,
                                                      unsigned rules,
@@ -72,7 +73,8 @@ LIBCAPSA_API int libcapsa_verifier_judge_certificate(const libcapsa_verifier *ve
 /* ---- Identities ---------------------------------------------------------------------------------
  * A key that never leaves the program, and the certificate that carries evidence of it. Set it up,
  * then make; channels use what was made last, those that run keep theirs. The setters are for one
- * thread before the first make; the rest for any. */
+ * thread before the first make, and USAGE after it; the rest is for any. What is asked of one that
+ * was not made is USAGE too. */
 typedef struct libcapsa_identity libcapsa_identity;
 /* Copies what `attester` is set to. */
 LIBCAPSA_API int libcapsa_identity_new(const libcapsa_attester *attester,
@@ -98,8 +100,9 @@ LIBCAPSA_API int libcapsa_identity_set_lifetime(libcapsa_identity *identity, int
 /* These dates instead, whenever it is made: for who has to look like Gramine. */
 LIBCAPSA_API int libcapsa_identity_set_dates(libcapsa_identity *identity, int64_t not_before,
                                              int64_t not_after, libcapsa_error *ret_error);
-/* 1: embed the collateral that the attester hands out (DICE's endorsements). Such certificates are
- * large, and peers with mbedTLS cannot read more than 16 KiB. */
+/* 1: embed collateral (DICE's endorsements): what the attester hands out, or a source has
+ * (libcapsa_identity_set_source, fetch.h); none is a failure of _make. Such certificates are large,
+ * and peers with mbedTLS cannot read more than 16 KiB. */
 LIBCAPSA_API int libcapsa_identity_set_endorsements(libcapsa_identity *identity, int embed,
                                                     libcapsa_error *ret_error);
 /* A new key and its certificate, as of `time`. After a failure the old ones stay. Blocks. */
@@ -111,8 +114,8 @@ LIBCAPSA_API int64_t libcapsa_identity_renew_at(const libcapsa_identity *identit
 LIBCAPSA_API int libcapsa_identity_certificate(const libcapsa_identity *identity,
                                                const char *format, uint8_t **ret_bytes,
                                                size_t *ret_len, libcapsa_error *ret_error);
-/* "pem" (PKCS#8) or "der" (SEC1 of curves, PKCS#1 of RSA). It is secret: overwrite it before
- * libcapsa_free, which does so only in libcapsa's own memory. */
+/* "pem" (PKCS#8) or "der" (SEC1 of curves, PKCS#1 of RSA). It is secret: libcapsa_free overwrites
+ * what it frees; copies are the caller's to look after. */
 LIBCAPSA_API int libcapsa_identity_key(const libcapsa_identity *identity, const char *format,
                                        uint8_t **ret_bytes, size_t *ret_len,
                                        libcapsa_error *ret_error);
@@ -121,11 +124,12 @@ LIBCAPSA_API int libcapsa_identity_write(const libcapsa_identity *identity, cons
                                          const char *key_path, libcapsa_error *ret_error);
 
 /* ---- Contexts -----------------------------------------------------------------------------------
- * Settings of a server or a client, shared by its channels and by threads once they are set. A new
- * one makes bound channels. */
+ * Settings of a server or a client, shared by its channels and by threads once they are set: after
+ * the first use they stand, and setters are USAGE. A new one makes bound channels. */
 typedef struct libcapsa_ratls libcapsa_ratls;
-/* `verifier` NULL: clients need not prove anything. Verifier and identity are used, not copied:
- * they may be freed, and must not be changed, while this lives. */
+/* `verifier` NULL: clients need not prove anything. The identity has been made. Verifier and
+ * identity are used, not copied: they may be freed while this lives, and the verifier must not be
+ * changed; the identity may be made anew. */
 LIBCAPSA_API int libcapsa_ratls_server_new(const libcapsa_identity *identity,
                                            const libcapsa_verifier *verifier,
                                            libcapsa_ratls **ret_ratls, libcapsa_error *ret_error);
@@ -141,7 +145,8 @@ LIBCAPSA_API int libcapsa_ratls_insecure_set_unbound(libcapsa_ratls *ratls, int 
 /* 1: TLS 1.2 too, for old peers. Unbound ones alone: the first use of the context says so. */
 LIBCAPSA_API int libcapsa_ratls_set_tls12(libcapsa_ratls *ratls, int allowed,
                                           libcapsa_error *ret_error);
-/* Milliseconds, from the connection on and from the handshake on; 0: 10 s, 30 s. */
+/* Milliseconds, up to an hour, from the connection on and from the handshake on; 0: 10 s, 30 s. To
+ * be connected takes no longer than the first, either. */
 LIBCAPSA_API int libcapsa_ratls_set_timeouts(libcapsa_ratls *ratls, int64_t handshake_ms,
                                              int64_t evidence_ms, libcapsa_error *ret_error);
 
@@ -150,7 +155,8 @@ LIBCAPSA_API int libcapsa_ratls_set_timeouts(libcapsa_ratls *ratls, int64_t hand
 typedef struct libcapsa_channel libcapsa_channel;
 /* Success: connected, judged, and bound where that is not switched off. *ret_verdict (may be NULL)
  * is set on refusals of evidence as well, else to NULL where there is none, and is to be freed.
- * Errors: those of verdicts; NETWORK, TIMEOUT, UNAUTHENTIC (the peer refused us). */
+ * Errors: those of verdicts, with their check (libcapsa_error_check); NETWORK, TIMEOUT, MALFORMED;
+ * UNAUTHENTIC (the peer refused us, and by which check). */
 LIBCAPSA_API int libcapsa_ratls_connect(const libcapsa_ratls *ratls, const char *host,
                                         unsigned port, libcapsa_channel **ret_channel,
                                         libcapsa_verdict **ret_verdict, libcapsa_error *ret_error);
@@ -164,11 +170,12 @@ LIBCAPSA_API int libcapsa_ratls_accept(const libcapsa_ratls *ratls, int fd,
                                        libcapsa_channel **ret_channel,
                                        libcapsa_verdict **ret_verdict, libcapsa_error *ret_error);
 /* Waits for at least one byte; *ret_len 0: the peer closed, properly. TIMEOUT; TRUNCATED: it is
- * gone without a word, and what came may not be all; NETWORK. `timeout_ms` below 0: for ever. */
+ * gone without a word, and what came may not be all; NETWORK. `timeout_ms` below 0: for ever; 0:
+ * only what is there. `len` is not 0. */
 LIBCAPSA_API int libcapsa_channel_read(libcapsa_channel *channel, void *room, size_t len,
                                        int64_t timeout_ms, size_t *ret_len,
                                        libcapsa_error *ret_error);
-/* All of it, or a failure. */
+/* All of it, or a failure, after which nobody knows how much the peer has: free it then. */
 LIBCAPSA_API int libcapsa_channel_write(libcapsa_channel *channel, const void *data, size_t len,
                                         int64_t timeout_ms, libcapsa_error *ret_error);
 /* Our direction is over; the peer's goes on. */
@@ -188,7 +195,8 @@ struct ssl_ctx_st;
 struct ssl_st;
 LIBCAPSA_API int libcapsa_ratls_use(const libcapsa_ratls *ratls, struct ssl_ctx_st *ctx,
                                     libcapsa_error *ret_error);
-/* Of the peer of a session, also a refused one; NOT_FOUND: nothing was asked of it. To be freed. */
+/* Of the peer of a session, also a refused one, while the session lives; NOT_FOUND: nothing was
+ * asked of it. To be freed. */
 LIBCAPSA_API int libcapsa_ratls_verdict_of(const struct ssl_st *session,
                                            libcapsa_verdict **ret_verdict,
                                            libcapsa_error *ret_error);

@@ -4,11 +4,10 @@
  * through the same reader as evidence from outside, so that what this library hands out it would
  * also take.
  */
-#include "api/api_internal.h"
+#include "api/api_attester.h"
 #include "attester/attester.h"
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "capsa/attest.h"
 
 struct libcapsa_attester {
     const struct capsa_attester *kind;
@@ -149,21 +148,30 @@ int libcapsa_attester_present(const libcapsa_attester *attester)
 
 /* ---- Attesting ------------------------------------------------------------------------------- */
 
-static capsa_result collect(const libcapsa_attester *attester,
-                            const uint8_t report_data[CAPSA_REPORT_DATA],
-                            libcapsa_evidence **ret_evidence)
+/* Read as if it came from outside. */
+static capsa_result collect_bytes(const libcapsa_attester *attester,
+                                  const uint8_t report_data[CAPSA_REPORT_DATA],
+                                  capsa_evidence *ret_evidence, capsa_collateral *ret_shipped)
 {
     const struct capsa_attester *kind = attester->kind;
     const struct capsa_attester_options options = options_of(attester);
     CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(CAPSA_LIMIT_evidence_bytes);
+    CAPSA_TRY_AT(kind->collect(kind, &options, report_data, &bytes, ret_shipped), "%s", kind->name);
+    CAPSA_TRY_AT(capsa_evidence_of_bytes(capsa_buf_bytes(&bytes), ret_evidence), "%s", kind->name);
+    CAPSA_REQUIRE(ret_evidence->platform == kind->platform, MALFORMED,
+                  "%s: the interface gave evidence of %s", kind->name,
+                  capsa_platform_what(ret_evidence->platform));
+    return CAPSA_OK;
+}
+
+static capsa_result collect(const libcapsa_attester *attester,
+                            const uint8_t report_data[CAPSA_REPORT_DATA],
+                            libcapsa_evidence **ret_evidence)
+{
+    CAPSA_AUTO(capsa_evidence) evidence = {.platform = CAPSA_PLATFORM_NONE};
     CAPSA_AUTO(capsa_collateral) shipped;
     capsa_collateral_init(&shipped);
-    CAPSA_TRY_AT(kind->collect(kind, &options, report_data, &bytes, &shipped), "%s", kind->name);
-    CAPSA_AUTO(capsa_evidence) evidence = {.platform = CAPSA_PLATFORM_NONE};
-    CAPSA_TRY_AT(capsa_evidence_of_bytes(capsa_buf_bytes(&bytes), &evidence), "%s", kind->name);
-    CAPSA_REQUIRE(evidence.platform == kind->platform, MALFORMED,
-                  "%s: the interface gave evidence of %s", kind->name,
-                  capsa_platform_what(evidence.platform));
+    CAPSA_TRY(collect_bytes(attester, report_data, &evidence, &shipped));
     return capsa_api_evidence(&evidence, &shipped, ret_evidence);
 }
 
@@ -202,4 +210,44 @@ int libcapsa_attester_insecure_attest_raw(const libcapsa_attester *attester,
                                           libcapsa_error *ret_error)
 {
     return capsa_api_end(attest_raw(attester, report_data, len, ret_evidence), ret_error);
+}
+
+/* ---- For identities -------------------------------------------------------------------------- */
+
+static capsa_result copy_texts(const libcapsa_attester *from, libcapsa_attester *to)
+{
+    CAPSA_TRY(copy_text(from->root, &to->root));
+    CAPSA_TRY(copy_text(from->qgs, &to->qgs));
+    CAPSA_TRY(copy_text(from->sim_dir, &to->sim_dir));
+    return copy_text(from->sim_code, &to->sim_code);
+}
+
+CAPSA_RESULT capsa_api_attester_copy(const libcapsa_attester *attester,
+                                     libcapsa_attester **ret_copy)
+{
+    CAPSA_API_GIVEN(attester);
+    CAPSA_AUTO_FREE(libcapsa_attester) copy = CAPSA_NEW(struct libcapsa_attester);
+    CAPSA_REQUIRE_MEMORY(copy);
+    copy->kind = attester->kind;
+    CAPSA_TRY(copy_texts(attester, copy));
+    *ret_copy = copy;
+    copy = NULL;
+    return CAPSA_OK;
+}
+
+static capsa_result collect_for_ratls(void *context, const uint8_t report_data[CAPSA_REPORT_DATA],
+                                      capsa_buf *ret_evidence, capsa_collateral *ret_collateral)
+{
+    CAPSA_AUTO(capsa_evidence) evidence = {.platform = CAPSA_PLATFORM_NONE};
+    CAPSA_TRY(collect_bytes(context, report_data, &evidence, ret_collateral));
+    return capsa_buf_append(ret_evidence, capsa_buf_bytes(&evidence.bytes));
+}
+
+struct capsa_ratls_attester capsa_api_attester(libcapsa_attester *attester)
+{
+    return (struct capsa_ratls_attester){
+        .context = attester,
+        .platform = attester->kind->platform,
+        .collect = collect_for_ratls,
+    };
 }

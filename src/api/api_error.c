@@ -3,11 +3,13 @@
  * Errors across the public interface (capsa/capsa.h): the numbers of errors.def under public names,
  * and a place of the caller's for the text.
  */
+#include <malloc.h>
 #include <stdio.h>
 
 #include "api/api_internal.h"
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/secret.h"
 
 /* ---- Codes ----------------------------------------------------------------------------------- */
 
@@ -89,9 +91,13 @@ void libcapsa_error_set(libcapsa_error *error, int code, const char *text)
     (void)capsa_api_end(known == CAPSA_E_OK ? CAPSA_OK : made, error);
 }
 
+/* A private key may be among what is freed, and how long it was, the allocator knows. */
 void libcapsa_free(void *pointer)
 {
-    capsa_dealloc(pointer);
+    if (pointer != NULL) {
+        capsa_wipe(pointer, malloc_usable_size(pointer));
+        capsa_dealloc(pointer);
+    }
 }
 
 /* ---- The end of every function --------------------------------------------------------------- */
@@ -144,4 +150,16 @@ CAPSA_RESULT capsa_api_json_text(const struct capsa_json *json, char **ret_text)
     CAPSA_AUTO(capsa_buf) text = capsa_buf_of(MIB(16));
     CAPSA_TRY(capsa_json_write(json, CAPSA_JSON_COMPACT, &text));
     return capsa_buf_take_str(&text, ret_text);
+}
+
+/* ---- Handles that others use ----------------------------------------------------------------- */
+
+void capsa_api_hold(capsa_api_references *references)
+{
+    (void)atomic_fetch_add_explicit(references, 1, memory_order_relaxed);
+}
+
+bool capsa_api_let_go(capsa_api_references *references)
+{
+    return atomic_fetch_sub_explicit(references, 1, memory_order_acq_rel) == 1;
 }

@@ -5,10 +5,13 @@
  */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "appraisal/appraisal.h"
 #include "capsa/collateral.h"
 #include "capsa/evidence.h"
 #include "capsa/verify.h"
+#include "ratls/ratls_certificate.h"
 
 struct libcapsa_error {
     struct capsa_error kept;
@@ -23,6 +26,11 @@ struct libcapsa_evidence {
     capsa_evidence held;
     libcapsa_collateral shipped;
 };
+
+/* Handles that live as long as somebody uses them. */
+typedef atomic_size_t capsa_api_references; /* 1 when made */
+void capsa_api_hold(capsa_api_references *references);
+bool capsa_api_let_go(capsa_api_references *references); /* true: that was the last one */
 
 CAPSA_DEFINE_AUTO_FREE(libcapsa_evidence)
 CAPSA_DEFINE_AUTO_FREE(libcapsa_collateral)
@@ -54,6 +62,6 @@ CAPSA_RESULT capsa_api_evidence_parse(capsa_bytes bytes, libcapsa_evidence **ret
 CAPSA_RESULT capsa_api_report_data(const char *purpose, const libcapsa_bytes *fields, size_t count,
                                    uint8_t *ret_report_data);
 
-/* Of a judgement that came to one. */
-CAPSA_RESULT capsa_api_verdict(const struct capsa_verdict *verdict, capsa_time time,
-                               libcapsa_verdict **ret_verdict);
+/* Of a judgement that came to one: of a certificate, or of the verdict in `report` alone. */
+CAPSA_RESULT capsa_api_verdict(const struct capsa_ratls_report *report, bool of_certificate,
+                               capsa_time time, libcapsa_verdict **ret_verdict);

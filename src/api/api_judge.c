@@ -12,12 +12,6 @@ struct question {
     capsa_bytes report_data; /* NULL: not asked */
 };
 
-/* The verdict goes to the caller before the number does. */
-struct answer {
-    struct capsa_verdict verdict;
-    libcapsa_verdict *made; /* NULL: it came to none */
-};
-
 /* A length of its own, so that a binding that passes a shorter text is told, and not obeyed. */
 static capsa_result check(const struct question *question)
 {
@@ -29,90 +23,72 @@ static capsa_result check(const struct question *question)
     return CAPSA_OK;
 }
 
-/* ---- The caller's getter --------------------------------------------------------------------- */
-
-/* A number that is no error of ours would make a failure look like something else. */
-static capsa_result getter_failure(int code, const struct libcapsa_error *error)
-{
-    const char *text = error->kept.code == CAPSA_E_OK ? "" : error->kept.text;
-    const bool known = code < 0 && !capsa_streq(capsa_code_name((enum capsa_code)code), "INTERNAL");
-    return capsa_error_make(known ? (enum capsa_code)code : CAPSA_E_INTERNAL, __FILE__, __LINE__,
-                            "the getter of collateral failed with %d%s%s", code,
-                            *text == '\0' ? "" : ": ", text);
-}
-
-static capsa_result get_by_caller(void *context, enum capsa_platform platform, capsa_bytes evidence,
-                                  capsa_collateral *ret_collateral)
-{
-    const libcapsa_verifier *verifier = context;
-    CAPSA_AUTO_FREE(libcapsa_collateral) found = libcapsa_collateral_new();
-    CAPSA_REQUIRE_MEMORY(found);
-    struct libcapsa_error error = {.check = CAPSA_CHECK_NONE};
-    const int got = verifier->getter(verifier->getter_context, capsa_platform_name(platform),
-                                     evidence.data, evidence.len, found, &error);
-    if (got != 0) {
-        return getter_failure(got, &error);
-    }
-    return capsa_collateral_take(ret_collateral, &found->held);
-}
-
 /* ---- Judging --------------------------------------------------------------------------------- */
 
-static capsa_result appraise(const struct question *question, const libcapsa_evidence *evidence,
-                             struct capsa_verdict *verdict)
+CAPSA_RESULT capsa_api_appraise(const libcapsa_verifier *verifier, enum capsa_platform platform,
+                                capsa_bytes evidence, const capsa_collateral *shipped,
+                                capsa_time now, const uint8_t *report_data,
+                                struct capsa_verdict *verdict)
 {
-    const libcapsa_verifier *verifier = question->verifier;
-    const libcapsa_collateral *collateral = question->collateral;
+    CAPSA_AUTO(capsa_collateral) none;
+    capsa_collateral_init(&none);
     const struct capsa_verify_input input = {
-        .platform = evidence->held.platform,
-        .evidence = capsa_buf_bytes(&evidence->held.bytes),
-        .collateral = collateral == NULL ? &evidence->shipped.held : &collateral->held,
-        .now = question->now,
+        .platform = platform,
+        .evidence = evidence,
+        .collateral = shipped == NULL ? &none : shipped,
+        .now = now,
         .anchors = verifier->anchors,
         .vendor_only = verifier->vendor_only,
         .cache = capsa_api_cache(verifier),
     };
-    /* Whoever gets collateral reads the verifier, and changes nothing of it. */
-    const struct capsa_collateral_getter getter = {
-        .context = (void *)(uintptr_t)verifier,
-        .get = verifier->getter == NULL ? NULL : get_by_caller,
-    };
-    return capsa_appraise_getting(&input, verifier->policy, &getter, question->report_data.data,
+    return capsa_appraise_getting(&input, verifier->policy, &verifier->getter, report_data,
                                   verdict);
 }
 
-static bool is_refusal(capsa_result judged, const struct capsa_verdict *verdict)
+static capsa_result appraise(const struct question *question, const libcapsa_evidence *evidence,
+                             struct capsa_verdict *verdict)
+{
+    const libcapsa_collateral *collateral = question->collateral;
+    return capsa_api_appraise(question->verifier, evidence->held.platform,
+                              capsa_buf_bytes(&evidence->held.bytes),
+                              collateral == NULL ? &evidence->shipped.held : &collateral->held,
+                              question->now, question->report_data.data, verdict);
+}
+
+bool capsa_api_is_refusal(capsa_result judged, const struct capsa_verdict *verdict)
 {
     const enum capsa_code code = capsa_code_of(judged);
     return !verdict->accepted && verdict->failed_check != CAPSA_CHECK_NONE &&
            (code == CAPSA_E_EVIDENCE || code == CAPSA_E_TCB || code == CAPSA_E_DENIED);
 }
 
-/* An error that is no refusal leaves no verdict; and no verdict is neither yes nor no. */
-static capsa_result conclude(const struct question *question, capsa_result judged,
-                             struct answer *answer)
+CAPSA_RESULT capsa_api_conclude(capsa_result judged, capsa_time now,
+                                struct capsa_api_answer *answer)
 {
-    const bool accepted = !capsa_failed(judged) && answer->verdict.accepted;
-    const bool refused = is_refusal(judged, &answer->verdict);
+    const bool accepted = !capsa_failed(judged) && answer->report.verdict.accepted;
+    const bool refused = capsa_api_is_refusal(judged, &answer->report.verdict);
     CAPSA_TRY(refused ? CAPSA_OK : judged);
     CAPSA_REQUIRE(refused || accepted, INTERNAL, "the evidence was neither accepted nor refused");
-    CAPSA_TRY(capsa_api_verdict(&answer->verdict, question->now, &answer->made));
+    CAPSA_TRY(capsa_api_verdict(&answer->report, answer->of_certificate, now, &answer->made));
     return judged;
 }
 
+/* ---- Of evidence ----------------------------------------------------------------------------- */
+
 static capsa_result judge(const struct question *question, const libcapsa_evidence *evidence,
-                          struct answer *answer)
+                          struct capsa_api_answer *answer)
 {
     CAPSA_API_GIVEN(evidence);
     CAPSA_TRY(check(question));
-    return conclude(question, appraise(question, evidence, &answer->verdict), answer);
+    return capsa_api_conclude(appraise(question, evidence, &answer->report.verdict), question->now,
+                              answer);
 }
 
-static int give(capsa_result result, const struct answer *answer, libcapsa_verdict **ret_verdict,
-                libcapsa_error *ret_error)
+int capsa_api_give(capsa_result result, const struct capsa_api_answer *answer,
+                   libcapsa_verdict **ret_verdict, libcapsa_error *ret_error)
 {
     const enum capsa_check failed =
-        answer->made == NULL ? CAPSA_CHECK_NONE : answer->verdict.failed_check;
+        answer->made == NULL ? CAPSA_CHECK_NONE : answer->report.verdict.failed_check;
     if (ret_verdict != NULL) {
         *ret_verdict = answer->made;
     } else {
@@ -128,21 +104,22 @@ int libcapsa_verifier_judge(const libcapsa_verifier *verifier, const libcapsa_ev
 {
     const struct question question = {verifier, collateral, time,
                                       capsa_bytes_of(report_data, report_data_len)};
-    struct answer answer = {.made = NULL};
+    struct capsa_api_answer answer = {.made = NULL};
     const capsa_result result = judge(&question, evidence, &answer);
-    return give(result, &answer, ret_verdict, ret_error);
+    return capsa_api_give(result, &answer, ret_verdict, ret_error);
 }
 
 /* ---- Of bytes -------------------------------------------------------------------------------- */
 
 static capsa_result refuse(const struct question *question, enum capsa_check failed,
-                           capsa_result why, struct answer *answer)
+                           capsa_result why, struct capsa_api_answer *answer)
 {
-    return conclude(question, capsa_verdict_fail_with(&answer->verdict, failed, why), answer);
+    return capsa_api_conclude(capsa_verdict_fail_with(&answer->report.verdict, failed, why),
+                              question->now, answer);
 }
 
 static capsa_result judge_bytes(const struct question *question, const void *data, size_t len,
-                                struct answer *answer)
+                                struct capsa_api_answer *answer)
 {
     CAPSA_TRY(check(question));
     capsa_bytes bytes;
@@ -160,9 +137,9 @@ int libcapsa_verifier_judge_bytes(const libcapsa_verifier *verifier, const void 
 {
     const struct question question = {verifier, collateral, time,
                                       capsa_bytes_of(report_data, report_data_len)};
-    struct answer answer = {.made = NULL};
+    struct capsa_api_answer answer = {.made = NULL};
     const capsa_result result = judge_bytes(&question, evidence, evidence_len, &answer);
-    return give(result, &answer, ret_verdict, ret_error);
+    return capsa_api_give(result, &answer, ret_verdict, ret_error);
 }
 
 /* ---- In one go ------------------------------------------------------------------------------- */
@@ -174,7 +151,7 @@ struct given {
 
 /* Collateral that cannot be read is a refusal, as if the evidence had brought it. */
 static capsa_result judge_with_collateral(struct question *question, const struct given *given,
-                                          struct answer *answer)
+                                          struct capsa_api_answer *answer)
 {
     CAPSA_TRY(check(question));
     capsa_bytes bytes;
@@ -195,7 +172,7 @@ static bool was_given(capsa_bytes bytes)
     return bytes.data != NULL || bytes.len > 0;
 }
 
-static capsa_result verify_once(const struct given *given, struct answer *answer)
+static capsa_result verify_once(const struct given *given, struct capsa_api_answer *answer)
 {
     CAPSA_AUTO_FREE(libcapsa_verifier) verifier = NULL;
     CAPSA_TRY(capsa_api_verifier_new(&verifier));
@@ -221,7 +198,7 @@ int libcapsa_verify(const void *evidence, size_t evidence_len, const void *colla
         .report_data = capsa_bytes_of(report_data, report_data_len),
         .now = time,
     };
-    struct answer answer = {.made = NULL};
+    struct capsa_api_answer answer = {.made = NULL};
     const capsa_result result = verify_once(&given, &answer);
-    return give(result, &answer, ret_verdict, ret_error);
+    return capsa_api_give(result, &answer, ret_verdict, ret_error);
 }

@@ -21,7 +21,8 @@ struct libcapsa_claim {
 };
 
 struct libcapsa_verdict {
-    struct capsa_verdict found;
+    struct capsa_ratls_report report;
+    bool of_certificate; /* else only the verdict of `report` says anything */
     capsa_time time;
     size_t count;
     struct libcapsa_claim claims[];
@@ -68,14 +69,15 @@ static size_t count_claims(const struct capsa_claims *claims)
     return count;
 }
 
-CAPSA_RESULT capsa_api_verdict(const struct capsa_verdict *verdict, capsa_time time,
-                               libcapsa_verdict **ret_verdict)
+CAPSA_RESULT capsa_api_verdict(const struct capsa_ratls_report *report, bool of_certificate,
+                               capsa_time time, libcapsa_verdict **ret_verdict)
 {
-    const struct capsa_claims *claims = &verdict->claims;
+    const struct capsa_claims *claims = &report->verdict.claims;
     const size_t room = count_claims(claims) * sizeof(struct libcapsa_claim);
     struct libcapsa_verdict *made = capsa_alloc(sizeof(*made) + room);
     CAPSA_REQUIRE_MEMORY(made);
-    made->found = *verdict;
+    made->report = *report;
+    made->of_certificate = of_certificate;
     made->time = time;
     for (size_t i = 0; i < CAPSA_CLAIM_COUNT; i++) {
         if (claims->values[i].present) {
@@ -95,29 +97,29 @@ void libcapsa_verdict_free(libcapsa_verdict *verdict)
 
 int libcapsa_verdict_accepted(const libcapsa_verdict *verdict)
 {
-    return verdict != NULL && verdict->found.accepted;
+    return verdict != NULL && verdict->report.verdict.accepted;
 }
 
 /* Every check from debug on is made of evidence that is authentic (checks.def). */
 int libcapsa_verdict_authentic(const libcapsa_verdict *verdict)
 {
-    return verdict != NULL &&
-           (verdict->found.accepted || verdict->found.failed_check >= CAPSA_CHECK_DEBUG);
+    return verdict != NULL && (verdict->report.verdict.accepted ||
+                               verdict->report.verdict.failed_check >= CAPSA_CHECK_DEBUG);
 }
 
 const char *libcapsa_verdict_failed_check(const libcapsa_verdict *verdict)
 {
-    return verdict == NULL ? "" : capsa_check_name(verdict->found.failed_check);
+    return verdict == NULL ? "" : capsa_check_name(verdict->report.verdict.failed_check);
 }
 
 const char *libcapsa_verdict_reason(const libcapsa_verdict *verdict)
 {
-    return verdict == NULL ? "" : verdict->found.reason;
+    return verdict == NULL ? "" : verdict->report.verdict.reason;
 }
 
 const char *libcapsa_verdict_note(const libcapsa_verdict *verdict)
 {
-    return verdict == NULL ? "" : verdict->found.note;
+    return verdict == NULL ? "" : verdict->report.verdict.note;
 }
 
 const char *libcapsa_check_what(const char *check)
@@ -132,13 +134,13 @@ const char *libcapsa_check_what(const char *check)
 
 const char *libcapsa_verdict_platform(const libcapsa_verdict *verdict)
 {
-    bool known = verdict != NULL && verdict->found.claims.platform != CAPSA_PLATFORM_NONE;
-    return known ? capsa_platform_name(verdict->found.claims.platform) : "";
+    bool known = verdict != NULL && verdict->report.verdict.claims.platform != CAPSA_PLATFORM_NONE;
+    return known ? capsa_platform_name(verdict->report.verdict.claims.platform) : "";
 }
 
 const char *libcapsa_verdict_anchor(const libcapsa_verdict *verdict)
 {
-    return verdict == NULL ? "" : verdict->found.anchor;
+    return verdict == NULL ? "" : verdict->report.verdict.anchor;
 }
 
 const char *libcapsa_verdict_anchor_kind(const libcapsa_verdict *verdict)
@@ -148,13 +150,13 @@ const char *libcapsa_verdict_anchor_kind(const libcapsa_verdict *verdict)
         [CAPSA_ANCHOR_SIMULATION] = "simulation",
         [CAPSA_ANCHOR_CUSTOM] = "custom",
     };
-    bool reached = verdict != NULL && verdict->found.anchor[0] != '\0';
-    return reached ? kinds[verdict->found.anchor_kind] : "";
+    bool reached = verdict != NULL && verdict->report.verdict.anchor[0] != '\0';
+    return reached ? kinds[verdict->report.verdict.anchor_kind] : "";
 }
 
 int libcapsa_verdict_debug(const libcapsa_verdict *verdict)
 {
-    return verdict != NULL && verdict->found.claims.debug;
+    return verdict != NULL && verdict->report.verdict.claims.debug;
 }
 
 /* ---- Status and advisories ------------------------------------------------------------------- */
@@ -166,13 +168,13 @@ const char *libcapsa_verdict_tcb_status(const libcapsa_verdict *verdict, int par
     }
     switch (part) {
     case LIBCAPSA_PART_ALL:
-        return capsa_tcb_status_name(verdict->found.tcb_status);
+        return capsa_tcb_status_name(verdict->report.verdict.tcb_status);
     case LIBCAPSA_PART_PLATFORM:
-        return capsa_tcb_status_name(verdict->found.platform_tcb_status);
+        return capsa_tcb_status_name(verdict->report.verdict.platform_tcb_status);
     case LIBCAPSA_PART_MODULE:
-        return capsa_tcb_status_name(verdict->found.module_tcb_status);
+        return capsa_tcb_status_name(verdict->report.verdict.module_tcb_status);
     case LIBCAPSA_PART_QE:
-        return capsa_tcb_status_name(verdict->found.qe_tcb_status);
+        return capsa_tcb_status_name(verdict->report.verdict.qe_tcb_status);
     default:
         return "";
     }
@@ -186,13 +188,13 @@ static const struct capsa_advisories *advisories_of(const libcapsa_verdict *verd
     }
     switch (part) {
     case LIBCAPSA_PART_ALL:
-        return &verdict->found.advisories;
+        return &verdict->report.verdict.advisories;
     case LIBCAPSA_PART_PLATFORM:
-        return &verdict->found.level_advisories;
+        return &verdict->report.verdict.level_advisories;
     case LIBCAPSA_PART_MODULE:
-        return &verdict->found.module_advisories;
+        return &verdict->report.verdict.module_advisories;
     case LIBCAPSA_PART_QE:
-        return &verdict->found.qe_advisories;
+        return &verdict->report.verdict.qe_advisories;
     default:
         return &none;
     }
@@ -212,39 +214,39 @@ const char *libcapsa_verdict_advisory(const libcapsa_verdict *verdict, int part,
 uint32_t libcapsa_verdict_intel_result(const libcapsa_verdict *verdict)
 {
     static const uint32_t unspecified = 0xa006;
-    return verdict == NULL ? unspecified : verdict->found.intel_result;
+    return verdict == NULL ? unspecified : verdict->report.verdict.intel_result;
 }
 
 int libcapsa_verdict_collateral_expired(const libcapsa_verdict *verdict)
 {
-    return verdict != NULL && verdict->found.collateral_status != 0;
+    return verdict != NULL && verdict->report.verdict.collateral_status != 0;
 }
 
 /* ---- Times ----------------------------------------------------------------------------------- */
 
 int64_t libcapsa_verdict_issued(const libcapsa_verdict *verdict)
 {
-    return verdict == NULL ? 0 : verdict->found.collateral_issued;
+    return verdict == NULL ? 0 : verdict->report.verdict.collateral_issued;
 }
 
 int64_t libcapsa_verdict_expires(const libcapsa_verdict *verdict)
 {
-    return verdict == NULL ? 0 : verdict->found.collateral_expires;
+    return verdict == NULL ? 0 : verdict->report.verdict.collateral_expires;
 }
 
 int64_t libcapsa_verdict_signed_at(const libcapsa_verdict *verdict)
 {
-    return verdict == NULL ? 0 : verdict->found.signed_at;
+    return verdict == NULL ? 0 : verdict->report.verdict.signed_at;
 }
 
 int64_t libcapsa_verdict_tcb_date(const libcapsa_verdict *verdict)
 {
-    return verdict == NULL ? 0 : verdict->found.tcb_date;
+    return verdict == NULL ? 0 : verdict->report.verdict.tcb_date;
 }
 
 uint32_t libcapsa_verdict_tcb_evaluation(const libcapsa_verdict *verdict)
 {
-    return verdict == NULL ? 0 : verdict->found.tcb_evaluation;
+    return verdict == NULL ? 0 : verdict->report.verdict.tcb_evaluation;
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */
@@ -254,7 +256,8 @@ static capsa_result write_json(const libcapsa_verdict *verdict, char **ret_text)
     CAPSA_API_GIVEN(verdict);
     CAPSA_API_GIVEN(ret_text);
     CAPSA_AUTO_FREE(capsa_json) json = NULL;
-    CAPSA_TRY(capsa_verdict_json(&verdict->found, &json));
+    CAPSA_TRY(verdict->of_certificate ? capsa_ratls_report_json(&verdict->report, &json)
+                                      : capsa_verdict_json(&verdict->report.verdict, &json));
     CAPSA_TRY(capsa_json_set(json, "verification_time_unix", capsa_json_new_int(verdict->time)));
     return capsa_api_json_text(json, ret_text);
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Verifiers across the public interface (capsa/verify.h): trust anchors, policy, cache and a getter
- * of collateral, set up once and then only read, by as many threads as like.
+ * Verifiers across the public interface (capsa/verify.h): trust anchors, policy and cache, set up
+ * once and then only read, by as many threads as like.
  */
-#include <stdatomic.h>
-
 #include "api/api_verifier.h"
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -13,7 +11,7 @@
  */
 
 struct libcapsa_cache {
-    atomic_size_t references;
+    capsa_api_references references;
     struct capsa_verify_cache *held;
 };
 
@@ -41,8 +39,7 @@ int libcapsa_cache_new(size_t entries, libcapsa_cache **ret_cache, libcapsa_erro
 
 void libcapsa_cache_free(libcapsa_cache *cache)
 {
-    if (cache == NULL ||
-        atomic_fetch_sub_explicit(&cache->references, 1, memory_order_acq_rel) > 1) {
+    if (cache == NULL || !capsa_api_let_go(&cache->references)) {
         return;
     }
     capsa_verify_cache_free(cache->held);
@@ -52,7 +49,7 @@ void libcapsa_cache_free(libcapsa_cache *cache)
 static libcapsa_cache *share(libcapsa_cache *cache)
 {
     if (cache != NULL) {
-        (void)atomic_fetch_add_explicit(&cache->references, 1, memory_order_relaxed);
+        capsa_api_hold(&cache->references);
     }
     return cache;
 }
@@ -64,6 +61,7 @@ CAPSA_RESULT capsa_api_verifier_new(libcapsa_verifier **ret_verifier)
     CAPSA_API_GIVEN(ret_verifier);
     CAPSA_AUTO_FREE(libcapsa_verifier) verifier = CAPSA_NEW(struct libcapsa_verifier);
     CAPSA_REQUIRE_MEMORY(verifier);
+    atomic_init(&verifier->references, 1);
     CAPSA_TRY(capsa_anchors_new_vendor(&verifier->anchors));
     CAPSA_TRY(capsa_appraisal_policy_new(&verifier->policy));
     *ret_verifier = verifier;
@@ -78,13 +76,24 @@ int libcapsa_verifier_new(libcapsa_verifier **ret_verifier, libcapsa_error *ret_
 
 void libcapsa_verifier_free(libcapsa_verifier *verifier)
 {
-    if (verifier == NULL) {
+    if (verifier == NULL || !capsa_api_let_go(&verifier->references)) {
         return;
     }
+    capsa_api_set_getter(verifier, (struct capsa_collateral_getter){.get = NULL}, NULL);
     capsa_anchors_free(verifier->anchors);
     capsa_appraisal_policy_free(verifier->policy);
     libcapsa_cache_free(verifier->cache);
     capsa_dealloc(verifier);
+}
+
+/* Whoever uses it counts himself, and changes nothing else of it. */
+libcapsa_verifier *capsa_api_verifier_share(const libcapsa_verifier *verifier)
+{
+    libcapsa_verifier *shared = (libcapsa_verifier *)(uintptr_t)verifier;
+    if (shared != NULL) {
+        capsa_api_hold(&shared->references);
+    }
+    return shared;
 }
 
 struct capsa_verify_cache *capsa_api_cache(const libcapsa_verifier *verifier)
@@ -200,7 +209,7 @@ int libcapsa_verifier_set_vendor_only(libcapsa_verifier *verifier, int vendor_on
     return capsa_api_end(set_vendor_only(verifier, vendor_only), ret_error);
 }
 
-/* ---- Cache and getter ------------------------------------------------------------------------ */
+/* ---- The cache in it ------------------------------------------------------------------------- */
 
 static capsa_result set_cache(libcapsa_verifier *verifier, libcapsa_cache *cache)
 {
@@ -215,18 +224,4 @@ int libcapsa_verifier_set_cache(libcapsa_verifier *verifier, libcapsa_cache *cac
                                 libcapsa_error *ret_error)
 {
     return capsa_api_end(set_cache(verifier, cache), ret_error);
-}
-
-static capsa_result set_getter(libcapsa_verifier *verifier, libcapsa_getter getter, void *context)
-{
-    CAPSA_API_GIVEN(verifier);
-    verifier->getter = getter;
-    verifier->getter_context = context;
-    return CAPSA_OK;
-}
-
-int libcapsa_verifier_set_getter(libcapsa_verifier *verifier, libcapsa_getter getter, void *context,
-                                 libcapsa_error *ret_error)
-{
-    return capsa_api_end(set_getter(verifier, getter, context), ret_error);
 }

@@ -19,6 +19,23 @@ static const struct capsa_cli_verb verbs[] = {
      "Judge a certificate with evidence. Whoever has it need not have its key: that a TLS "
      "handshake alone proves. Status as of capsa verify.",
      0, 0, CAPSA_CLI_JUDGES, capsa_cli_ratls_verify_options, capsa_cli_ratls_verify},
+    {"serve", "",
+     "Attested TLS in front of a plain TCP service, with a certificate that renews itself. Clients "
+     "are asked for evidence when --policy says what to accept. SIGHUP renews, and reads the "
+     "policy again.",
+     0, 0, CAPSA_CLI_PROVES | CAPSA_CLI_JUDGES, capsa_cli_ratls_serve_options,
+     capsa_cli_ratls_serve},
+    {"connect", "HOST:PORT",
+     "Connect, say on standard error what the peer has proved, and then be its stream: standard "
+     "input goes there, what it says comes to standard output. Status on refusals as of capsa "
+     "verify.",
+     1, 1, CAPSA_CLI_PROVES | CAPSA_CLI_JUDGES, capsa_cli_ratls_connect_options,
+     capsa_cli_ratls_connect},
+    {"proxy", "",
+     "A plain TCP port whose connections go out as attested TLS, to a service that has to prove "
+     "what it is. Whoever reaches the port speaks with what --platform proves of us.",
+     0, 0, CAPSA_CLI_PROVES | CAPSA_CLI_JUDGES, capsa_cli_ratls_proxy_options,
+     capsa_cli_ratls_proxy},
     {.name = NULL},
 };
 

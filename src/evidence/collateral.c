@@ -109,3 +109,18 @@ CAPSA_RESULT capsa_collateral_take(capsa_collateral *collateral, capsa_collatera
     capsa_collateral_drop(from);
     return CAPSA_OK;
 }
+
+CAPSA_RESULT capsa_collateral_copy(const capsa_collateral *collateral, capsa_collateral *ret_copy)
+{
+    capsa_collateral_init(ret_copy);
+    for (size_t i = 0; i < capsa_collateral_parts_count; i++) {
+        const size_t offset = capsa_collateral_parts[i].offset;
+        capsa_result copied = capsa_buf_append(capsa_collateral_part_at(ret_copy, offset),
+                                               capsa_collateral_part_bytes(collateral, offset));
+        if (capsa_failed(copied)) {
+            capsa_collateral_drop(ret_copy);
+            return copied;
+        }
+    }
+    return CAPSA_OK;
+}

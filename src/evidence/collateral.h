@@ -30,6 +30,8 @@ bool capsa_collateral_is_empty(const capsa_collateral *collateral);
 /* Everything that `from` holds goes over; what is there already must be the same. All or nothing:
  * MALFORMED names the part that differs, and then both are as they were. `from` is left empty. */
 CAPSA_RESULT capsa_collateral_take(capsa_collateral *collateral, capsa_collateral *from);
+/* *ret_copy is overwritten: hand in a fresh one. After a failure it is empty. */
+CAPSA_RESULT capsa_collateral_copy(const capsa_collateral *collateral, capsa_collateral *ret_copy);
 
 /* ---- Files --------------------------------------------------------------------------------------
  */

@@ -96,6 +96,8 @@ size_t capsa_net_conn_unsent(const struct capsa_net_conn *conn);
 CAPSA_RESULT capsa_net_conn_end(struct capsa_net_conn *conn);
 /* Read no more for now, so that the peer has to wait; and again. */
 void capsa_net_conn_pause(struct capsa_net_conn *conn, bool paused);
+/* The loop that it hangs on. */
+struct capsa_net_loop *capsa_net_conn_loop(const struct capsa_net_conn *conn);
 /* The TLS session; NULL: plain. Lives as long as the connection. */
 struct ssl_st *capsa_net_conn_session(const struct capsa_net_conn *conn);
 /* For the admission of its TLS (net_tls.h): the owner may have it; or why not. */
@@ -109,8 +111,11 @@ CAPSA_RESULT capsa_net_conn_set_timer(struct capsa_net_conn *conn, int64_t delay
  * sends can read our last words, or the alert of a TLS handshake that failed). No event is called
  * any more. linger_us 0: freed at once, unsent bytes are lost. */
 void capsa_net_conn_finish(struct capsa_net_conn *conn, int64_t linger_us);
-/* The same for a peer that is still reading: as long as bytes of ours are under way, lingers until
- * `until_us` (a capsa_monotonic_us value). */
+/* Hand it back as a stream that broke: unsent bytes are lost, and the peer's system is told by a
+ * reset, so that it takes what came for no whole. */
+void capsa_net_conn_cut(struct capsa_net_conn *conn);
+/* The same as _finish for a peer that is still reading: as long as bytes of ours are under way,
+ * lingers until `until_us` (a capsa_monotonic_us value). */
 void capsa_net_conn_finish_by(struct capsa_net_conn *conn, int64_t linger_us, int64_t until_us);
 
 /* ---- dialling: the client's end, on a loop ---- */

@@ -23,7 +23,6 @@ static CAPSA_RESULT parse_port(const char *text, const char *digits, unsigned *r
         port = port * 10 + (unsigned)(digits[i] - '0');
         CAPSA_REQUIRE(port <= 65535, USAGE, "\"%s\": the port is over 65535", text);
     }
-    CAPSA_REQUIRE(port > 0, USAGE, "\"%s\": the port is 0", text);
     *ret_port = port;
     return CAPSA_OK;
 }
@@ -57,6 +56,15 @@ static bool is_host_byte(char byte, bool bracketed)
 
 CAPSA_RESULT capsa_net_target_parse(const char *text, struct capsa_net_target *ret_target)
 {
+    struct capsa_net_target target;
+    CAPSA_TRY(capsa_net_listen_parse(text, &target));
+    CAPSA_REQUIRE(target.port > 0, USAGE, "\"%s\": the port is 0", text);
+    *ret_target = target;
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_net_listen_parse(const char *text, struct capsa_net_target *ret_target)
+{
     CAPSA_REQUIRE(strstr(text, "://") == NULL, USAGE,
                   "\"%s\" is a URL; write host:port without the scheme", text);
     capsa_bytes host;
@@ -74,6 +82,13 @@ CAPSA_RESULT capsa_net_target_parse(const char *text, struct capsa_net_target *r
     CAPSA_TRY(parse_port(text, digits, &target.port));
     *ret_target = target;
     return CAPSA_OK;
+}
+
+void capsa_net_target_text(const struct capsa_net_target *target, char text[CAPSA_NET_NAME_TEXT])
+{
+    const bool colons = strchr(target->host, ':') != NULL;
+    (void)snprintf(text, CAPSA_NET_NAME_TEXT, colons ? "[%s]:%u" : "%s:%u", target->host,
+                   target->port);
 }
 
 CAPSA_RESULT capsa_net_resolve(const char *host, unsigned port, bool passive,
@@ -126,4 +141,15 @@ bool capsa_net_host_is_ip(const char *host)
 {
     unsigned char address[sizeof(struct in6_addr)];
     return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+}
+
+bool capsa_net_host_is_loopback(const char *host)
+{
+    struct in_addr four;
+    struct in6_addr six;
+    if (inet_pton(AF_INET, host, &four) == 1) {
+        return ntohl(four.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    return strcmp(host, "localhost") == 0 ||
+           (inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six));
 }

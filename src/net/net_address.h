@@ -22,6 +22,12 @@ struct capsa_net_target {
  * schemes ("http://") are CAPSA_E_USAGE with a text that says what was expected. */
 CAPSA_RESULT capsa_net_target_parse(const char *text, struct capsa_net_target *ret_target);
 
+/* The same to listen at, where port 0 is any that is free. */
+CAPSA_RESULT capsa_net_listen_parse(const char *text, struct capsa_net_target *ret_target);
+/* As people write it. */
+#define CAPSA_NET_NAME_TEXT (CAPSA_NET_HOST_TEXT + 16)
+void capsa_net_target_text(const struct capsa_net_target *target, char text[CAPSA_NET_NAME_TEXT]);
+
 #define CAPSA_NET_ADDRESSES 8
 struct capsa_net_addresses {
     struct sockaddr_storage list[CAPSA_NET_ADDRESSES];
@@ -37,3 +43,5 @@ CAPSA_RESULT capsa_net_resolve(const char *host, unsigned port, bool passive,
 void capsa_net_address_text(const struct sockaddr *address, char text[CAPSA_NET_ADDRESS_TEXT]);
 /* The host is a literal IPv4 or IPv6 address. */
 bool capsa_net_host_is_ip(const char *host);
+/* It is "localhost", or an address that only this machine reaches. */
+bool capsa_net_host_is_loopback(const char *host);

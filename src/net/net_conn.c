@@ -1,63 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A connection: a libevent bufferevent, plain or TLS, with an owner. An idle one holds no buffers.
- * Callbacks are deferred to the loop, so an owner may send, finish or free from within any of them.
+ * A connection: a pipe, plain or TLS, with an owner. An idle one holds no buffers. The owner is
+ * called from the loop alone and never from within a call of its own, and nothing is freed before
+ * the loop's next turn, so it may send, finish or pause from within any event.
  */
 #include "net/net_conn.h"
 
-#include <event2/buffer.h>
-#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
-#include <fcntl.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/time.h"
 #include "net/net_loop.h"
-#include "net/net_tls_ssl.h"
 
-/* The owner is asked for more once less than this waits to be sent. */
-#define LOW_MARK    (32 * 1024)
-#define BEV_OPTIONS (BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS)
-#define LINGER_MAX  (256 * 1024) /* last words longer than this are a flood */
-#define CLOSED_TEXT 160
-#define FIRST_READ  4096 /* what libevent reads at once; then there may be more */
-#define ONE_READ    (8 * 1024)
-#define READS_MAX   8 /* before it is another connection's turn */
-
-enum conn_state {
-    CONN_HANDSHAKE,
-    CONN_OPEN,
-    CONN_OVER, /* the owner was told */
-    /* From here on it has no owner, and the timer frees it. */
-    CONN_FLUSHING,  /* sending the rest */
-    CONN_LINGERING, /* our direction is closed */
-    CONN_DYING,     /* freed by the loop's next turn, not under the feet of a caller */
-};
-
-struct capsa_net_conn {
-    struct bufferevent *stream;
-    struct evbuffer *gathered; /* to be sent by the next flush */
-    struct event *timer;       /* handshake, then the owner's, then the end's */
-    const struct capsa_net_conn_events *events;
-    void *owner;
-    capsa_net_callback on_timer;
-    struct capsa_net_conns *list;
-    struct capsa_net_conn *before;
-    struct capsa_net_conn *after;
-    enum conn_state state;
-    bool refused;       /* the TLS handshake failed */
-    size_t thrown_away; /* since it lost its owner */
-    int64_t linger_us;  /* the end's timer, which is set again before linger_until_us */
-    int64_t linger_until_us;
-    struct capsa_net_peer peer;
-};
+/* ---- lists, events, ends ---- */
 
 static void list_add(struct capsa_net_conn *conn, struct capsa_net_conns *list)
 {
@@ -72,9 +30,6 @@ static void list_add(struct capsa_net_conn *conn, struct capsa_net_conns *list)
 
 static void list_remove(struct capsa_net_conn *conn)
 {
-    if (conn->list == NULL) {
-        return;
-    }
     if (conn->before != NULL) {
         conn->before->after = conn->after;
     } else {
@@ -86,194 +41,110 @@ static void list_remove(struct capsa_net_conn *conn)
     conn->list->count--;
 }
 
+void capsa_net_conn_end_admission(struct capsa_net_conn *conn)
+{
+    if (conn->admitting) {
+        conn->admitting = false;
+        capsa_net_tls_admission(conn->tls)->end(conn->admission);
+    }
+}
+
 void capsa_net_conn_free(struct capsa_net_conn *conn)
 {
+    capsa_net_conn_end_admission(conn);
     list_remove(conn);
-    if (conn->timer != NULL) {
-        event_free(conn->timer);
+    (void)event_del(&conn->turn);
+    (void)event_del(&conn->timer);
+    (void)event_del(&conn->readable);
+    (void)event_del(&conn->writable);
+    if (conn->kept != NULL) {
+        evbuffer_free(conn->kept);
     }
-    if (conn->gathered != NULL) {
-        evbuffer_free(conn->gathered);
-    }
-    if (conn->stream != NULL) {
-        bufferevent_free(conn->stream);
-    }
+    capsa_net_dialling_free(conn->dialling);
+    capsa_net_pipe_close(&conn->pipe);
+    capsa_dealloc(conn->why);
     capsa_dealloc(conn);
 }
 
-static void set_timer(struct capsa_net_conn *conn, int64_t delay_us)
+void capsa_net_conn_after(struct capsa_net_conn *conn, int64_t delay_us)
 {
     const struct timeval delay = capsa_net_timeval(delay_us);
-    (void)evtimer_add(conn->timer, &delay);
+    (void)evtimer_add(&conn->timer, &delay);
 }
 
-static void die(struct capsa_net_conn *conn)
+void capsa_net_conn_next_turn(struct capsa_net_conn *conn)
 {
-    conn->state = CONN_DYING;
-    (void)bufferevent_disable(conn->stream, EV_READ | EV_WRITE);
-    set_timer(conn, 0);
+    event_active(&conn->turn, EV_WRITE, 1);
 }
 
-static void tell_closed(struct capsa_net_conn *conn, const char *why)
+bool capsa_net_conn_wants_input(const struct capsa_net_conn *conn)
 {
-    if (conn->state >= CONN_FLUSHING) {
-        die(conn);
+    switch (conn->state) {
+    case CAPSA_NET_HANDSHAKE:
+        return true;
+    case CAPSA_NET_ADMISSION:
+        return !conn->admitted && !conn->refused && conn->kept == NULL;
+    case CAPSA_NET_OPEN:
+        return !conn->paused && !conn->ended && conn->kept == NULL;
+    case CAPSA_NET_FLUSHING:
+    case CAPSA_NET_LINGERING:
+        return !conn->ended;
+    default:
+        return false;
+    }
+}
+
+static bool wants_room(const struct capsa_net_conn *conn)
+{
+    const struct capsa_net_pipe *pipe = &conn->pipe;
+    switch (conn->state) {
+    case CAPSA_NET_CONNECTING:
+        return true;
+    case CAPSA_NET_HANDSHAKE:
+        return pipe->read_wants_room;
+    case CAPSA_NET_ADMISSION:
+    case CAPSA_NET_OPEN:
+    case CAPSA_NET_FLUSHING:
+        return !pipe->write_wants_input &&
+               (pipe->read_wants_room || capsa_net_pipe_unsent(pipe) > 0 ||
+                (pipe->end_wanted && !pipe->end_sent));
+    default:
+        return false;
+    }
+}
+
+static void wait_or_not(struct capsa_net_conn *conn, struct event *event, bool wants, bool *waits)
+{
+    if (wants == *waits) {
         return;
     }
-    if (conn->state == CONN_OVER) {
-        return;
-    }
-    conn->refused = conn->state == CONN_HANDSHAKE;
-    conn->state = CONN_OVER;
-    (void)bufferevent_disable(conn->stream, EV_READ | EV_WRITE);
-    conn->events->closed(conn->owner, why);
-}
-
-static void tell_ready(struct capsa_net_conn *conn)
-{
-    conn->state = CONN_OPEN;
-    (void)evtimer_del(conn->timer);
-    conn->events->ready(conn->owner);
-}
-
-static void on_handshake_done(struct capsa_net_conn *conn)
-{
-    const SSL *session = bufferevent_openssl_get_ssl(conn->stream);
-    if (!capsa_net_tls_agreed_h2(session)) {
-        tell_closed(conn, "the peer's TLS did not offer HTTP/2 (ALPN \"h2\")");
-        return;
-    }
-    /* With SSL_VERIFY_PEER set, a handshake ends well only if the chain did; ask again all the
-     * same, and ask whether there was a certificate at all. */
-    X509 *certificate = SSL_get0_peer_certificate(session);
-    conn->peer.verified = certificate != NULL && SSL_get_verify_result(session) == X509_V_OK &&
-                          (SSL_get_verify_mode(session) & SSL_VERIFY_PEER) != 0;
-    tell_ready(conn);
-}
-
-/* Why the stream broke, as a sentence; NULL for a plain end. */
-static const char *broken_text(const struct capsa_net_conn *conn, short what,
-                               char text[CLOSED_TEXT])
-{
-    const unsigned long code = bufferevent_get_openssl_error(conn->stream);
-    const char *reason = code == 0 ? NULL : ERR_reason_error_string(code);
-    ERR_clear_error();
-    if (conn->state == CONN_HANDSHAKE) {
-        (void)snprintf(text, CLOSED_TEXT, "the TLS handshake failed: %s",
-                       reason == NULL ? "the peer left" : reason);
-        return text;
-    }
-    if ((what & BEV_EVENT_ERROR) == 0 || reason == NULL) {
-        return NULL; /* an end, or a reset, which is an end by an impolite peer */
-    }
-    (void)snprintf(text, CLOSED_TEXT, "TLS failed: %s", reason);
-    return text;
-}
-
-static void on_stream_event(struct bufferevent *stream, short what, void *context)
-{
-    (void)stream;
-    struct capsa_net_conn *conn = context;
-    if ((what & BEV_EVENT_CONNECTED) != 0) {
-        on_handshake_done(conn);
-        return;
-    }
-    char text[CLOSED_TEXT];
-    tell_closed(conn, broken_text(conn, what, text));
-}
-
-/* Everything is sent: say so, and listen to the peer's last words so that the system does not
- * answer them with a reset that would destroy ours. */
-static void close_our_direction(struct capsa_net_conn *conn)
-{
-    conn->state = CONN_LINGERING;
-    SSL *session = bufferevent_openssl_get_ssl(conn->stream);
-    if (session != NULL) {
-        (void)SSL_shutdown(session);
-        ERR_clear_error();
-    }
-    (void)shutdown(bufferevent_getfd(conn->stream), SHUT_WR);
-}
-
-/* What libevent left in the system of a plain stream: it reads FIRST_READ bytes a turn. Errors and
- * the end it will find itself. */
-static void read_more(struct capsa_net_conn *conn)
-{
-    uint8_t room[ONE_READ];
-    ssize_t len = ONE_READ;
-    for (int i = 0; i < READS_MAX && len == ONE_READ && conn->state == CONN_OPEN; i++) {
-        len = recv(bufferevent_getfd(conn->stream), room, sizeof(room), MSG_DONTWAIT);
-        if (len > 0) {
-            conn->events->bytes(conn->owner, capsa_bytes_of(room, (size_t)len));
-        }
+    if ((wants ? event_add(event, NULL) : event_del(event)) == 0) {
+        *waits = wants;
+    } else {
+        conn->pipe.why = "out of memory";
+        conn->broken = true;
+        capsa_net_conn_next_turn(conn);
     }
 }
 
-/* The bytes may be the last thing the owner looks at: it can finish the connection in the call. */
-static void on_readable(struct bufferevent *stream, void *context)
+void capsa_net_conn_update(struct capsa_net_conn *conn)
 {
-    struct capsa_net_conn *conn = context;
-    struct evbuffer *input = bufferevent_get_input(stream);
-    bool more = evbuffer_get_length(input) >= FIRST_READ && !conn->peer.tls;
-    struct evbuffer_iovec piece;
-    while (conn->state == CONN_OPEN && evbuffer_peek(input, 1, NULL, &piece, 1) > 0) {
-        conn->events->bytes(conn->owner, capsa_bytes_of(piece.iov_base, piece.iov_len));
-        (void)evbuffer_drain(input, piece.iov_len);
-    }
-    if (more) {
-        read_more(conn);
-    }
-    if (conn->state != CONN_OPEN) {
-        conn->thrown_away += evbuffer_get_length(input);
-        (void)evbuffer_drain(input, evbuffer_get_length(input));
-    }
-    if (conn->state >= CONN_FLUSHING && conn->thrown_away > LINGER_MAX) {
-        die(conn);
-    }
+    const bool alive = conn->pipe.fd >= 0 && conn->state < CAPSA_NET_DYING;
+    const bool for_write =
+        alive && conn->pipe.write_wants_input && conn->state < CAPSA_NET_LINGERING;
+    wait_or_not(conn, &conn->readable, for_write || (alive && capsa_net_conn_wants_input(conn)),
+                &conn->waits_readable);
+    wait_or_not(conn, &conn->writable, alive && wants_room(conn), &conn->waits_writable);
 }
 
-static void on_writable(struct bufferevent *stream, void *context)
+void capsa_net_conn_die(struct capsa_net_conn *conn)
 {
-    (void)stream;
-    struct capsa_net_conn *conn = context;
-    if (conn->state == CONN_OPEN) {
-        conn->events->drained(conn->owner);
-    } else if (conn->state == CONN_FLUSHING && capsa_net_conn_unsent(conn) == 0) {
-        close_our_direction(conn);
-    }
+    conn->state = CAPSA_NET_DYING;
+    capsa_net_conn_update(conn);
+    capsa_net_conn_after(conn, 0);
 }
 
-/* Bytes that the peer's system has not taken yet, ours or our system's. */
-static bool has_bytes_under_way(const struct capsa_net_conn *conn)
-{
-    int queued = 0;
-    return capsa_net_conn_unsent(conn) > 0 ||
-           (ioctl(bufferevent_getfd(conn->stream), SIOCOUTQ, &queued) == 0 && queued > 0);
-}
-
-static void end_linger(struct capsa_net_conn *conn)
-{
-    const int64_t left_us = conn->linger_until_us - capsa_monotonic_us();
-    if (conn->state != CONN_DYING && left_us > 0 && has_bytes_under_way(conn)) {
-        set_timer(conn, left_us < conn->linger_us ? left_us : conn->linger_us);
-        return;
-    }
-    capsa_net_conn_free(conn);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *context)
-{
-    (void)fd;
-    (void)what;
-    struct capsa_net_conn *conn = context;
-    if (conn->state == CONN_HANDSHAKE) {
-        tell_closed(conn, "the TLS handshake took too long");
-    } else if (conn->state >= CONN_FLUSHING) {
-        end_linger(conn);
-    } else if (conn->state == CONN_OPEN && conn->on_timer != NULL) {
-        conn->on_timer(conn->owner);
-    }
-}
+/* ---- making ---- */
 
 /* Small answers go out at once, and a vanished peer is noticed within about four minutes. */
 static void tune_socket(int fd)
@@ -293,71 +164,77 @@ static void tune_socket(int fd)
     }
 }
 
-/* Takes `fd` over. */
-static CAPSA_RESULT open_stream(struct event_base *base, int fd, struct capsa_net_tls *tls,
-                                struct bufferevent **ret_stream)
+CAPSA_RESULT capsa_net_conn_make(struct capsa_net_loop *loop, struct capsa_net_tls *tls,
+                                 struct capsa_net_conns *list, struct capsa_net_conn **ret_conn)
 {
-    struct bufferevent *stream = NULL;
-    SSL *session = NULL;
-    capsa_result result = tls == NULL ? CAPSA_OK : capsa_net_tls_session(tls, &session);
-    if (!capsa_failed(result)) {
-        stream = tls == NULL ? bufferevent_socket_new(base, fd, BEV_OPTIONS)
-                             : bufferevent_openssl_socket_new(
-                                   base, fd, session, BUFFEREVENT_SSL_ACCEPTING, BEV_OPTIONS);
-        if (stream == NULL) { /* libevent has freed the session: it was to close it */
-            result = capsa_error_make(CAPSA_E_NOMEM, __FILE__, __LINE__, "out of memory");
-        }
-    }
-    if (capsa_failed(result)) {
-        (void)close(fd);
-        return result;
-    }
-    *ret_stream = stream;
+    struct capsa_net_conn *conn = CAPSA_NEW(struct capsa_net_conn);
+    CAPSA_REQUIRE_MEMORY(conn);
+    conn->loop = loop;
+    conn->tls = tls;
+    conn->pipe.fd = -1;
+    conn->peer.tls = tls != NULL;
+    struct event_base *base = capsa_net_loop_base(loop);
+    (void)evtimer_assign(&conn->timer, base, capsa_net_conn_on_timer, conn);
+    (void)event_assign(&conn->turn, base, -1, 0, capsa_net_conn_on_writable, conn);
+    (void)event_assign(&conn->readable, base, -1, 0, capsa_net_conn_on_readable, conn);
+    (void)event_assign(&conn->writable, base, -1, 0, capsa_net_conn_on_writable, conn);
+    list_add(conn, list);
+    *ret_conn = conn;
     return CAPSA_OK;
+}
+
+void capsa_net_conn_use(struct capsa_net_conn *conn, int fd)
+{
+    struct event_base *base = capsa_net_loop_base(conn->loop);
+    tune_socket(fd);
+    conn->pipe.fd = fd;
+    (void)event_assign(&conn->readable, base, fd, EV_READ | EV_PERSIST, capsa_net_conn_on_readable,
+                       conn);
+    (void)event_assign(&conn->writable, base, fd, EV_WRITE | EV_PERSIST, capsa_net_conn_on_writable,
+                       conn);
 }
 
 CAPSA_RESULT capsa_net_conn_new(struct capsa_net_loop *loop, int fd, const struct sockaddr *from,
                                 struct capsa_net_tls *tls, struct capsa_net_conns *list,
                                 struct capsa_net_conn **ret_conn)
 {
-    struct bufferevent *stream = NULL;
-    tune_socket(fd);
-    CAPSA_TRY(open_stream(capsa_net_loop_base(loop), fd, tls, &stream));
-    struct capsa_net_conn *conn = CAPSA_NEW(struct capsa_net_conn);
-    if (conn != NULL) {
-        conn->stream = stream;
-        conn->timer = evtimer_new(capsa_net_loop_base(loop), on_timer, conn);
-        conn->gathered = evbuffer_new();
+    struct capsa_net_conn *conn = NULL;
+    capsa_result result = capsa_net_conn_make(loop, tls, list, &conn);
+    if (capsa_failed(result)) {
+        (void)close(fd);
+        return result;
     }
-    if (conn == NULL || conn->timer == NULL || conn->gathered == NULL) {
-        if (conn != NULL) {
-            capsa_net_conn_free(conn);
-        } else {
-            bufferevent_free(stream);
-        }
-        CAPSA_FAIL(NOMEM, "out of memory");
+    capsa_net_conn_use(conn, fd);
+    if (tls != NULL) {
+        result = capsa_net_tls_session(tls, true, &conn->pipe.session);
     }
-    conn->state = CONN_HANDSHAKE;
-    conn->peer.tls = tls != NULL;
+    if (capsa_failed(result)) {
+        capsa_net_conn_free(conn);
+        return result;
+    }
     capsa_net_address_text(from, conn->peer.address);
-    list_add(conn, list);
     *ret_conn = conn;
     return CAPSA_OK;
 }
 
 void capsa_net_conn_start(struct capsa_net_conn *conn, int64_t handshake_us)
 {
-    bufferevent_setcb(conn->stream, on_readable, on_writable, on_stream_event, conn);
-    bufferevent_setwatermark(conn->stream, EV_WRITE, LOW_MARK, 0);
-    if (conn->peer.tls) {
-        set_timer(conn, handshake_us);
+    if (conn->pipe.session == NULL) {
+        capsa_net_conn_ready(conn);
     } else {
-        tell_ready(conn);
+        conn->state = CAPSA_NET_HANDSHAKE;
+        capsa_net_conn_after(conn, handshake_us);
+        if (SSL_set_fd(conn->pipe.session, conn->pipe.fd) != 1) {
+            ERR_clear_error();
+            capsa_net_conn_over(conn, "out of memory");
+        } else if (!SSL_is_server(conn->pipe.session)) {
+            capsa_net_conn_step_handshake(conn);
+        }
     }
-    if (conn->state == CONN_HANDSHAKE || conn->state == CONN_OPEN) {
-        (void)bufferevent_enable(conn->stream, EV_READ | EV_WRITE);
-    }
+    capsa_net_conn_update(conn);
 }
+
+/* ---- what the owner asks for ---- */
 
 bool capsa_net_conn_has_owner(const struct capsa_net_conn *conn)
 {
@@ -376,89 +253,147 @@ const struct capsa_net_peer *capsa_net_conn_peer(const struct capsa_net_conn *co
     return &conn->peer;
 }
 
+struct ssl_st *capsa_net_conn_session(const struct capsa_net_conn *conn)
+{
+    return conn->pipe.session;
+}
+
+struct capsa_net_loop *capsa_net_conn_loop(const struct capsa_net_conn *conn)
+{
+    return conn->loop;
+}
+
+void capsa_net_conn_admit(struct capsa_net_conn *conn)
+{
+    if (conn->state == CAPSA_NET_ADMISSION && !conn->refused) {
+        conn->admitted = true;
+        capsa_net_conn_next_turn(conn);
+    }
+}
+
+void capsa_net_conn_refuse(struct capsa_net_conn *conn, const char *why)
+{
+    if (conn->state == CAPSA_NET_ADMISSION && !conn->admitted && !conn->refused) {
+        conn->refused = true;
+        conn->why = capsa_strdup(why);
+        capsa_net_conn_next_turn(conn);
+    }
+}
+
+static bool can_send(const struct capsa_net_conn *conn)
+{
+    return (conn->state == CAPSA_NET_OPEN || conn->state == CAPSA_NET_ADMISSION) &&
+           !conn->pipe.end_wanted;
+}
+
 CAPSA_RESULT capsa_net_conn_send(struct capsa_net_conn *conn, capsa_bytes bytes)
 {
-    CAPSA_REQUIRE(conn->state == CONN_OPEN, NETWORK, "the connection is closed");
-    CAPSA_REQUIRE(evbuffer_add(conn->gathered, bytes.data, bytes.len) == 0, NOMEM, "out of memory");
+    CAPSA_REQUIRE(can_send(conn), NETWORK, "the connection is closed");
+    return capsa_net_pipe_add(&conn->pipe, bytes);
+}
+
+/* What the system takes now goes now; where something waits already, it waits behind it. */
+static void write_now(struct capsa_net_conn *conn)
+{
+    if (conn->waits_writable || conn->broken) {
+        return;
+    }
+    if (capsa_net_pipe_write(&conn->pipe) == CAPSA_NET_BROKEN) {
+        conn->broken = true;
+        capsa_net_conn_next_turn(conn);
+    }
+    if (conn->ended && conn->pipe.end_sent) {
+        capsa_net_conn_next_turn(conn);
+    }
+    capsa_net_conn_update(conn);
+}
+
+CAPSA_RESULT capsa_net_conn_flush(struct capsa_net_conn *conn)
+{
+    CAPSA_REQUIRE(can_send(conn), NETWORK, "the connection is closed");
+    write_now(conn);
     return CAPSA_OK;
 }
 
-/* A bufferevent asks the system whether it may write, and only then writes. Where nothing waits
- * already it mostly may, so try at once; what is left, errors too, is the bufferevent's. */
-CAPSA_RESULT capsa_net_conn_flush(struct capsa_net_conn *conn)
+CAPSA_RESULT capsa_net_conn_end(struct capsa_net_conn *conn)
 {
-    CAPSA_REQUIRE(conn->state == CONN_OPEN, NETWORK, "the connection is closed");
-    bool waits = evbuffer_get_length(bufferevent_get_output(conn->stream)) > 0;
-    if (evbuffer_get_length(conn->gathered) > 0 && !waits && !conn->peer.tls) {
-        (void)evbuffer_write(conn->gathered, bufferevent_getfd(conn->stream));
-    }
-    CAPSA_REQUIRE(evbuffer_get_length(conn->gathered) == 0 ||
-                      bufferevent_write_buffer(conn->stream, conn->gathered) == 0,
-                  NOMEM, "out of memory");
+    CAPSA_REQUIRE(conn->state == CAPSA_NET_OPEN, NETWORK, "the connection is closed");
+    conn->pipe.end_wanted = true;
+    write_now(conn);
     return CAPSA_OK;
 }
 
 size_t capsa_net_conn_unsent(const struct capsa_net_conn *conn)
 {
-    return evbuffer_get_length(conn->gathered) +
-           evbuffer_get_length(bufferevent_get_output(conn->stream));
+    return capsa_net_pipe_unsent(&conn->pipe);
+}
+
+void capsa_net_conn_pause(struct capsa_net_conn *conn, bool paused)
+{
+    conn->paused = paused;
+    if (!paused && conn->kept != NULL) {
+        capsa_net_conn_next_turn(conn);
+    }
+    capsa_net_conn_update(conn);
 }
 
 CAPSA_RESULT capsa_net_conn_set_timer(struct capsa_net_conn *conn, int64_t delay_us,
                                       capsa_net_callback callback)
 {
-    CAPSA_REQUIRE(conn->state == CONN_OPEN, NETWORK, "the connection is closed");
+    CAPSA_REQUIRE(conn->state == CAPSA_NET_OPEN, NETWORK, "the connection is closed");
     conn->on_timer = callback;
-    set_timer(conn, delay_us);
+    capsa_net_conn_after(conn, delay_us);
     return CAPSA_OK;
 }
 
-/* libssl has said why (an alert), but with the peer's bytes unread a close would be a reset, and
- * the peer would never see it. TLS is over, so the bare socket lingers. */
-static bool keep_bare_socket(struct capsa_net_conn *conn)
+/* Something of ours may still reach the peer: what was sent before the end, what an admission sends
+ * to one that it refuses, the alert of a handshake that failed. */
+static bool has_last_words(const struct capsa_net_conn *conn)
 {
-    const int fd = fcntl(bufferevent_getfd(conn->stream), F_DUPFD_CLOEXEC, 0);
-    struct bufferevent *bare =
-        fd < 0 ? NULL : bufferevent_socket_new(bufferevent_get_base(conn->stream), fd, BEV_OPTIONS);
-    if (bare == NULL) {
-        if (fd >= 0) {
-            (void)close(fd);
-        }
+    if (conn->pipe.why != NULL && conn->failed_in != CAPSA_NET_HANDSHAKE) {
         return false;
     }
-    bufferevent_free(conn->stream);
-    conn->stream = bare;
-    bufferevent_setcb(bare, on_readable, NULL, on_stream_event, conn);
-    (void)bufferevent_enable(bare, EV_READ);
-    (void)shutdown(fd, SHUT_WR);
-    return true;
+    return conn->state == CAPSA_NET_OPEN ||
+           (conn->state == CAPSA_NET_OVER &&
+            (conn->failed_in == CAPSA_NET_ADMISSION || conn->failed_in == CAPSA_NET_HANDSHAKE));
 }
 
 void capsa_net_conn_finish(struct capsa_net_conn *conn, int64_t linger_us)
 {
-    const bool usable = conn->state == CONN_OPEN && !capsa_failed(capsa_net_conn_flush(conn));
+    const bool lingers = linger_us > 0 && has_last_words(conn);
+    capsa_net_conn_end_admission(conn);
     conn->events = NULL;
     conn->owner = NULL;
-    if (conn->refused && linger_us > 0 && keep_bare_socket(conn)) {
-        conn->state = CONN_LINGERING;
-        set_timer(conn, linger_us);
+    if (!lingers) {
+        capsa_net_conn_die(conn);
         return;
     }
-    if (!usable || linger_us <= 0) {
-        die(conn);
-        return;
-    }
-    conn->state = CONN_FLUSHING;
     conn->linger_us = linger_us;
-    bufferevent_setwatermark(conn->stream, EV_WRITE, 0, 0);
-    set_timer(conn, linger_us);
-    if (capsa_net_conn_unsent(conn) == 0) {
-        close_our_direction(conn);
+    capsa_net_conn_after(conn, linger_us);
+    conn->pipe.end_wanted = true;
+    if (conn->state == CAPSA_NET_OVER && conn->failed_in == CAPSA_NET_HANDSHAKE) {
+        /* libssl has said why (an alert); with the peer's bytes unread a close would be a reset,
+         * and the peer would never see it. */
+        (void)shutdown(conn->pipe.fd, SHUT_WR);
+        conn->state = CAPSA_NET_LINGERING;
+    } else {
+        conn->state = CAPSA_NET_FLUSHING;
+        capsa_net_conn_step_flushing(conn);
     }
+    capsa_net_conn_update(conn);
 }
 
 void capsa_net_conn_finish_by(struct capsa_net_conn *conn, int64_t linger_us, int64_t until_us)
 {
     conn->linger_until_us = until_us;
     capsa_net_conn_finish(conn, linger_us);
+}
+
+void capsa_net_conn_cut(struct capsa_net_conn *conn)
+{
+    const struct linger at_once = {1, 0};
+    if (conn->pipe.fd >= 0) {
+        (void)setsockopt(conn->pipe.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    }
+    capsa_net_conn_finish(conn, 0);
 }

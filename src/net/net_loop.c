@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "net/net_conn.h"
 
 struct capsa_net_loop {
     struct event_base *base;
     struct capsa_net_wake *stop;
+    struct capsa_net_conns dialled;
 };
 
 struct capsa_net_wake {
@@ -60,6 +62,11 @@ struct event_base *capsa_net_loop_base(struct capsa_net_loop *loop)
     return loop->base;
 }
 
+struct capsa_net_conns *capsa_net_loop_dialled(struct capsa_net_loop *loop)
+{
+    return &loop->dialled;
+}
+
 static struct event_base *new_base(void)
 {
     struct event_config *config = event_config_new();
@@ -96,6 +103,9 @@ void capsa_net_loop_free(struct capsa_net_loop *loop)
 {
     if (loop == NULL) {
         return;
+    }
+    while (loop->dialled.first != NULL) {
+        capsa_net_conn_free(loop->dialled.first);
     }
     capsa_net_wake_free(loop->stop);
     if (loop->base != NULL) {

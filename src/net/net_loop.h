@@ -10,7 +10,11 @@
 
 #include "net/net.h"
 
+struct capsa_net_conns; /* net_conn.h */
+
 struct event_base *capsa_net_loop_base(struct capsa_net_loop *loop);
+/* Dialled connections stand here; what nobody finished goes with the loop. */
+struct capsa_net_conns *capsa_net_loop_dialled(struct capsa_net_loop *loop);
 
 static inline struct timeval capsa_net_timeval(int64_t us)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A client's blocking stream: a non-blocking socket, poll with deadlines, and libssl on top where
+ * A blocking stream: a non-blocking socket, poll with deadlines, and libssl on top where
  * asked for. libssl writes through a BIO of our own, because its socket BIO can raise SIGPIPE.
  */
 #include "net/net_stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,13 +18,14 @@
 #include "base/time.h"
 #include "net/net_tls_ssl.h"
 
-#define NAME_TEXT (CAPSA_NET_HOST_TEXT + 16)
-
 struct capsa_net_stream {
     int fd;
     SSL *session; /* NULL: plain */
     BIO_METHOD *bio_method;
-    char name[NAME_TEXT]; /* host:port, for messages */
+    bool accepted;                  /* the other is the client */
+    bool at_end;                    /* nothing more comes */
+    int64_t limit_us;               /* no wait goes on for longer; INT64_MAX: none */
+    char name[CAPSA_NET_NAME_TEXT]; /* the peer, for messages */
 };
 
 /* Milliseconds for poll, rounded up; 0 when the deadline has passed. */
@@ -41,6 +42,9 @@ static int left_ms(int64_t deadline_us)
 static CAPSA_RESULT wait_for(const struct capsa_net_stream *stream, short events,
                              int64_t deadline_us, short *ret_events)
 {
+    if (deadline_us > stream->limit_us) {
+        deadline_us = stream->limit_us;
+    }
     for (;;) {
         struct pollfd poll_fd = {stream->fd, events, 0};
         const int left = left_ms(deadline_us);
@@ -70,21 +74,23 @@ static int bio_write(BIO *bio, const char *data, int len)
 
 static int bio_read(BIO *bio, char *room, int len)
 {
-    const struct capsa_net_stream *stream = BIO_get_data(bio);
+    struct capsa_net_stream *stream = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     const ssize_t got = recv(stream->fd, room, (size_t)len, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         BIO_set_retry_read(bio);
     }
+    stream->at_end = got == 0;
     return (int)got;
 }
 
+/* libssl tells a stream that was cut from one that failed by asking whether it is at its end. */
 static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 {
-    (void)bio;
     (void)number;
     (void)pointer;
-    return command == BIO_CTRL_FLUSH;
+    const struct capsa_net_stream *stream = BIO_get_data(bio);
+    return command == BIO_CTRL_FLUSH || (command == BIO_CTRL_EOF && stream->at_end);
 }
 
 static CAPSA_RESULT attach_bio(struct capsa_net_stream *stream)
@@ -104,39 +110,29 @@ static CAPSA_RESULT attach_bio(struct capsa_net_stream *stream)
 
 /* ---- TLS ---- */
 
-static CAPSA_RESULT expect_name(SSL *session, const char *name)
+static bool is_cut_off(int kind)
 {
-    char copy[CAPSA_NET_HOST_TEXT] = {0}; /* libssl's macro for SNI takes no const */
-    const size_t len = strlen(name);
-    CAPSA_REQUIRE(len > 0 && len < sizeof(copy), USAGE, "\"%s\" is not a server name", name);
-    memcpy(copy, name, len);
-    /* Names stand in subjectAltName, and a wildcard is a whole label (RFC 9525 section 6). */
-    SSL_set_hostflags(session,
-                      X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    const bool set =
-        capsa_net_host_is_ip(name)
-            ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), name) == 1
-            : SSL_set1_host(session, name) == 1 && SSL_set_tlsext_host_name(session, copy) == 1;
-    CAPSA_REQUIRE(set, USAGE, "\"%s\" cannot be looked for in a certificate", name);
-    return CAPSA_OK;
+    const unsigned long code = ERR_peek_error();
+    return kind == SSL_ERROR_SSL && ERR_GET_LIB(code) == ERR_LIB_SSL &&
+           ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
 }
 
 static CAPSA_RESULT tls_failure(const struct capsa_net_stream *stream, int kind)
 {
-    const long verified = SSL_get_verify_result(stream->session);
-    if (verified != X509_V_OK) {
-        ERR_clear_error();
-        CAPSA_FAIL(UNAUTHENTIC, "%s: the server's certificate is refused: %s", stream->name,
-                   X509_verify_cert_error_string(verified));
-    }
+    const char *peer = stream->accepted ? "client" : "server";
     const unsigned long code = ERR_peek_error();
-    CAPSA_REQUIRE(kind == SSL_ERROR_SSL && code != 0, NETWORK,
-                  "%s: the server closed the connection during TLS", stream->name);
     const int reason = ERR_GET_REASON(code);
-    /* 1000 and up are alerts: the server refused us. */
+    if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+        ERR_clear_error();
+        CAPSA_FAIL(UNAUTHENTIC, "%s: the %s's certificate is refused: %s", stream->name, peer,
+                   X509_verify_cert_error_string(SSL_get_verify_result(stream->session)));
+    }
+    CAPSA_REQUIRE(kind == SSL_ERROR_SSL && code != 0 && !is_cut_off(kind), NETWORK,
+                  "%s: the %s closed the connection during TLS", stream->name, peer);
+    /* 1000 and up are alerts: the peer refused us. */
     const bool alert = reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256;
     const char *text = capsa_net_tls_reason();
-    CAPSA_REQUIRE(!alert, UNAUTHENTIC, "%s: the server refused our TLS: %s", stream->name, text);
+    CAPSA_REQUIRE(!alert, UNAUTHENTIC, "%s: the %s refused our TLS: %s", stream->name, peer, text);
     CAPSA_FAIL(NETWORK, "%s: TLS failed: %s", stream->name, text);
 }
 
@@ -153,23 +149,54 @@ static CAPSA_RESULT tls_wait(const struct capsa_net_stream *stream, int kind, in
     return tls_failure(stream, kind);
 }
 
-static CAPSA_RESULT start_tls(struct capsa_net_stream *stream, struct capsa_net_tls *tls,
-                              const char *server_name, int64_t deadline_us)
+static CAPSA_RESULT shake_hands(struct capsa_net_stream *stream, int64_t deadline_us)
 {
-    CAPSA_TRY(capsa_net_tls_session(tls, &stream->session));
-    CAPSA_TRY(attach_bio(stream));
-    CAPSA_TRY(expect_name(stream->session, server_name));
     for (;;) {
         ERR_clear_error();
-        const int done = SSL_connect(stream->session);
+        const int done = SSL_do_handshake(stream->session);
         if (done == 1) {
-            break;
+            return CAPSA_OK;
         }
         CAPSA_TRY(tls_wait(stream, SSL_get_error(stream->session, done), deadline_us));
     }
-    CAPSA_REQUIRE(capsa_net_tls_agreed_h2(stream->session), NETWORK,
-                  "%s: the server does not speak HTTP/2 over TLS", stream->name);
-    return CAPSA_OK;
+}
+
+static int64_t limit_of(int64_t us)
+{
+    return us <= 0 ? INT64_MAX : capsa_monotonic_us() + us;
+}
+
+/* The admission knows no deadlines: the stream keeps them, whatever it is asked for. */
+static CAPSA_RESULT be_admitted(struct capsa_net_stream *stream,
+                                const struct capsa_net_admission *admission, int64_t deadline_us)
+{
+    if (admission == NULL || admission->admit == NULL) {
+        return CAPSA_OK;
+    }
+    const int64_t limit_us = limit_of(admission->admission_us);
+    stream->limit_us = limit_us < deadline_us ? limit_us : deadline_us;
+    const capsa_result result = admission->admit(admission->context, stream, stream->session);
+    stream->limit_us = INT64_MAX;
+    return result;
+}
+
+/* server_name NULL: whoever it is. */
+static CAPSA_RESULT start_tls(struct capsa_net_stream *stream, struct capsa_net_tls *tls,
+                              const char *server_name, int64_t deadline_us)
+{
+    const struct capsa_net_admission *admission = capsa_net_tls_admission(tls);
+    CAPSA_TRY(capsa_net_tls_session(tls, stream->accepted, &stream->session));
+    CAPSA_TRY(attach_bio(stream));
+    if (!stream->accepted) {
+        CAPSA_TRY(capsa_net_tls_expect_name(tls, stream->session, server_name));
+    }
+    stream->limit_us = limit_of(admission == NULL ? 0 : admission->handshake_us);
+    const capsa_result shaken = shake_hands(stream, deadline_us);
+    stream->limit_us = INT64_MAX;
+    CAPSA_TRY(shaken);
+    CAPSA_TRY_AT(capsa_net_tls_check_alpn(tls, stream->session), "%s: the %s speaks", stream->name,
+                 stream->accepted ? "client" : "server");
+    return be_admitted(stream, admission, deadline_us);
 }
 
 /* ---- connecting ---- */
@@ -224,16 +251,29 @@ static CAPSA_RESULT connect_any(struct capsa_net_stream *stream,
     return result;
 }
 
+static CAPSA_RESULT new_stream(int fd, bool accepted, struct capsa_net_stream **ret_stream)
+{
+    struct capsa_net_stream *stream = CAPSA_NEW(struct capsa_net_stream);
+    if (stream == NULL) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        CAPSA_FAIL(NOMEM, "out of memory");
+    }
+    stream->fd = fd;
+    stream->accepted = accepted;
+    stream->limit_us = INT64_MAX;
+    *ret_stream = stream;
+    return CAPSA_OK;
+}
+
 CAPSA_RESULT capsa_net_stream_open(const struct capsa_net_target *target, struct capsa_net_tls *tls,
                                    const char *server_name, int64_t deadline_us,
                                    struct capsa_net_stream **ret_stream)
 {
-    CAPSA_AUTO_FREE(capsa_net_stream) stream = CAPSA_NEW(struct capsa_net_stream);
-    CAPSA_REQUIRE_MEMORY(stream);
-    stream->fd = -1;
-    const bool colons = strchr(target->host, ':') != NULL;
-    (void)snprintf(stream->name, sizeof(stream->name), colons ? "[%s]:%u" : "%s:%u", target->host,
-                   target->port);
+    CAPSA_AUTO_FREE(capsa_net_stream) stream = NULL;
+    CAPSA_TRY(new_stream(-1, false, &stream));
+    capsa_net_target_text(target, stream->name);
     CAPSA_TRY(connect_any(stream, target, deadline_us));
     if (tls != NULL) {
         CAPSA_TRY(
@@ -242,6 +282,56 @@ CAPSA_RESULT capsa_net_stream_open(const struct capsa_net_target *target, struct
     *ret_stream = stream;
     stream = NULL;
     return CAPSA_OK;
+}
+
+static void make_ready(int fd)
+{
+    const int one = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL, 0) | O_NONBLOCK);
+}
+
+CAPSA_RESULT capsa_net_stream_accept(int fd, struct capsa_net_tls *tls, int64_t deadline_us,
+                                     struct capsa_net_stream **ret_stream)
+{
+    CAPSA_AUTO_FREE(capsa_net_stream) stream = NULL;
+    CAPSA_TRY(new_stream(fd, true, &stream));
+    make_ready(fd);
+    struct sockaddr_storage from = {0};
+    socklen_t len = sizeof(from);
+    (void)getpeername(fd, (struct sockaddr *)&from, &len);
+    capsa_net_address_text((const struct sockaddr *)&from, stream->name);
+    if (tls != NULL) {
+        CAPSA_TRY(start_tls(stream, tls, NULL, deadline_us));
+    }
+    *ret_stream = stream;
+    stream = NULL;
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_net_stream_connected(int fd, struct capsa_net_tls *tls, const char *name,
+                                        int64_t deadline_us, struct capsa_net_stream **ret_stream)
+{
+    CAPSA_AUTO_FREE(capsa_net_stream) stream = NULL;
+    CAPSA_TRY(new_stream(fd, false, &stream));
+    make_ready(fd);
+    (void)snprintf(stream->name, sizeof(stream->name), "%s", name);
+    if (tls != NULL) {
+        CAPSA_TRY(start_tls(stream, tls, name, deadline_us));
+    }
+    *ret_stream = stream;
+    stream = NULL;
+    return CAPSA_OK;
+}
+
+struct ssl_st *capsa_net_stream_session(const struct capsa_net_stream *stream)
+{
+    return stream->session;
+}
+
+int64_t capsa_net_stream_limit_us(const struct capsa_net_stream *stream)
+{
+    return stream->limit_us;
 }
 
 void capsa_net_stream_free(struct capsa_net_stream *stream)
@@ -328,6 +418,21 @@ CAPSA_RESULT capsa_net_stream_send(struct capsa_net_stream *stream, capsa_bytes 
     return CAPSA_OK;
 }
 
+CAPSA_RESULT capsa_net_stream_end(struct capsa_net_stream *stream, int64_t deadline_us)
+{
+    while (stream->session != NULL) {
+        ERR_clear_error();
+        const int sent = SSL_shutdown(stream->session);
+        if (sent >= 0) {
+            break;
+        }
+        CAPSA_TRY(tls_wait(stream, SSL_get_error(stream->session, sent), deadline_us));
+    }
+    CAPSA_REQUIRE(shutdown(stream->fd, SHUT_WR) == 0, NETWORK, "%s: %s", stream->name,
+                  strerror(errno));
+    return CAPSA_OK;
+}
+
 static CAPSA_RESULT receive_plain(const struct capsa_net_stream *stream, uint8_t *room, size_t len,
                                   int64_t deadline_us, size_t *ret_len)
 {
@@ -362,6 +467,9 @@ CAPSA_RESULT capsa_net_stream_receive(struct capsa_net_stream *stream, uint8_t *
             *ret_len = 0;
             return CAPSA_OK;
         }
+        /* Anybody on the way can end a TCP stream; only the peer can end one of TLS. */
+        CAPSA_REQUIRE(!is_cut_off(kind), TRUNCATED, "%s: the stream ends without a TLS close",
+                      stream->name);
         CAPSA_TRY(tls_wait(stream, kind, deadline_us));
     }
 }
@@ -373,4 +481,23 @@ bool capsa_net_stream_has_input(const struct capsa_net_stream *stream)
     }
     struct pollfd poll_fd = {stream->fd, POLLIN, 0};
     return poll(&poll_fd, 1, 0) > 0;
+}
+
+CAPSA_RESULT capsa_net_stream_wait(const struct capsa_net_stream *stream, int fd,
+                                   int64_t deadline_us, bool *ret_input, bool *ret_fd)
+{
+    const bool pending = stream->session != NULL && SSL_pending(stream->session) > 0;
+    for (;;) {
+        struct pollfd both[] = {{stream->fd, POLLIN, 0}, {fd, POLLIN, 0}};
+        const int left = pending ? 0 : left_ms(deadline_us);
+        const int ready = poll(both, fd < 0 ? 1 : 2, left);
+        CAPSA_REQUIRE(ready >= 0 || errno == EINTR, NETWORK, "%s: %s", stream->name,
+                      strerror(errno));
+        if (ready > 0 || pending) {
+            *ret_input = pending || (ready > 0 && both[0].revents != 0);
+            *ret_fd = ready > 0 && both[1].revents != 0;
+            return CAPSA_OK;
+        }
+        CAPSA_REQUIRE(left > 0 || ready < 0, TIMEOUT, "%s: no answer in time", stream->name);
+    }
 }

@@ -33,6 +33,9 @@ CAPSA_RESULT capsa_net_stream_connected(int fd, struct capsa_net_tls *tls, const
                                         int64_t deadline_us, struct capsa_net_stream **ret_stream);
 /* Our direction is over (a TLS close, and the end of the stream); the other goes on. */
 CAPSA_RESULT capsa_net_stream_end(struct capsa_net_stream *stream, int64_t deadline_us);
+/* While it is being admitted: when that has to be over, which ends every wait of the stream; else
+ * INT64_MAX. */
+int64_t capsa_net_stream_limit_us(const struct capsa_net_stream *stream);
 /* The TLS session; NULL: plain. Lives as long as the stream. */
 struct ssl_st *capsa_net_stream_session(const struct capsa_net_stream *stream);
 void capsa_net_stream_free(struct capsa_net_stream *stream); /* closes; NULL is fine */
@@ -45,8 +48,14 @@ CAPSA_RESULT capsa_net_stream_send(struct capsa_net_stream *stream, capsa_bytes 
  * early with *ret_sent 0 when there is something to receive. */
 CAPSA_RESULT capsa_net_stream_send_some(struct capsa_net_stream *stream, capsa_bytes bytes,
                                         int64_t deadline_us, size_t *ret_sent);
-/* Waits for at least one byte; *ret_len 0: the peer closed. */
+/* Waits for at least one byte; *ret_len 0: the peer closed. TRUNCATED: its TLS stream ends without
+ * a close, and what came may not be all. */
 CAPSA_RESULT capsa_net_stream_receive(struct capsa_net_stream *stream, uint8_t *room, size_t len,
                                       int64_t deadline_us, size_t *ret_len);
 /* There is something to receive, the end of the stream included, without waiting. */
 bool capsa_net_stream_has_input(const struct capsa_net_stream *stream);
+/* Waits until there is something to receive, or `fd` is readable or at its end (-1: waits for the
+ * stream alone). Of TLS what has come may be no whole record yet: receive with a deadline that has
+ * passed, and take TIMEOUT for nothing. */
+CAPSA_RESULT capsa_net_stream_wait(const struct capsa_net_stream *stream, int fd,
+                                   int64_t deadline_us, bool *ret_input, bool *ret_fd);

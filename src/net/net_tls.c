@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "net/net_address.h"
 #include "net/net_tls_ssl.h"
 
 #define PEM_FILE_MAX MIB(1)
@@ -22,6 +24,7 @@ static const unsigned char alpn_h2[] = {2, 'h', '2'};
 
 struct capsa_net_tls {
     bool server;
+    struct capsa_net_tls_maker maker; /* .session NULL: from files, all of what follows */
     char *cert_path;
     char *key_path;
     char *ca_path;
@@ -271,13 +274,24 @@ static bool copy_path(const char *path, char **ret_copy)
     return path == NULL || *ret_copy != NULL;
 }
 
+static CAPSA_RESULT alloc_tls(bool server, struct capsa_net_tls **ret_tls)
+{
+    struct capsa_net_tls *tls = CAPSA_NEW(struct capsa_net_tls);
+    CAPSA_REQUIRE_MEMORY(tls);
+    tls->server = server;
+    if (pthread_mutex_init(&tls->lock, NULL) != 0) {
+        capsa_dealloc(tls);
+        CAPSA_FAIL(NOMEM, "out of memory");
+    }
+    *ret_tls = tls;
+    return CAPSA_OK;
+}
+
 static CAPSA_RESULT new_tls(bool server, const char *cert_path, const char *key_path,
                             const char *ca_path, struct capsa_net_tls **ret_tls)
 {
-    CAPSA_AUTO_FREE(capsa_net_tls) tls = CAPSA_NEW(struct capsa_net_tls);
-    CAPSA_REQUIRE_MEMORY(tls);
-    tls->server = server;
-    CAPSA_REQUIRE(pthread_mutex_init(&tls->lock, NULL) == 0, NOMEM, "out of memory");
+    CAPSA_AUTO_FREE(capsa_net_tls) tls = NULL;
+    CAPSA_TRY(alloc_tls(server, &tls));
     CAPSA_REQUIRE(copy_path(cert_path, &tls->cert_path) && copy_path(key_path, &tls->key_path) &&
                       copy_path(ca_path, &tls->ca_path),
                   NOMEM, "out of memory");
@@ -304,10 +318,24 @@ CAPSA_RESULT capsa_net_tls_client_new(const struct capsa_net_tls_client_options 
     return new_tls(false, options->cert_path, options->key_path, options->ca_path, ret_tls);
 }
 
+CAPSA_RESULT capsa_net_tls_of_maker(const struct capsa_net_tls_maker *maker,
+                                    struct capsa_net_tls **ret_tls)
+{
+    CAPSA_REQUIRE(maker->session != NULL, USAGE, "TLS settings that make no sessions");
+    struct capsa_net_tls *tls = NULL;
+    CAPSA_TRY(alloc_tls(maker->is_server, &tls));
+    tls->maker = *maker;
+    *ret_tls = tls;
+    return CAPSA_OK;
+}
+
 void capsa_net_tls_free(struct capsa_net_tls *tls)
 {
     if (tls == NULL) {
         return;
+    }
+    if (tls->maker.session != NULL && tls->maker.free != NULL) {
+        tls->maker.free(tls->maker.context);
     }
     SSL_CTX_free(tls->ctx);
     (void)pthread_mutex_destroy(&tls->lock);
@@ -319,6 +347,9 @@ void capsa_net_tls_free(struct capsa_net_tls *tls)
 
 CAPSA_RESULT capsa_net_tls_reload(struct capsa_net_tls *tls)
 {
+    if (tls->maker.session != NULL) {
+        return CAPSA_OK;
+    }
     SSL_CTX *fresh = NULL;
     CAPSA_TRY(load(tls, &fresh));
     (void)pthread_mutex_lock(&tls->lock);
@@ -331,11 +362,16 @@ CAPSA_RESULT capsa_net_tls_reload(struct capsa_net_tls *tls)
 
 bool capsa_net_tls_is_mutual(const struct capsa_net_tls *tls)
 {
-    return tls->server && tls->ca_path != NULL;
+    return tls->server && (tls->ca_path != NULL || tls->maker.is_mutual);
 }
 
-CAPSA_RESULT capsa_net_tls_session(struct capsa_net_tls *tls, SSL **ret_session)
+/* ---- sessions ---- */
+
+static CAPSA_RESULT make_session(struct capsa_net_tls *tls, SSL **ret_session)
 {
+    if (tls->maker.session != NULL) {
+        return tls->maker.session(tls->maker.context, ret_session);
+    }
     (void)pthread_mutex_lock(&tls->lock);
     SSL *session = SSL_new(tls->ctx);
     (void)pthread_mutex_unlock(&tls->lock);
@@ -344,10 +380,68 @@ CAPSA_RESULT capsa_net_tls_session(struct capsa_net_tls *tls, SSL **ret_session)
     return CAPSA_OK;
 }
 
-bool capsa_net_tls_agreed_h2(const SSL *session)
+CAPSA_RESULT capsa_net_tls_session(struct capsa_net_tls *tls, bool as_server, SSL **ret_session)
 {
+    CAPSA_REQUIRE(tls->server == as_server, USAGE, "TLS settings of a %s for a %s",
+                  tls->server ? "server" : "client", as_server ? "server" : "client");
+    SSL *session = NULL;
+    CAPSA_TRY(make_session(tls, &session));
+    if (as_server) {
+        SSL_set_accept_state(session);
+    } else {
+        SSL_set_connect_state(session);
+    }
+    *ret_session = session;
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_net_tls_expect_name(const struct capsa_net_tls *tls, SSL *session,
+                                       const char *name)
+{
+    if (tls->maker.session != NULL) {
+        return CAPSA_OK;
+    }
+    char copy[CAPSA_NET_HOST_TEXT] = {0}; /* libssl's macro for SNI takes no const */
+    const size_t len = strlen(name);
+    CAPSA_REQUIRE(len > 0 && len < sizeof(copy), USAGE, "\"%s\" is not a server name", name);
+    memcpy(copy, name, len);
+    /* Names stand in subjectAltName, and a wildcard is a whole label (RFC 9525 section 6). */
+    SSL_set_hostflags(session,
+                      X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    const bool set =
+        capsa_net_host_is_ip(name)
+            ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), name) == 1
+            : SSL_set1_host(session, name) == 1 && SSL_set_tlsext_host_name(session, copy) == 1;
+    CAPSA_REQUIRE(set, USAGE, "\"%s\" cannot be looked for in a certificate", name);
+    return CAPSA_OK;
+}
+
+CAPSA_RESULT capsa_net_tls_check_alpn(const struct capsa_net_tls *tls, const SSL *session)
+{
+    const char *wanted = tls->maker.session != NULL ? tls->maker.alpn : "h2";
     const unsigned char *name = NULL;
     unsigned len = 0;
     SSL_get0_alpn_selected(session, &name, &len);
-    return len == 2 && memcmp(name, "h2", 2) == 0;
+    if (wanted == NULL || capsa_bytes_is(capsa_bytes_of(name, len), wanted)) {
+        return CAPSA_OK;
+    }
+    CAPSA_REQUIRE(tls->maker.session != NULL, NETWORK, "TLS without HTTP/2 (ALPN \"h2\")");
+    CAPSA_FAIL(NETWORK, "TLS without \"%s\" (ALPN)", wanted);
+}
+
+const struct capsa_net_admission *capsa_net_tls_admission(const struct capsa_net_tls *tls)
+{
+    return tls->maker.session != NULL ? &tls->maker.admission : NULL;
+}
+
+bool capsa_net_tls_has_verified(const struct capsa_net_tls *tls, const SSL *session)
+{
+    if (tls->maker.session != NULL) {
+        return !tls->server || tls->maker.is_mutual;
+    }
+    /* With SSL_VERIFY_PEER set, a handshake ends well only if the chain did; ask again all the
+     * same, and ask whether there was a certificate at all. */
+    return SSL_get0_peer_certificate(session) != NULL &&
+           SSL_get_verify_result(session) == X509_V_OK &&
+           (SSL_get_verify_mode(session) & SSL_VERIFY_PEER) != 0;
 }

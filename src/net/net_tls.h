@@ -59,7 +59,7 @@ struct capsa_net_admission {
     /* Of a connection on a loop, on the loop's thread; must not block. `*ret_state` is handed to
      * the others. Ends by capsa_net_conn_admit, or capsa_net_conn_refuse, on the loop's thread, now
      * or later; a failure here refuses. */
-    CAPSA_RESULT (*begin)
+    CAPSA_RESULT(*begin)
     (void *context, struct capsa_net_conn *conn, struct ssl_st *session, void **ret_state);
     /* Bytes of the peer before the end; returns how many are its own: the rest is the
      * application's, and only when it has admitted the connection within the call or will without

@@ -34,6 +34,10 @@ struct capsa_ratls_context_options {
     const struct capsa_clock *clock;    /* NULL: the system's */
     int64_t handshake_us, evidence_us;  /* limits of the steps; 0: CAPSA_LIMIT_handshake_seconds,
                                            CAPSA_LIMIT_ratls_evidence_seconds */
+    /* Called with the last share of the context, for what `appraiser` and `identity` stand on; not
+     * when _new fails. NULL: nothing. */
+    void (*release)(void *owner);
+    void *owner;
 };
 
 struct capsa_ratls_context;
@@ -49,6 +53,12 @@ CAPSA_DEFINE_AUTO_FREE(capsa_ratls_context)
 CAPSA_RESULT capsa_ratls_tls_new(struct capsa_ratls_context *context,
                                  struct capsa_net_tls **ret_tls);
 
+/* Of what capsa_ratls_tls_new makes its settings, the part that blocking streams need
+ * (.admission.admit, and no .begin), for who wraps a step of it. .context is a share of the
+ * context, and .free lets go of it. In a file that no loop is needed for: libcapsa.so has none. */
+CAPSA_RESULT capsa_ratls_maker(struct capsa_ratls_context *context,
+                               struct capsa_net_tls_maker *ret_maker);
+
 /* For programs that have their own OpenSSL: sets certificate, key, versions and verification on
  * `ctx`; unbound contexts only, since nobody then sees to the second step (USAGE). Evidence is
  * judged within the handshake, which blocks for it. Keeps a share of the context for as long as
@@ -58,3 +68,5 @@ CAPSA_RESULT capsa_ratls_context_use(struct capsa_ratls_context *context, struct
 /* What the peer of a session proved; NULL: nothing was asked of it, or nothing yet. Lives as long
  * as the session. Also of refused ones, while their session lives. */
 const struct capsa_ratls_report *capsa_ratls_peer(const struct ssl_st *session);
+/* The certificate that the peer showed, as DER, appended; nothing when it showed none. */
+CAPSA_RESULT capsa_ratls_peer_certificate(const struct ssl_st *session, capsa_buf *ret_der);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Attested TLS in front of, or behind, any TCP service: connections that a listener accepts are
- * joined with ones that are dialled, each side plain or attested. Half-closing and pressure pass
- * through. Runs on a loop; never logs, and tells its owner.
+ * joined with ones that are dialled, each side plain or attested. Nothing is dialled for anybody
+ * who has not proved what he had to. Half-closing and pressure pass through, and so does a stream
+ * that breaks: the other side is reset, so that nobody takes a part for the whole. Runs on a loop;
+ * never logs, and tells its owner.
  */
 #pragma once
 
@@ -16,6 +18,7 @@ struct capsa_ratls_proxy_event {
     const char *peer; /* who came */
     /* Of the attested side, or NULL: it was not asked, or it did not come so far. */
     const struct capsa_ratls_report *report;
+    bool was_joined; /* false: it ended before the two sides were one */
     const char *why; /* how it ended; NULL: it has just been joined, or it ended as it should */
     uint64_t in_bytes, out_bytes; /* from the one who came, and to him */
 };
@@ -24,12 +27,14 @@ struct capsa_ratls_proxy_options {
     struct capsa_net_loop *loop;
     const char *listen_address;
     unsigned listen_port;
-    struct capsa_net_tls *listen_tls; /* NULL: plain */
-    const struct capsa_net_target *target;
-    struct capsa_net_tls *target_tls; /* NULL: plain */
-    size_t max_connections;           /* 0: CAPSA_LIMIT_connections, or as open files allow */
-    int64_t connect_us;               /* 0: 10 s */
-    int64_t idle_us;                  /* nothing moves in either direction; 0: for ever */
+    struct capsa_net_tls *listen_tls;      /* NULL: plain */
+    const struct capsa_net_target *target; /* looked up for every connection, which may block */
+    struct capsa_net_tls *target_tls;      /* NULL: plain */
+    size_t max_connections;                /* 0: CAPSA_LIMIT_connections, or as open files allow */
+    int64_t handshake_us;                  /* of listen_tls; 0: CAPSA_LIMIT_handshake_seconds */
+    int64_t connect_us;                    /* to the target, its TLS handshake included; 0: 10 s */
+    int64_t idle_us;                       /* nothing moves in either direction; 0: for ever */
+    /* Both may be NULL. What they are told lives for the call. */
     void (*joined)(void *context, const struct capsa_ratls_proxy_event *event);
     void (*ended)(void *context, const struct capsa_ratls_proxy_event *event);
     void *context;

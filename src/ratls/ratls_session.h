@@ -40,8 +40,9 @@ enum capsa_ratls_message {
     CAPSA_RATLS_MSG_EVIDENCE = 1,    /* a unified attestation report */
     CAPSA_RATLS_MSG_NO_EVIDENCE = 2, /* empty: this side shows none */
     CAPSA_RATLS_MSG_ACCEPTED = 3,    /* empty: the other's is accepted, or none was wanted */
-    CAPSA_RATLS_MSG_REFUSED = 4,     /* the name of the check that failed */
+    CAPSA_RATLS_MSG_REFUSED = 4,     /* the name of the check that failed, or "internal" */
 };
+#define CAPSA_RATLS_REFUSAL 64 /* the longest name */
 
 enum capsa_ratls_next {
     CAPSA_RATLS_READ, /* feed bytes of the peer */
@@ -57,11 +58,15 @@ CAPSA_RESULT capsa_ratls_session_new(struct capsa_ratls_context *context, struct
 void capsa_ratls_session_free(struct capsa_ratls_session *session);
 CAPSA_DEFINE_AUTO_FREE(capsa_ratls_session)
 enum capsa_ratls_next capsa_ratls_session_next(const struct capsa_ratls_session *session);
+/* Touches no SSL: that may be gone meanwhile, if nothing but _free follows. A refusal of the peer
+ * is an error of the check's code; what failed stays failed. */
 CAPSA_RESULT capsa_ratls_session_work(struct capsa_ratls_session *session);
+/* Of READ: so many bytes may be read without reading what is the application's. Else 0. */
+size_t capsa_ratls_session_wants(const struct capsa_ratls_session *session);
 /* Takes what belongs to the exchange; *ret_taken may be less than there is only when the last
  * message was read. Bytes behind it are the application's. */
 CAPSA_RESULT capsa_ratls_session_feed(struct capsa_ratls_session *session, capsa_bytes bytes,
                                       size_t *ret_taken);
 /* What has to be sent now, after each of the above, also after a failure: appended, and forgotten.
- */
+ * From then on capsa_ratls_peer knows what was found. */
 CAPSA_RESULT capsa_ratls_session_output(struct capsa_ratls_session *session, capsa_buf *ret_bytes);

@@ -14,7 +14,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.abspath(os.environ.get("CAPSA_BUILD", os.path.join(ROOT, "build")))
 VECTORS = os.path.abspath(os.environ.get("CAPSA_VECTORS", os.path.join(ROOT, "../shared/vectors")) + "/attestation")
 EXAMPLE = f"{ROOT}/examples/verify-quote/verify_quote.c"
-HEADERS = ("attest", "capsa", "collateral", "evidence", "verify")
+ECHO = f"{ROOT}/examples/attested-echo/attested_echo.c"
+HEADERS = ("attest", "capsa", "collateral", "evidence", "fetch", "ratls", "verify")
 VECTOR, VECTOR_TIME = f"{VECTORS}/sgx_v3_swh_2025", "1756530546"
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 
@@ -45,8 +46,11 @@ class Place:
         env = dict(os.environ, PKG_CONFIG_LIBDIR=self.pkgconfig, PKG_CONFIG_SYSROOT_DIR=self.root)
         return shlex.split(run("pkg-config", *words, package, env=env))
 
+    def env(self):
+        return dict(os.environ, LD_LIBRARY_PATH=self.lib)
+
     def run(self, program, *words, status=0):
-        return run(program, *words, status=status, env=dict(os.environ, LD_LIBRARY_PATH=self.lib))
+        return run(program, *words, status=status, env=self.env())
 
 
 def accepts(place, program):
@@ -72,6 +76,82 @@ def the_readmes_commands_work(place):
 def the_smaller_library_is_enough_to_verify(place):
     run("cc", *WARNINGS, EXAMPLE, "-o", f"{place.room}/small", *place.flags("capsa-verify", "--cflags", "--libs"))
     accepts(place, f"{place.room}/small")
+
+
+# ---- Channels: the attested echo --------------------------------------------------------------------------------------
+
+
+class Echo:
+    """Its server, on a simulated platform; stopped at the end by its own process."""
+
+    def __init__(self, place, program):
+        self.place, self.program, self.sim = place, program, f"{place.room}/{os.path.basename(program)}-sim"
+        capsa = f"{BUILD}/src/programs/capsa"
+        if not os.path.exists(capsa):
+            raise Skip(f"no program at {capsa}")
+        if "sim" not in run(capsa, "help"):
+            raise Skip("this build has no simulation")
+        run(capsa, "sim", "init", self.sim)
+        self.code = run(capsa, "sim", "measure", program).split()[1]
+
+    def __enter__(self):
+        words = [self.program, "serve", "0", "sim-sgx", self.sim]
+        self.server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.place.env())
+        said = self.server.stdout.readline()
+        assert said.startswith("ready on port "), said
+        self.port = said.split()[-1]
+        return self
+
+    def __exit__(self, *_):
+        self.server.terminate()
+        self.server.communicate(timeout=30)
+
+    def ask(self, code, what, status=0):
+        policy = f"{self.place.room}/echo.yaml"
+        with open(policy, "w", encoding="utf-8") as file:
+            file.write(f"reference_values: [{{sgx: {{mr_enclave: {code}}}}}]\n")
+        done = subprocess.run([self.program, "ask", "localhost", self.port, policy, what, self.sim], capture_output=True, text=True,
+                              timeout=60, env=self.place.env())
+        assert done.returncode == status, f"{done.returncode}: {done.stdout}{done.stderr}"
+        return done.stdout, done.stderr
+
+
+def echoes(place, program):
+    with Echo(place, program) as echo:
+        for text in ("hello", "x" * 100000):
+            out, said = echo.ask(echo.code, text)
+            assert out == text + "\n", out[:100]
+            assert said == f"sgx {echo.code}\n", said
+        out, said = echo.ask("ab" * 32, "a secret", status=2)
+        assert out == "" and said.startswith("connect: reference-values: "), (out, said)
+        assert echo.server.stderr.readline().startswith("client: "), "the server hears of it too"
+        assert echo.ask(echo.code, "again")[0] == "again\n"
+
+
+def an_attested_echo_answers_who_asked_for_it(place):
+    for command in ("cc", "clang"):
+        if shutil.which(command):
+            program = f"{place.room}/echo-{command}"
+            run(command, *WARNINGS, ECHO, "-o", program, *place.flags("capsa", "--cflags", "--libs"))
+            echoes(place, program)
+
+
+def an_attested_echo_links_statically(place):
+    program = f"{place.room}/echo-static"
+    private = [word for word in place.flags("capsa", "--static", "--libs") if word not in ("-lcapsa",)]
+    flags = ["-Wl,--as-needed", *place.flags("capsa", "--cflags")]
+    run("cc", *WARNINGS, ECHO, *flags, f"{place.lib}/libcapsa.a", "-o", program, *private)
+    loaded = run("ldd", program)
+    for library in ("libcapsa", "libevent", "libcurl"):  # it fetches nothing
+        assert library not in loaded, loaded
+    echoes(place, program)
+
+
+def nothing_of_a_server_is_loaded(place):
+    """No event loop, no HTTP/2 server, no database: nothing of what only the manager needs."""
+    needed = run("readelf", "-d", f"{place.lib}/libcapsa.so.0")
+    for library in ("libevent", "libnghttp2", "libsqlite3", "libprotobuf-c"):
+        assert library not in needed, needed
 
 
 def the_static_library_needs_none_of_ours_to_run(place):
@@ -115,7 +195,8 @@ def no_more_is_installed_than_was_meant(place):
 
 TESTS = [no_more_is_installed_than_was_meant, headers_include_nothing_of_ours_but_themselves, each_header_stands_alone_in_c99,
          each_header_is_cplusplus_and_links, the_readmes_commands_work, the_smaller_library_is_enough_to_verify,
-         the_static_library_needs_none_of_ours_to_run]
+         the_static_library_needs_none_of_ours_to_run, an_attested_echo_answers_who_asked_for_it, an_attested_echo_links_statically,
+         nothing_of_a_server_is_loaded]
 
 
 def main():

@@ -172,7 +172,8 @@ static void on_closed(void *owner, const char *why)
 
 static void on_accepted(void *context, struct capsa_net_conn *conn)
 {
-    static const struct capsa_net_conn_events events = {on_ready, on_bytes, on_drained, on_closed};
+    static const struct capsa_net_conn_events events = {
+        .ready = on_ready, .bytes = on_bytes, .drained = on_drained, .closed = on_closed};
     struct speaker *speaker = context;
     speaker->conn = conn;
     capsa_net_conn_attach(conn, &events, speaker);

@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Attested TLS over real sockets: a listener on a loop, blocking clients and dialled ones; peers
+ * that stall at each step, leave while threads work for them, and come by the hundred.
+ */
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ratls/ratls_workers.h"
+#include "ratls_service.h"
+
+#define CROWD 200
+
+static int64_t soon(void)
+{
+    return capsa_monotonic_us() + 30 * SECOND;
+}
+
+static capsa_result open_stream(const struct service *service,
+                                const struct capsa_ratls_context_options *options,
+                                struct capsa_net_stream **ret_stream)
+{
+    struct capsa_ratls_context *context = context_of(options);
+    CAPSA_AUTO_FREE(capsa_net_tls) tls = NULL;
+    assert_ok(capsa_ratls_tls_new(context, &tls));
+    capsa_ratls_context_free(context);
+    return capsa_net_stream_open(&service->target, tls, NULL, soon(), ret_stream);
+}
+
+static void assert_echo(struct capsa_net_stream *stream, size_t len)
+{
+    uint8_t *out = malloc(len);
+    uint8_t *in = malloc(len);
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)(i * 131 >> 3);
+    }
+    assert_ok(capsa_net_stream_send(stream, capsa_bytes_of(out, len), soon()));
+    for (size_t at = 0; at < len;) {
+        size_t got = 0;
+        assert_ok(capsa_net_stream_receive(stream, in + at, len - at, soon(), &got));
+        assert_true(got > 0);
+        at += got;
+    }
+    assert_memory_equal(in, out, len);
+    free(out);
+    free(in);
+}
+
+/* ---- Channels ---------------------------------------------------------------------------------
+ */
+
+static const struct {
+    bool unbound, mutual, http2;
+} kinds[] = {{false, false, false}, {false, true, false}, {false, true, true},
+             {true, false, false},  {true, true, false},  {true, true, true}};
+
+static void streams_of_each_kind_carry_what_they_are_given(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    CAPSA_AUTO(capsa_collateral) collateral;
+    capsa_collateral_init(&collateral);
+    assert_ok(capsa_sim_collateral(scene->platform.sim, CAPSA_PLATFORM_SGX, &collateral));
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct capsa_ratls_context_options server_is = server_options(scene);
+        struct capsa_ratls_context_options client_is = client_options(scene);
+        server_is.insecure_unbound = client_is.insecure_unbound = kinds[i].unbound;
+        server_is.http2 = client_is.http2 = kinds[i].http2;
+        server_is.collateral = client_is.collateral = &collateral;
+        if (kinds[i].mutual) {
+            server_is.appraiser = asks(scene->accepts_both);
+            client_is.identity = scene->client;
+        }
+        struct service service;
+        service_start(&service, &server_is);
+        struct capsa_net_stream *stream = NULL;
+        assert_ok(open_stream(&service, &client_is, &stream));
+        assert_echo(stream, 100000);
+        const struct capsa_ratls_report *report =
+            capsa_ratls_peer(capsa_net_stream_session(stream));
+        assert_true(report->verdict.accepted);
+        assert_int_equal(report->session_bound, !kinds[i].unbound);
+        (void)pthread_mutex_lock(&service.lock);
+        assert_int_equal(service.measure, kinds[i].mutual ? 0xbb : 0);
+        assert_int_equal(service.bound, kinds[i].mutual && !kinds[i].unbound);
+        (void)pthread_mutex_unlock(&service.lock);
+        capsa_net_stream_free(stream);
+        wait_over(&service, 1);
+        assert_string_equal(service.why, "");
+        service_stop(&service);
+    }
+}
+
+static void a_client_that_refuses_tells_the_server_its_check(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    const struct capsa_ratls_context_options server_is = server_options(scene);
+    struct capsa_ratls_context_options client_is = client_options(scene);
+    client_is.appraiser = asks(scene->accepts_other);
+    struct service service;
+    service_start(&service, &server_is);
+    struct capsa_net_stream *stream = NULL;
+    assert_fails(open_stream(&service, &client_is, &stream), DENIED);
+    assert_null(stream);
+    wait_over(&service, 1);
+    assert_non_null(strstr(service.why, "\"reference-values\""));
+    assert_int_equal(service.ready, 0);
+    service_stop(&service);
+}
+
+static void a_server_that_refuses_tells_the_client_its_check(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    struct capsa_ratls_context_options server_is = server_options(scene);
+    struct capsa_ratls_context_options client_is = client_options(scene);
+    server_is.appraiser = asks(scene->accepts_other);
+    client_is.identity = scene->client;
+    struct service service;
+    service_start(&service, &server_is);
+    struct capsa_net_stream *stream = NULL;
+    capsa_result opened = open_stream(&service, &client_is, &stream);
+    assert_int_equal(capsa_code_of(opened), CAPSA_E_UNAUTHENTIC);
+    assert_non_null(strstr(capsa_text_of(opened), "\"reference-values\""));
+    wait_over(&service, 1);
+    assert_string_equal(service.check, "reference-values"); /* the owner can look it up */
+    assert_int_equal(service.ready, 0);
+    service_stop(&service);
+}
+
+static void who_is_bound_does_not_speak_with_who_is_not(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    for (int server_bound = 0; server_bound < 2; server_bound++) {
+        struct capsa_ratls_context_options server_is = server_options(scene);
+        struct capsa_ratls_context_options client_is = client_options(scene);
+        server_is.insecure_unbound = !server_bound;
+        client_is.insecure_unbound = server_bound;
+        struct service service;
+        service_start(&service, &server_is);
+        struct capsa_net_stream *stream = NULL;
+        capsa_result opened = open_stream(&service, &client_is, &stream);
+        assert_int_equal(capsa_code_of(opened), CAPSA_E_UNAUTHENTIC);
+        assert_non_null(
+            strstr(capsa_text_of(opened), server_bound ? "application protocol" : "no fallback"));
+        wait_over(&service, 1);
+        if (server_bound) {
+            assert_int_equal(service.ready, 0);
+            assert_non_null(strstr(service.why, "no application protocol"));
+        }
+        service_stop(&service);
+    }
+}
+
+/* ---- Stalls -----------------------------------------------------------------------------------
+ */
+
+/* A bare TLS end on a socket of its own, blocking. */
+struct caller {
+    int fd;
+    struct end puppet;
+};
+
+static int connect_to(const struct service *service)
+{
+    struct capsa_net_addresses addresses;
+    assert_ok(capsa_net_resolve(service->target.host, service->target.port, false, &addresses));
+    const int fd = socket(addresses.list[0].ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&addresses.list[0], addresses.lens[0]),
+                     0);
+    return fd;
+}
+
+static struct caller call(const struct service *service, struct capsa_ratls_identity *identity)
+{
+    struct caller caller = {connect_to(service), puppet_of(false, identity, CAPSA_RATLS_ALPN)};
+    assert_int_equal(SSL_set_fd(caller.puppet.ssl, caller.fd), 1);
+    assert_int_equal(SSL_connect(caller.puppet.ssl), 1);
+    return caller;
+}
+
+static void hang_up(struct caller *caller)
+{
+    SSL_free(caller->puppet.ssl);
+    (void)close(caller->fd);
+    ERR_clear_error();
+}
+
+/* It connects and says nothing; it shakes hands and says nothing; half a head; half a message; all
+ * of it, and no word on ours. */
+static void who_stalls_is_cut_at_each_step(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    static const char half_head[] = {1, 0};
+    static const char half_message[] = {1, 0, 1, 0, '{'};
+    static const char no_word[] = {2, 0, 0, 0};
+    static const struct {
+        const char *says;
+        size_t len;
+        const char *why;
+    } steps[] = {
+        {NULL, 0, "handshake took too long"},
+        {"", 0, "too long"},
+        {half_head, sizeof(half_head), "too long"},
+        {half_message, sizeof(half_message), "too long"},
+        {no_word, sizeof(no_word), "too long"},
+    };
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        struct capsa_ratls_context_options server_is = server_options(scene);
+        server_is.handshake_us = i == 0 ? SECOND / 5 : 20 * SECOND;
+        server_is.evidence_us = i == 0 ? 20 * SECOND : SECOND / 2;
+        if (i < 4) {
+            server_is.appraiser = asks(scene->accepts_both);
+        }
+        struct service service;
+        service_start(&service, &server_is);
+        const int64_t began = capsa_monotonic_us();
+        struct caller caller = {-1, {.ssl = NULL}};
+        if (steps[i].says == NULL) {
+            caller.fd = connect_to(&service);
+        } else {
+            caller = call(&service, scene->client);
+            put(&caller.puppet, capsa_bytes_of(steps[i].says, steps[i].len));
+        }
+        wait_over(&service, 1);
+        assert_true(capsa_monotonic_us() - began < 15 * SECOND);
+        if (strstr(service.why, steps[i].why) == NULL) {
+            fail_msg("step %zu: %s", i, service.why);
+        }
+        assert_int_equal(service.ready, 0);
+        hang_up(&caller);
+        service_stop(&service);
+    }
+}
+
+static void *serve_silently(void *context)
+{
+    const struct end *puppet = context;
+    (void)SSL_accept(puppet->ssl);
+    uint8_t room[64];
+    while (SSL_read(puppet->ssl, room, sizeof(room)) > 0) { /* until it has left */
+    }
+    ERR_clear_error();
+    return NULL;
+}
+
+static void a_blocking_client_does_not_wait_for_ever(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    struct capsa_ratls_context_options client_is = client_options(scene);
+    client_is.evidence_us = SECOND / 5;
+    struct capsa_ratls_context *context = context_of(&client_is);
+    CAPSA_AUTO_FREE(capsa_net_tls) tls = NULL;
+    assert_ok(capsa_ratls_tls_new(context, &tls));
+    capsa_ratls_context_free(context);
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    struct end puppet = puppet_of(true, scene->server, NULL);
+    assert_int_equal(SSL_set_fd(puppet.ssl, pair[0]), 1);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, serve_silently, &puppet), 0);
+    struct capsa_net_stream *stream = NULL;
+    assert_fails(capsa_net_stream_connected(pair[1], tls, "the silent", soon(), &stream), TIMEOUT);
+    assert_null(stream);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    SSL_free(puppet.ssl);
+    (void)close(pair[0]);
+}
+
+/* ---- Work that lasts --------------------------------------------------------------------------
+ */
+
+/* A platform that takes until it is let. */
+struct gate {
+    struct program *program;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_open;
+    unsigned waiting;
+};
+
+static capsa_result slow_collect(void *context, const uint8_t report_data[64],
+                                 capsa_buf *ret_evidence, capsa_collateral *ret_collateral)
+{
+    struct gate *gate = context;
+    (void)pthread_mutex_lock(&gate->lock);
+    gate->waiting++;
+    (void)pthread_cond_broadcast(&gate->changed);
+    while (!gate->is_open) {
+        (void)pthread_cond_wait(&gate->changed, &gate->lock);
+    }
+    (void)pthread_mutex_unlock(&gate->lock);
+    return program_collect(gate->program, report_data, ret_evidence, ret_collateral);
+}
+
+static void wait_working(struct gate *gate, unsigned count)
+{
+    (void)pthread_mutex_lock(&gate->lock);
+    while (gate->waiting < count) {
+        (void)pthread_cond_wait(&gate->changed, &gate->lock);
+    }
+    (void)pthread_mutex_unlock(&gate->lock);
+}
+
+static void open_gate(struct gate *gate)
+{
+    (void)pthread_mutex_lock(&gate->lock);
+    gate->is_open = true;
+    (void)pthread_cond_broadcast(&gate->changed);
+    (void)pthread_mutex_unlock(&gate->lock);
+}
+
+static struct capsa_ratls_identity *gated_identity(struct gate *gate)
+{
+    struct capsa_ratls_profile profile;
+    struct capsa_ratls_identity *identity;
+    const struct capsa_ratls_attester attester = {gate, CAPSA_PLATFORM_SGX, slow_collect};
+    capsa_ratls_profile_default(&profile);
+    assert_ok(capsa_ratls_identity_new(&attester, &profile, &identity));
+    gate->is_open = true;
+    assert_ok(capsa_ratls_identity_renew(identity, RATLS_NOW));
+    gate->is_open = false;
+    gate->waiting = 0;
+    return identity;
+}
+
+/* The peer leaves, or is cut, or the server stops, while a thread works for it: nothing is touched
+ * that is gone (the sanitizers look), and the work ends by itself. */
+static void who_leaves_during_the_work_leaves_nothing_behind(void **state)
+{
+    struct ratls_scene *scene = *state;
+    struct gate gate = {.program = &scene->server_program};
+    (void)pthread_mutex_init(&gate.lock, NULL);
+    (void)pthread_cond_init(&gate.changed, NULL);
+    struct capsa_ratls_identity *identity = gated_identity(&gate);
+    for (int i = 0; i < 3; i++) {
+        struct capsa_ratls_context_options server_is = server_options(scene);
+        server_is.identity = identity;
+        server_is.evidence_us = i == 1 ? SECOND / 5 : 0;
+        struct service service;
+        gate.is_open = false;
+        gate.waiting = 0;
+        service_start(&service, &server_is);
+        struct caller caller = call(&service, NULL);
+        wait_working(&gate, 1);
+        if (i == 0) {
+            hang_up(&caller);
+        }
+        if (i < 2) {
+            wait_over(&service, 1);
+        }
+        if (i == 2) { /* the loop stops, and frees what hangs on it, as the work goes on */
+            capsa_net_loop_stop(service.loop);
+            assert_int_equal(pthread_join(service.thread, NULL), 0);
+            capsa_net_listener_free(service.listener);
+            service.listener = NULL;
+            assert_int_equal(pthread_create(&service.thread, NULL, service_run, &service), 0);
+        }
+        open_gate(&gate);
+        service_stop(&service);
+        if (i > 0) {
+            hang_up(&caller);
+        }
+    }
+    capsa_ratls_identity_free(identity);
+    (void)pthread_cond_destroy(&gate.changed);
+    (void)pthread_mutex_destroy(&gate.lock);
+}
+
+/* Who waits for a thread and leaves is not worked for. */
+static void what_nobody_waits_for_is_not_begun(void **state)
+{
+    struct ratls_scene *scene = *state;
+    struct gate gate = {.program = &scene->server_program};
+    (void)pthread_mutex_init(&gate.lock, NULL);
+    (void)pthread_cond_init(&gate.changed, NULL);
+    struct capsa_ratls_identity *identity = gated_identity(&gate);
+    struct capsa_ratls_context_options server_is = server_options(scene);
+    server_is.identity = identity;
+    struct service service;
+    service_start(&service, &server_is);
+    enum { MANY = 80 }; /* more than there are threads */
+    struct caller callers[MANY];
+    for (int i = 0; i < MANY; i++) {
+        callers[i] = call(&service, NULL);
+    }
+    wait_working(&gate, 2);
+    for (int i = 0; i < MANY; i++) {
+        hang_up(&callers[i]);
+    }
+    wait_over(&service, MANY);
+    open_gate(&gate);
+    service_stop(&service);
+    assert_true(gate.waiting <= 32); /* the most threads that there are */
+    capsa_ratls_identity_free(identity);
+    (void)pthread_cond_destroy(&gate.changed);
+    (void)pthread_mutex_destroy(&gate.lock);
+}
+
+struct counted {
+    struct capsa_ratls_work work;
+    struct gate *gate;
+};
+
+static void run_counted(struct capsa_ratls_work *work)
+{
+    struct gate *gate = ((struct counted *)work)->gate;
+    (void)pthread_mutex_lock(&gate->lock);
+    gate->waiting++;
+    (void)pthread_cond_broadcast(&gate->changed);
+    while (!gate->is_open) {
+        (void)pthread_cond_wait(&gate->changed, &gate->lock);
+    }
+    (void)pthread_mutex_unlock(&gate->lock);
+}
+
+static void so_many_wait_for_threads_and_no_more(void **state)
+{
+    (void)state;
+    struct gate gate = {.program = NULL};
+    (void)pthread_mutex_init(&gate.lock, NULL);
+    (void)pthread_cond_init(&gate.changed, NULL);
+    struct counted works[4];
+    CAPSA_AUTO_FREE(capsa_ratls_workers) workers = NULL;
+    assert_ok(capsa_ratls_workers_new(1, 2, &workers));
+    for (int i = 0; i < 4; i++) {
+        works[i] = (struct counted){.work = {.run = run_counted}, .gate = &gate};
+        capsa_result submitted = capsa_ratls_workers_submit(workers, &works[i].work);
+        if (i == 0) {
+            wait_working(&gate, 1);
+        }
+        assert_int_equal(capsa_code_of(submitted), i < 3 ? CAPSA_E_OK : CAPSA_E_BUSY);
+    }
+    assert_false(capsa_ratls_workers_withdraw(workers, &works[0].work));
+    assert_true(capsa_ratls_workers_withdraw(workers, &works[1].work));
+    assert_ok(capsa_ratls_workers_submit(workers, &works[3].work)); /* there is room again */
+    open_gate(&gate);
+    wait_working(&gate, 3);
+    (void)pthread_cond_destroy(&gate.changed);
+}
+
+/* ---- Many at once -----------------------------------------------------------------------------
+ */
+
+struct dialled {
+    struct crowd *crowd;
+    struct capsa_net_conn *conn;
+    unsigned got;
+};
+
+struct crowd {
+    struct capsa_net_loop *loop;
+    struct dialled all[CROWD];
+    unsigned echoed, closed;
+    char why[CAPSA_ERROR_TEXT];
+};
+
+static void dialled_ready(void *owner)
+{
+    const struct dialled *dialled = owner;
+    assert_ok(capsa_net_conn_send(dialled->conn, CAPSA_BYTES_LITERAL("hello")));
+    assert_ok(capsa_net_conn_flush(dialled->conn));
+}
+
+/* All stay until the last one has its answer. */
+static void dialled_bytes(void *owner, capsa_bytes bytes)
+{
+    struct dialled *dialled = owner;
+    dialled->got += (unsigned)bytes.len;
+    if (dialled->got == 5 && ++dialled->crowd->echoed == CROWD) {
+        capsa_net_loop_stop(dialled->crowd->loop);
+    }
+}
+
+static void dialled_closed(void *owner, const char *why)
+{
+    struct dialled *dialled = owner;
+    dialled->crowd->closed++;
+    (void)snprintf(dialled->crowd->why, sizeof(dialled->crowd->why), "%s", why == NULL ? "" : why);
+    capsa_net_conn_finish(dialled->conn, 0);
+    dialled->conn = NULL;
+    capsa_net_loop_stop(dialled->crowd->loop);
+}
+
+static void stop_loop(void *context)
+{
+    capsa_net_loop_stop(context);
+}
+
+static void two_hundred_prove_themselves_at_once(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    static const struct capsa_net_conn_events events = {.ready = dialled_ready,
+                                                        .bytes = dialled_bytes,
+                                                        .drained = guest_drained,
+                                                        .closed = dialled_closed};
+    struct capsa_ratls_context_options server_is = server_options(scene);
+    struct capsa_ratls_context_options client_is = client_options(scene);
+    server_is.appraiser = asks(scene->accepts_both);
+    server_is.evidence_us = client_is.evidence_us = 100 * SECOND;
+    server_is.handshake_us = 100 * SECOND;
+    client_is.identity = scene->client;
+    struct service service;
+    service_start(&service, &server_is);
+    struct crowd *crowd = calloc(1, sizeof(*crowd));
+    struct capsa_ratls_context *context = context_of(&client_is);
+    struct capsa_net_tls *tls = NULL;
+    assert_ok(capsa_ratls_tls_new(context, &tls));
+    assert_ok(capsa_net_loop_new(&crowd->loop));
+    for (int i = 0; i < CROWD; i++) {
+        crowd->all[i].crowd = crowd;
+        assert_ok(capsa_net_dial(crowd->loop, &service.target, tls, 100 * SECOND, &events,
+                                 &crowd->all[i], &crowd->all[i].conn));
+    }
+    assert_ok(capsa_net_loop_run(crowd->loop));
+    if (crowd->closed > 0) {
+        fail_msg("%u of %d were closed: %s", crowd->closed, CROWD, crowd->why);
+    }
+    assert_int_equal(crowd->echoed, CROWD);
+    (void)pthread_mutex_lock(&service.lock);
+    assert_int_equal(service.ready, CROWD);
+    (void)pthread_mutex_unlock(&service.lock);
+    for (int i = 0; i < CROWD; i++) {
+        capsa_net_conn_finish(crowd->all[i].conn, 0);
+    }
+    struct capsa_net_timer *timer; /* they are freed by a turn of the loop */
+    assert_ok(capsa_net_timer_new(crowd->loop, stop_loop, crowd->loop, &timer));
+    assert_ok(capsa_net_timer_set(timer, 1000));
+    assert_ok(capsa_net_loop_run(crowd->loop));
+    capsa_net_timer_free(timer);
+    wait_over(&service, CROWD);
+    capsa_net_loop_free(crowd->loop);
+    capsa_net_tls_free(tls);
+    capsa_ratls_context_free(context);
+    free(crowd);
+    service_stop(&service);
+}
+
+#define TEST(name) cmocka_unit_test(name)
+
+int main(void)
+{
+    (void)capsa_net_prepare_process();
+    const struct CMUnitTest tests[] = {
+        TEST(streams_of_each_kind_carry_what_they_are_given),
+        TEST(a_client_that_refuses_tells_the_server_its_check),
+        TEST(a_server_that_refuses_tells_the_client_its_check),
+        TEST(who_is_bound_does_not_speak_with_who_is_not),
+        TEST(who_stalls_is_cut_at_each_step),
+        TEST(a_blocking_client_does_not_wait_for_ever),
+        TEST(who_leaves_during_the_work_leaves_nothing_behind),
+        TEST(what_nobody_waits_for_is_not_begun),
+        TEST(so_many_wait_for_threads_and_no_more),
+        TEST(two_hundred_prove_themselves_at_once),
+    };
+    return cmocka_run_group_tests_name("ratls_tls", tests, ratls_scene_setup, ratls_scene_teardown);
+}
