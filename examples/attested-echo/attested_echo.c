@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attested-echo serve PORT PLATFORM [SIM-FOLDER]: sends back what comes, over channels on which it
- *   proves what it is; PLATFORM is "sgx", "tdx", ..., or "sim-sgx" with the folder of a simulation.
+ * attested-echo serve PORT PLATFORM [SIM-FOLDER]: proves what it is, and sends back what comes.
  * attested-echo ask HOST PORT POLICY TEXT [SIM-FOLDER]: sends TEXT once the server has proved to be
  *   what the policy wants, and prints what comes back. Exit status 2: it was refused.
  */
@@ -19,17 +18,16 @@
 static int failed(const char *what, const libcapsa_error *error)
 {
     const char *check = libcapsa_error_check(error);
-    (void)fprintf(stderr, "%s: %s%s%s\n", what, check, *check == '\0' ? "" : ": ",
+    (void)fprintf(stderr, "%s: %s%s%s\n", what, check, *check ? ": " : "",
                   libcapsa_error_text(error));
-    return *check == '\0' ? 1 : 2;
+    return *check ? 2 : 1;
 }
 
 static int listen_on(const char *port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)strtoul(port, NULL, 10)),
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(address);
+    address.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, 16) != 0 ||
         getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
@@ -37,8 +35,7 @@ static int listen_on(const char *port)
         return -1;
     }
     printf("ready on port %u\n", ntohs(address.sin_port));
-    (void)fflush(stdout);
-    return fd;
+    return fflush(stdout) == 0 ? fd : -1;
 }
 
 static int echo(libcapsa_channel *channel, libcapsa_error *error)
@@ -84,9 +81,9 @@ static int run_server(int argc, char **argv, libcapsa_error *error)
 {
     libcapsa_attester *attester = NULL;
     libcapsa_identity *identity = NULL;
+    const char *sim = argc > 4 ? argv[4] : NULL;
     if (libcapsa_attester_new(argv[3], &attester, error) != 0 ||
-        (argc > 4 &&
-         libcapsa_attester_insecure_set_simulation(attester, argv[4], NULL, error) != 0) ||
+        (sim && libcapsa_attester_insecure_set_simulation(attester, sim, NULL, error) != 0) ||
         libcapsa_identity_new(attester, &identity, error) != 0) {
         return failed("identity", error);
     }
@@ -139,16 +136,14 @@ static int run_client(int argc, char **argv, libcapsa_error *error)
 
 int main(int argc, char **argv)
 {
-    libcapsa_error *error = libcapsa_error_new();
-    int status = 1;
-    if (argc > 3 && argc < 6 && strcmp(argv[1], "serve") == 0) {
-        status = run_server(argc, argv, error);
-    } else if (argc > 5 && argc < 8 && strcmp(argv[1], "ask") == 0) {
-        status = run_client(argc, argv, error);
-    } else {
+    const int serves = argc > 3 && argc < 6 && strcmp(argv[1], "serve") == 0;
+    if (!serves && (argc < 6 || argc > 7 || strcmp(argv[1], "ask") != 0)) {
         (void)fprintf(stderr, "attested-echo serve PORT PLATFORM [SIM-FOLDER]\n"
                               "attested-echo ask HOST PORT POLICY TEXT [SIM-FOLDER]\n");
+        return 1;
     }
+    libcapsa_error *error = libcapsa_error_new();
+    const int status = serves ? run_server(argc, argv, error) : run_client(argc, argv, error);
     libcapsa_error_free(error);
     return status;
 }

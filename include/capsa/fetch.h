@@ -6,6 +6,7 @@
 #ifndef CAPSA_FETCH_H
 #define CAPSA_FETCH_H
 
+#include "ratls.h"
 #include "verify.h"
 
 #ifdef __cplusplus
@@ -39,6 +40,14 @@ LIBCAPSA_API int libcapsa_source_get(const libcapsa_source *source,
                                      libcapsa_error *ret_error);
 /* The verifier's getter is this. NULL: none. */
 LIBCAPSA_API int libcapsa_verifier_set_source(libcapsa_verifier *verifier,
+                                              const libcapsa_source *source,
+                                              libcapsa_error *ret_error);
+
+/* Before an identity is made: where the collateral comes from that goes into its certificate
+ * (libcapsa_identity_set_endorsements) and to the peers of bound channels, which then need no
+ * source of their own; instead of what the attester hands out, which is nothing on SGX and TDX.
+ * What cannot be got is left out. NULL: none, as at first. */
+LIBCAPSA_API int libcapsa_identity_set_source(libcapsa_identity *identity,
                                               const libcapsa_source *source,
                                               libcapsa_error *ret_error);
 

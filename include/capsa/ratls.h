@@ -100,8 +100,9 @@ LIBCAPSA_API int libcapsa_identity_set_lifetime(libcapsa_identity *identity, int
 /* These dates instead, whenever it is made: for who has to look like Gramine. */
 LIBCAPSA_API int libcapsa_identity_set_dates(libcapsa_identity *identity, int64_t not_before,
                                              int64_t not_after, libcapsa_error *ret_error);
-/* 1: embed the collateral that the attester hands out (DICE's endorsements). Such certificates are
- * large, and peers with mbedTLS cannot read more than 16 KiB. */
+/* 1: embed collateral (DICE's endorsements): what the attester hands out, or a source has
+ * (libcapsa_identity_set_source, fetch.h); none is a failure of _make. Such certificates are large,
+ * and peers with mbedTLS cannot read more than 16 KiB. */
 LIBCAPSA_API int libcapsa_identity_set_endorsements(libcapsa_identity *identity, int embed,
                                                     libcapsa_error *ret_error);
 /* A new key and its certificate, as of `time`. After a failure the old ones stay. Blocks. */

@@ -20,8 +20,11 @@ struct libcapsa_identity {
     struct capsa_ratls_profile profile;
     capsa_buf nonce;
     bool has_nonce;
-    pthread_mutex_t lock;              /* of `made` */
-    struct capsa_ratls_identity *made; /* NULL before the first success */
+    struct capsa_collateral_getter getter; /* .get NULL: what the attester hands out */
+    void (*drop_getter)(void *context);    /* what becomes of its context */
+    pthread_mutex_t lock;                  /* of what follows */
+    struct capsa_error unfetched;          /* how the getter failed last; success: not */
+    struct capsa_ratls_identity *made;     /* NULL before the first success */
 };
 
 static capsa_result new_identity(const libcapsa_attester *attester,
@@ -49,6 +52,16 @@ int libcapsa_identity_new(const libcapsa_attester *attester, libcapsa_identity *
     return capsa_api_end(new_identity(attester, ret_identity), ret_error);
 }
 
+static void replace_getter(libcapsa_identity *identity, struct capsa_collateral_getter getter,
+                           void (*drop)(void *context))
+{
+    if (identity->drop_getter != NULL) {
+        identity->drop_getter(identity->getter.context);
+    }
+    identity->getter = getter;
+    identity->drop_getter = drop;
+}
+
 void libcapsa_identity_free(libcapsa_identity *identity)
 {
     if (identity == NULL || !capsa_api_let_go(&identity->references)) {
@@ -56,6 +69,7 @@ void libcapsa_identity_free(libcapsa_identity *identity)
     }
     capsa_ratls_identity_free(identity->made); /* which asks the attester */
     libcapsa_attester_free(identity->attester);
+    replace_getter(identity, (struct capsa_collateral_getter){.get = NULL}, NULL);
     capsa_buf_drop(&identity->nonce);
     (void)pthread_mutex_destroy(&identity->lock);
     capsa_dealloc(identity);
@@ -220,6 +234,60 @@ int libcapsa_identity_set_endorsements(libcapsa_identity *identity, int embed,
     return capsa_api_end(set_endorsements(identity, embed != 0), ret_error);
 }
 
+CAPSA_RESULT capsa_api_identity_set_getter(libcapsa_identity *identity,
+                                           struct capsa_collateral_getter getter,
+                                           void (*drop)(void *context))
+{
+    CAPSA_TRY(check_unmade(identity));
+    replace_getter(identity, getter, drop);
+    return CAPSA_OK;
+}
+
+/* ---- Evidence, with collateral --------------------------------------------------------------- */
+
+static void remember(libcapsa_identity *identity, capsa_result got)
+{
+    (void)pthread_mutex_lock(&identity->lock);
+    capsa_error_keep(got, &identity->unfetched);
+    (void)pthread_mutex_unlock(&identity->lock);
+}
+
+/* What cannot be fetched is not shown: peers may know where to look, and a server serves on. */
+static void fetch(libcapsa_identity *identity, capsa_bytes evidence, capsa_collateral *collateral)
+{
+    CAPSA_AUTO(capsa_collateral) fetched;
+    capsa_collateral_init(&fetched);
+    const enum capsa_platform platform = capsa_api_attester(identity->attester).platform;
+    const struct capsa_collateral_getter *getter = &identity->getter;
+    const capsa_result got = getter->get(getter->context, platform, evidence, &fetched);
+    remember(identity, got);
+    if (!capsa_failed(got)) {
+        capsa_collateral_drop(collateral);
+        *collateral = fetched;
+        capsa_collateral_init(&fetched);
+    }
+}
+
+static capsa_result collect(void *context, const uint8_t report_data[CAPSA_REPORT_DATA],
+                            capsa_buf *ret_evidence, capsa_collateral *ret_collateral)
+{
+    libcapsa_identity *identity = context;
+    const struct capsa_ratls_attester attester = capsa_api_attester(identity->attester);
+    CAPSA_TRY(attester.collect(attester.context, report_data, ret_evidence, ret_collateral));
+    if (identity->getter.get != NULL) {
+        fetch(identity, capsa_buf_bytes(ret_evidence), ret_collateral);
+    }
+    return CAPSA_OK;
+}
+
+static struct capsa_ratls_attester attester_of(libcapsa_identity *identity)
+{
+    struct capsa_ratls_attester attester = capsa_api_attester(identity->attester);
+    attester.context = identity;
+    attester.collect = collect;
+    return attester;
+}
+
 /* ---- Making ---------------------------------------------------------------------------------- */
 
 /* An empty nonce is one, and no nonce is none. */
@@ -248,7 +316,7 @@ static capsa_result make_first(libcapsa_identity *identity, capsa_time now)
 {
     struct capsa_ratls_profile profile = identity->profile;
     profile.nonce = nonce_of(identity);
-    const struct capsa_ratls_attester attester = capsa_api_attester(identity->attester);
+    const struct capsa_ratls_attester attester = attester_of(identity);
     CAPSA_AUTO_FREE(capsa_ratls_identity) fresh = NULL;
     CAPSA_TRY(capsa_ratls_identity_new(&attester, &profile, &fresh));
     CAPSA_TRY(capsa_ratls_identity_renew(fresh, now));
@@ -256,11 +324,25 @@ static capsa_result make_first(libcapsa_identity *identity, capsa_time now)
     return CAPSA_OK;
 }
 
+/* That collateral is missing says little; why it is, the getter knew. */
+static capsa_result with_reason(libcapsa_identity *identity, capsa_result failed)
+{
+    (void)pthread_mutex_lock(&identity->lock);
+    const struct capsa_error why = identity->unfetched;
+    (void)pthread_mutex_unlock(&identity->lock);
+    return why.code == CAPSA_E_OK
+               ? failed
+               : capsa_error_within(failed, "no collateral could be fetched (%.200s)", why.text);
+}
+
 static capsa_result make(libcapsa_identity *identity, capsa_time now)
 {
     CAPSA_API_GIVEN(identity);
     CAPSA_AUTO_FREE(capsa_ratls_identity) made = made_of(identity);
-    return made == NULL ? make_first(identity, now) : capsa_ratls_identity_renew(made, now);
+    const capsa_result result =
+        made == NULL ? make_first(identity, now) : capsa_ratls_identity_renew(made, now);
+    const bool wants_collateral = identity->profile.endorsements;
+    return capsa_failed(result) && wants_collateral ? with_reason(identity, result) : result;
 }
 
 int libcapsa_identity_make(libcapsa_identity *identity, int64_t time, libcapsa_error *ret_error)

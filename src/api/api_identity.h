@@ -16,3 +16,8 @@ libcapsa_identity *capsa_api_identity_share(const libcapsa_identity *identity);
  * lives. */
 CAPSA_RESULT capsa_api_identity_made(const libcapsa_identity *identity,
                                      struct capsa_ratls_identity **ret_made);
+/* Where collateral comes from instead of from the attester; `drop` is called when it is replaced,
+ * or the identity goes. USAGE when it was made already: then nothing is taken over. */
+CAPSA_RESULT capsa_api_identity_set_getter(libcapsa_identity *identity,
+                                           struct capsa_collateral_getter getter,
+                                           void (*drop)(void *context));

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "api/api_identity.h"
 #include "api/api_verifier.h"
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -228,26 +229,49 @@ int libcapsa_source_get(const libcapsa_source *source, const libcapsa_evidence *
     return capsa_api_end(get(source, evidence, ret_collateral), ret_error);
 }
 
+/* ---- Used by others -------------------------------------------------------------------------- */
+
 static void let_go(void *source)
 {
     libcapsa_source_free(source);
 }
 
-static capsa_result set_source(libcapsa_verifier *verifier, const libcapsa_source *source)
+/* With a reference of its own, taken first: who has it already may be its last user. */
+static struct capsa_collateral_getter getter_of(const libcapsa_source *source)
 {
-    CAPSA_API_GIVEN(verifier);
     libcapsa_source *shared = usable(source);
     if (shared == NULL) {
-        capsa_api_set_getter(verifier, (struct capsa_collateral_getter){.get = NULL}, NULL);
-        return CAPSA_OK;
+        return (struct capsa_collateral_getter){.get = NULL};
     }
-    capsa_api_hold(&shared->references); /* first: the verifier may have it already */
-    capsa_api_set_getter(verifier, (struct capsa_collateral_getter){shared, get_by_source}, let_go);
+    capsa_api_hold(&shared->references);
+    return (struct capsa_collateral_getter){shared, get_by_source};
+}
+
+static capsa_result set_verifiers(libcapsa_verifier *verifier, const libcapsa_source *source)
+{
+    CAPSA_API_GIVEN(verifier);
+    capsa_api_set_getter(verifier, getter_of(source), let_go);
     return CAPSA_OK;
 }
 
 int libcapsa_verifier_set_source(libcapsa_verifier *verifier, const libcapsa_source *source,
                                  libcapsa_error *ret_error)
 {
-    return capsa_api_end(set_source(verifier, source), ret_error);
+    return capsa_api_end(set_verifiers(verifier, source), ret_error);
+}
+
+static capsa_result set_identitys(libcapsa_identity *identity, const libcapsa_source *source)
+{
+    const struct capsa_collateral_getter getter = getter_of(source);
+    const capsa_result set = capsa_api_identity_set_getter(identity, getter, let_go);
+    if (capsa_failed(set)) {
+        let_go(getter.context);
+    }
+    return set;
+}
+
+int libcapsa_identity_set_source(libcapsa_identity *identity, const libcapsa_source *source,
+                                 libcapsa_error *ret_error)
+{
+    return capsa_api_end(set_identitys(identity, source), ret_error);
 }

@@ -12,6 +12,7 @@
 #include "cli/cli_print.h"
 #include "cli/cli_trust.h"
 #include "codec/text.h"
+#include "ratls/ratls_session.h"
 
 #define FIELDS_MAX 16 /* of capsa_report_data_native */
 
@@ -103,6 +104,11 @@ static capsa_result bind_fields(const struct capsa_cli *cli, const char *purpose
     CAPSA_AUTO(attest_fields) bound = {.count = 0};
     CAPSA_REQUIRE(purpose != NULL && *purpose != '\0', USAGE,
                   "what is it for? give --purpose TEXT, and --bind for what it shall bind");
+    /* Else whoever can call this could stand for this program in a channel (A25, A26). */
+    CAPSA_REQUIRE(!capsa_streq(purpose, CAPSA_RATLS_PURPOSE), USAGE,
+                  "the purpose \"%s\" is that of attested channels, whose ends bind what no caller "
+                  "chooses",
+                  purpose);
     for (size_t i = 0; i < cli->given_count; i++) {
         CAPSA_TRY(add_field(&cli->given[i], &bound));
     }

@@ -10,8 +10,8 @@
 /* Evidence that binds `report_data`, as a unified report, appended: a Passport when the attester
  * hands out whole collateral, else a BackgroundCheck. */
 CAPSA_RESULT capsa_ratls_proof_make(const struct capsa_ratls_attester *attester,
-                                       const uint8_t report_data[CAPSA_REPORT_DATA],
-                                       capsa_buf *ret_report);
+                                    const uint8_t report_data[CAPSA_REPORT_DATA],
+                                    capsa_buf *ret_report);
 
 /* What a peer showed. */
 struct capsa_ratls_shown {
@@ -31,5 +31,5 @@ struct capsa_ratls_judge_by {
  * first. When accepted, its verdict is the session's evidence's where there is one, because the
  * certificate's was made earlier. */
 CAPSA_RESULT capsa_ratls_proof_judge(const struct capsa_ratls_shown *shown,
-                                        const struct capsa_ratls_judge_by *by,
-                                        struct capsa_ratls_report *ret_report);
+                                     const struct capsa_ratls_judge_by *by,
+                                     struct capsa_ratls_report *ret_report);

@@ -11,8 +11,8 @@
 #include "base/alloc.h"
 #include "crypto/crypto.h"
 #include "ratls/ratls_channel.h"
-#include "ratls/ratls_proof.h"
 #include "ratls/ratls_message.h"
+#include "ratls/ratls_proof.h"
 
 #define OUTPUT_MAX ((size_t)CAPSA_LIMIT_ual_bytes + 2 * CAPSA_RATLS_HEAD + CAPSA_RATLS_REFUSAL)
 

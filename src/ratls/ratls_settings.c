@@ -60,6 +60,7 @@ static int demand_name(SSL *session, int *ret_alert, void *argument)
         return SSL_CLIENT_HELLO_SUCCESS;
     }
     *ret_alert = SSL_AD_NO_APPLICATION_PROTOCOL;
+    ERR_raise(ERR_LIB_SSL, SSL_R_NO_APPLICATION_PROTOCOL); /* libssl says that a callback failed */
     return SSL_CLIENT_HELLO_ERROR;
 }
 
@@ -94,6 +95,7 @@ static int on_certificate_wanted(SSL *session, void *argument)
     }
     if (capsa_failed(capsa_ratls_state_make(session, context, &state)) ||
         capsa_failed(capsa_ratls_present(context, session))) {
+        ERR_raise(ERR_LIB_SSL, SSL_R_NO_CERTIFICATE_ASSIGNED);
         return 0;
     }
     state->presented = true;
@@ -164,11 +166,12 @@ static bool set_versions(const struct capsa_ratls_context *context, SSL_CTX *ctx
     (void)SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION |
                                        SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    char groups[] = GROUPS; /* libssl's macro takes no const */
     const int lowest = context->tls12 ? TLS1_2_VERSION : TLS1_3_VERSION;
     return SSL_CTX_set_min_proto_version(ctx, lowest) == 1 &&
            SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_num_tickets(ctx, 0) == 1 && SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
-           SSL_CTX_set1_groups_list(ctx, GROUPS) == 1 &&
+           SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
            SSL_CTX_set_cipher_list(ctx, TLS12_CIPHERS) == 1;
 }
 

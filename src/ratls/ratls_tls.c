@@ -8,12 +8,15 @@
 
 /* The longest piece that is read at once. */
 #define PIECE_MAX KIB(16)
+/* How long a peer that is refused may take to read why. */
+#define LAST_WORDS_US INT64_C(1000000)
 
 /* What one admission works with. */
 struct exchange {
     struct capsa_ratls_session *session;
     struct capsa_net_stream *stream;
     int64_t deadline_us;
+    bool has_words; /* a bound channel: there is something to hear when it is refused */
 };
 
 static capsa_result send_output(const struct exchange *exchange)
@@ -46,6 +49,24 @@ static capsa_result go_on(const struct exchange *exchange)
                : read_some(exchange);
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* With bytes of the peer unread, closing would be a reset, which destroys what was sent last. */
+static void see_out(const struct exchange *exchange)
+{
+    const int64_t until_us = earlier(exchange->deadline_us, capsa_monotonic_us() + LAST_WORDS_US);
+    uint8_t room[PIECE_MAX];
+    size_t len = 1;
+    capsa_result gone = capsa_net_stream_end(exchange->stream, until_us);
+    while (!capsa_failed(gone) && len > 0) {
+        gone = capsa_net_stream_receive(exchange->stream, room, sizeof(room), until_us, &len);
+    }
+    capsa_ignore(gone, "it is refused, whether it hears why or not");
+}
+
 static capsa_result converse(const struct exchange *exchange)
 {
     CAPSA_TRY(send_output(exchange));
@@ -54,8 +75,11 @@ static capsa_result converse(const struct exchange *exchange)
         struct capsa_error kept;
         capsa_error_keep(step, &kept);
         capsa_result sent = send_output(exchange);
-        if (capsa_failed(step)) { /* the peer is told why where it still listens */
-            return capsa_error_again(&kept);
+        if (kept.code != CAPSA_E_OK) {
+            if (!capsa_failed(sent) && exchange->has_words) {
+                see_out(exchange);
+            }
+            return capsa_error_made(capsa_error_again(&kept));
         }
         CAPSA_TRY(sent);
     }
@@ -67,7 +91,8 @@ static CAPSA_RESULT admit_stream(void *context, struct capsa_net_stream *stream,
     struct capsa_ratls_context *own = context;
     CAPSA_AUTO_FREE(capsa_ratls_session) session = NULL;
     CAPSA_TRY(capsa_ratls_session_new(own, ssl, &session));
-    const struct exchange exchange = {session, stream, capsa_monotonic_us() + own->evidence_us};
+    const struct exchange exchange = {session, stream, capsa_monotonic_us() + own->evidence_us,
+                                      own->bound};
     return converse(&exchange);
 }
 

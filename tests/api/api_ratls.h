@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include <capsa/fetch.h>
 #include <capsa/ratls.h>
 
 #include "attester/attester_sim.h"

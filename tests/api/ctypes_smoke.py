@@ -5,6 +5,7 @@ Ends with a line "N passed, N failed, N skipped"."""
 import ctypes
 import json
 import os
+import socket
 import sys
 import tempfile
 import threading
@@ -40,7 +41,7 @@ class Capsa:
         def use(name, result, *arguments):
             setattr(self, name, bind(library, name, result, *arguments))
 
-        for name in ("error", "verifier", "evidence", "collateral", "verdict", "attester", "cache"):
+        for name in ("error", "verifier", "evidence", "collateral", "verdict", "attester", "cache", "identity", "ratls", "channel"):
             use(f"{name}_free", None, pointer)
         use("free", None, pointer)
         use("error_new", pointer)
@@ -62,6 +63,18 @@ class Capsa:
         use("attester_new", number, text, ctypes.POINTER(pointer), pointer)
         use("attester_insecure_set_simulation", number, pointer, text, text, pointer)
         use("attester_attest", number, pointer, text, ctypes.POINTER(Bytes), size, ctypes.POINTER(pointer), pointer)
+        use("verifier_insecure_set_simulation", number, pointer, text, pointer)
+        use("identity_new", number, pointer, ctypes.POINTER(pointer), pointer)
+        use("identity_make", number, pointer, ctypes.c_int64, pointer)
+        use("identity_certificate", number, pointer, text, ctypes.POINTER(pointer), ctypes.POINTER(size), pointer)
+        use("verifier_judge_certificate", number, pointer, text, size, ctypes.c_uint, pointer, ctypes.c_int64,
+            ctypes.POINTER(pointer), pointer)  # fmt: skip
+        use("ratls_server_new", number, pointer, pointer, ctypes.POINTER(pointer), pointer)
+        use("ratls_client_new", number, pointer, pointer, ctypes.POINTER(pointer), pointer)
+        for name in ("ratls_accept", "ratls_connect_fd"):
+            use(name, number, pointer, number, ctypes.POINTER(pointer), ctypes.POINTER(pointer), pointer)
+        use("channel_read", number, pointer, ctypes.c_char_p, size, ctypes.c_int64, ctypes.POINTER(size), pointer)
+        use("channel_write", number, pointer, text, size, ctypes.c_int64, pointer)
         use("report_data", number, text, ctypes.POINTER(Bytes), size, ctypes.c_char * 64, pointer)
 
     def json_of(self, verdict):
@@ -164,7 +177,79 @@ def attest_and_verify(capsa):
     capsa.error_free(error)
 
 
-TESTS = [in_one_go, errors_of_each_thread, a_getter_in_python, attest_and_verify]
+class Platform:
+    """A simulated one in a folder: an identity that was made, and a verifier that trusts it."""
+
+    def __init__(self, capsa, room):
+        self.capsa, self.error = capsa, capsa.error_new()
+        program, attester, self.identity = f"{BUILD}/src/programs/capsa", pointer(), pointer()
+        if capsa.attester_new(b"sim-sgx", ctypes.byref(attester), self.error) != 0 or not os.path.exists(program):
+            raise Skip("this build has no simulation, or no program to set it up")
+        with open(os.devnull, "w", encoding="utf-8") as quiet:
+            where = [(os.POSIX_SPAWN_DUP2, quiet.fileno(), 1)]
+            child = os.posix_spawn(program, ["capsa", "sim", "init", f"{room}/sim"], os.environ, file_actions=where)
+        assert os.waitpid(child, 0)[1] == 0
+        self.must(capsa.attester_insecure_set_simulation(attester, f"{room}/sim".encode(), None, self.error))
+        self.must(capsa.identity_new(attester, ctypes.byref(self.identity), self.error))
+        capsa.attester_free(attester)
+        self.must(capsa.identity_make(self.identity, int(time.time()), self.error))
+        self.verifier = capsa.verifier()
+        self.must(capsa.verifier_insecure_set_simulation(self.verifier, f"{room}/sim".encode(), self.error))
+
+    def must(self, code):
+        assert code == 0, self.capsa.error_text(self.error)
+
+    def free(self):
+        self.capsa.identity_free(self.identity)
+        self.capsa.verifier_free(self.verifier)
+        self.capsa.error_free(self.error)
+
+
+def a_certificate_is_made_and_judged(capsa):
+    with tempfile.TemporaryDirectory() as room:
+        platform, der, length, verdict = Platform(capsa, room), pointer(), size(), pointer()
+        platform.must(capsa.identity_certificate(platform.identity, b"der", ctypes.byref(der), ctypes.byref(length), platform.error))
+        held = ctypes.string_at(der, length.value)
+        capsa.free(der)
+        now = int(time.time())
+        platform.must(capsa.verifier_judge_certificate(platform.verifier, held, len(held), 1, None, now, ctypes.byref(verdict),
+                                                       platform.error))  # fmt: skip
+        about = capsa.json_of(verdict)["certificate"]
+        assert about["form"] == "dice" and about["session_bound"] is False, about
+        capsa.verdict_free(verdict)
+        platform.free()
+
+
+def a_channel_between_two_threads(capsa):
+    """Calls that wait let other threads run; everything is freed before the channel is used."""
+    with tempfile.TemporaryDirectory() as room:
+        platform, server, client, verdict = Platform(capsa, room), pointer(), pointer(), pointer()
+        platform.must(capsa.ratls_server_new(platform.identity, None, ctypes.byref(server), platform.error))
+        platform.must(capsa.ratls_client_new(platform.verifier, None, ctypes.byref(client), platform.error))
+        near, far = (end.detach() for end in socket.socketpair())
+        accepted, connected, codes = pointer(), pointer(), []
+        thread = threading.Thread(target=lambda: codes.append(capsa.ratls_accept(server, far, ctypes.byref(accepted), None, None)))
+        thread.start()
+        platform.must(capsa.ratls_connect_fd(client, near, ctypes.byref(connected), ctypes.byref(verdict), platform.error))
+        thread.join()
+        assert codes == [0], codes
+        capsa.ratls_free(server)
+        capsa.ratls_free(client)
+        assert capsa.json_of(verdict)["certificate"]["session_bound"] is True
+        capsa.verdict_free(verdict)
+        platform.must(capsa.channel_write(connected, b"hello", 5, 5000, platform.error))
+        taken, length = ctypes.create_string_buffer(16), size()
+        platform.must(capsa.channel_read(accepted, taken, 16, 5000, ctypes.byref(length), platform.error))
+        assert taken.raw[: length.value] == b"hello"
+        capsa.channel_free(connected)
+        platform.must(capsa.channel_read(accepted, taken, 16, 5000, ctypes.byref(length), platform.error))
+        assert length.value == 0, "closed, properly"
+        capsa.channel_free(accepted)
+        platform.free()
+
+
+TESTS = [in_one_go, errors_of_each_thread, a_getter_in_python, attest_and_verify, a_certificate_is_made_and_judged,
+         a_channel_between_two_threads]
 
 
 def main():

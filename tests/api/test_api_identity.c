@@ -166,6 +166,72 @@ static void the_callers_collateral_counts_before_the_embedded(void **state)
     libcapsa_error_free(error);
 }
 
+static char *collateral_of(const libcapsa_identity *identity)
+{
+    uint8_t *der = NULL;
+    size_t len = 0;
+    libcapsa_certificate *certificate = NULL;
+    char *text = NULL;
+    assert_success(libcapsa_identity_certificate(identity, "der", &der, &len, NULL), NULL);
+    assert_success(libcapsa_certificate_parse(der, len, &certificate, NULL), NULL);
+    const libcapsa_collateral *came =
+        libcapsa_evidence_collateral(libcapsa_certificate_evidence(certificate));
+    assert_non_null(came);
+    assert_success(libcapsa_collateral_json(came, "sgx", &text, NULL), NULL);
+    libcapsa_certificate_free(certificate);
+    libcapsa_free(der);
+    return text;
+}
+
+/* The attester's own was signed anew since the source's was kept: they differ. */
+static void a_source_has_what_is_embedded(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    libcapsa_error *error = libcapsa_error_new();
+    libcapsa_identity *identity = scene_identity(scene);
+    libcapsa_source *source = NULL;
+    char from[96], to[96];
+    (void)snprintf(from, sizeof(from), "%s/sgx/collateral.json", scene->folder);
+    (void)snprintf(to, sizeof(to), "%s/kept.json", scene->folder);
+    assert_int_equal(rename(from, to), 0);
+    assert_int_equal(capsa_code_of(capsa_sim_renew(scene->folder, time(NULL) - 60, 7)), CAPSA_E_OK);
+    assert_success(libcapsa_source_new(&source, error), error);
+    assert_success(libcapsa_source_set(source, "bundle", to, error), error);
+    assert_success(libcapsa_identity_set_source(identity, source, error), error);
+    assert_success(libcapsa_identity_set_endorsements(identity, 1, error), error);
+    assert_success(libcapsa_identity_make(identity, time(NULL), error), error);
+    libcapsa_collateral *kept = libcapsa_collateral_new();
+    char *wanted = NULL;
+    char *got = collateral_of(identity);
+    assert_success(libcapsa_collateral_load(kept, to, error), error);
+    assert_success(libcapsa_collateral_json(kept, "sgx", &wanted, error), error);
+    assert_string_equal(got, wanted);
+    assert_success(judge(scene, identity, 0, time(NULL), NULL, error), error);
+    assert_code(libcapsa_identity_set_source(identity, source, error), LIBCAPSA_E_USAGE, error);
+    libcapsa_source_free(source);
+    libcapsa_free(got);
+    libcapsa_free(wanted);
+    libcapsa_collateral_free(kept);
+    libcapsa_identity_free(identity);
+    libcapsa_error_free(error);
+}
+
+static void a_source_that_fails_leaves_what_the_attester_has(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    libcapsa_error *error = libcapsa_error_new();
+    libcapsa_identity *identity = scene_identity(scene);
+    libcapsa_source *source = NULL;
+    assert_success(libcapsa_source_new(&source, error), error);
+    assert_success(libcapsa_source_set(source, "bundle", "/nowhere/at/all", error), error);
+    assert_success(libcapsa_identity_set_source(identity, source, error), error);
+    libcapsa_source_free(source);
+    assert_success(libcapsa_identity_make(identity, time(NULL), error), error);
+    assert_success(judge(scene, identity, 0, time(NULL), NULL, error), error);
+    libcapsa_identity_free(identity);
+    libcapsa_error_free(error);
+}
+
 /* ---- Wrong use ------------------------------------------------------------------------------- */
 
 static void bad_settings_are_refused_and_change_nothing(void **state)
@@ -230,6 +296,7 @@ static void nothing_is_usage_and_no_crash(void **state)
         libcapsa_identity_set_lifetime(NULL, 3600, NULL),
         libcapsa_identity_set_dates(NULL, 1, 2, NULL),
         libcapsa_identity_set_endorsements(NULL, 0, NULL),
+        libcapsa_identity_set_source(NULL, NULL, NULL),
         libcapsa_identity_make(NULL, 1, NULL),
         libcapsa_identity_certificate(NULL, "pem", &bytes, &len, NULL),
         libcapsa_identity_certificate(made, NULL, &bytes, &len, NULL),
@@ -388,6 +455,8 @@ int main(void)
         TEST(it_lives_as_long_as_it_was_told_to),
         TEST(embedded_collateral_proves_it_to_who_has_none),
         TEST(the_callers_collateral_counts_before_the_embedded),
+        TEST(a_source_has_what_is_embedded),
+        TEST(a_source_that_fails_leaves_what_the_attester_has),
         TEST(bad_settings_are_refused_and_change_nothing),
         TEST(settings_stand_once_it_is_made),
         TEST(nothing_is_usage_and_no_crash),

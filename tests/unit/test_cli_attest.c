@@ -68,6 +68,14 @@ static void A25_no_command_binds_bytes_of_its_caller_unless_it_says_insecure(voi
     assert_true(raw > 0);
 }
 
+/* With evidence for a session of his choice, its caller could stand for this program there. */
+static void A25_no_command_makes_evidence_of_sessions(void **state)
+{
+    (void)state;
+    assert_int_equal(CSV("--purpose", "ratls-session", "--bind", "server"), 1);
+    assert_int_equal(CSV("--purpose", "ratls-sessions", "--bind", "server"), 5);
+}
+
 /* Each is refused before anything is asked of the machine. */
 static void what_does_not_go_together_is_wrong_use(void **state)
 {
@@ -97,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(A25_no_command_binds_bytes_of_its_caller_unless_it_says_insecure),
+        cmocka_unit_test(A25_no_command_makes_evidence_of_sessions),
         cmocka_unit_test(what_does_not_go_together_is_wrong_use),
     };
     return cmocka_run_group_tests_name("capsa attest", tests, machine_make, machine_drop);

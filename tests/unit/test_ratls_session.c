@@ -210,6 +210,35 @@ static void the_exporter_context_is_what_the_page_says(void **state)
     assert_memory_equal(other.data + other.len - 33, "\040\x22\x22", 3);
 }
 
+static void assert_hex(const uint8_t *bytes, size_t len, const char *hex)
+{
+    char text[2 * CAPSA_REPORT_DATA + 1] = "";
+    for (size_t i = 0; i < len; i++) {
+        (void)snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    }
+    assert_string_equal(text, hex);
+}
+
+static void the_report_data_is_what_the_page_says(void **state)
+{
+    (void)state;
+    struct capsa_ratls_transcript transcript = {.has_client = false};
+    uint8_t exported[CAPSA_RATLS_EXPORTER];
+    uint8_t bound[CAPSA_REPORT_DATA];
+    memset(transcript.server_spki, 0x11, 32);
+    memset(transcript.client_spki, 0x22, 32);
+    memset(exported, 0x33, sizeof(exported));
+    assert_ok(capsa_ratls_session_report_data(&transcript, CAPSA_RATLS_SERVER, exported, bound));
+    assert_hex(bound, sizeof(bound),
+               "7c9482d9d84b22d17cadbf1cd99af12c35d86ea0a68c177150161f1464239dc5"
+               "d4e2aa39926dd6f501c71585ee87c5a2dd8d5f026bdd61ea7e872b43cace7c25");
+    transcript.has_client = true;
+    assert_ok(capsa_ratls_session_report_data(&transcript, CAPSA_RATLS_CLIENT, exported, bound));
+    assert_hex(bound, sizeof(bound),
+               "63ec5f7cee6470b091fc8baadd85d4575fac5ba573b3cb2588dadd0beb521f4d"
+               "9eaf13713383d9563dbd521f386e4fb687e463e8fff56689338d70d2d6714281");
+}
+
 static void every_part_of_a_transcript_changes_what_is_bound(void **state)
 {
     (void)state;
@@ -1084,6 +1113,21 @@ static void a_bound_context_wants_more_than_an_ssl_ctx(void **state)
     assert_non_null(strstr(error, "unbound"));
 }
 
+/* Its callbacks run with the first one for as long as it lives. */
+static void an_ssl_ctx_takes_one_context(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    struct capsa_ratls_context_options client_is = client_options(scene);
+    client_is.insecure_unbound = true;
+    struct capsa_ratls_context *contexts[] = {context_of(&client_is), context_of(&client_is)};
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    assert_ok(capsa_ratls_context_use(contexts[0], ctx));
+    assert_fails(capsa_ratls_context_use(contexts[1], ctx), USAGE);
+    capsa_ratls_context_free(contexts[0]);
+    capsa_ratls_context_free(contexts[1]);
+    SSL_CTX_free(ctx);
+}
+
 static void a_chain_is_no_certificate_with_evidence(void **state)
 {
     const struct ratls_scene *scene = *state;
@@ -1156,6 +1200,7 @@ int main(void)
         TEST(another_certificate_is_shown_as_soon_as_there_is_one),
         TEST(sessions_leave_nothing_to_resume),
         TEST(the_exporter_context_is_what_the_page_says),
+        TEST(the_report_data_is_what_the_page_says),
         TEST(every_part_of_a_transcript_changes_what_is_bound),
         TEST(a_client_refuses_each_trick_of_a_server_at_its_check),
         TEST(who_is_refused_is_told_the_check),
@@ -1180,6 +1225,7 @@ int main(void)
         TEST(what_does_not_go_together_is_refused_when_it_is_set_up),
         TEST(a_callers_own_ssl_ctx_judges_within_the_handshake),
         TEST(a_bound_context_wants_more_than_an_ssl_ctx),
+        TEST(an_ssl_ctx_takes_one_context),
         TEST(a_chain_is_no_certificate_with_evidence),
         TEST(a_context_lives_as_long_as_its_sessions),
         TEST(a_platform_that_makes_nothing_is_our_own_failure),
