@@ -159,11 +159,7 @@ const struct capsa_cli_option capsa_cli_prove_options[] = {
      0},
     {"endorsements-from", "FILE|DIR", "likewise this collateral, read whenever evidence is made",
      0},
-    {"qgs", "ADDRESS",
-     "of tdx: the host's quoting service, vsock:CID:PORT or unix:PATH; otherwise "
-     "/etc/tdx-attest.conf",
-     0},
-    {"sys-root", "DIR", "put before the path of every interface of the kernel", 0},
+    CAPSA_CLI_INTERFACE_OPTIONS,
 #ifdef CAPSA_SIMULATION
     {"sim-dir", "DIR", "folder of the simulated platform (capsa sim init)", 0},
     {"sim-code", "FILE", "what the simulated platform measures; this program", 0},
@@ -250,14 +246,9 @@ static capsa_result read_anchors(const struct capsa_cli *cli, capsa_cli_judge *j
 
 static capsa_result read_collateral(const struct capsa_cli *cli, capsa_cli_judge *judge)
 {
-    size_t count = capsa_cli_option_count(cli, "collateral");
     capsa_collateral_init(&judge->collateral);
     judge->has_collateral = true;
-    for (size_t i = 0; i < count; i++) {
-        CAPSA_TRY(
-            capsa_collateral_load(capsa_cli_option_nth(cli, "collateral", i), &judge->collateral));
-    }
-    return CAPSA_OK;
+    return capsa_cli_read_collateral(cli, &judge->collateral);
 }
 
 /* Nobody is asked for anything unless that was wanted. */

@@ -360,6 +360,22 @@ struct capsa_attester_options capsa_cli_attester_options(const struct capsa_cli 
     };
 }
 
+CAPSA_RESULT capsa_cli_read_collateral(const struct capsa_cli *cli, capsa_collateral *collateral)
+{
+    size_t count = capsa_cli_option_count(cli, "collateral");
+    CAPSA_AUTO(capsa_collateral) given;
+    capsa_collateral_init(&given);
+    for (size_t i = 0; i < count; i++) {
+        CAPSA_TRY(capsa_collateral_load(capsa_cli_option_nth(cli, "collateral", i), &given));
+    }
+    if (count > 0) {
+        capsa_collateral_drop(collateral);
+        *collateral = given;
+        capsa_collateral_init(&given);
+    }
+    return CAPSA_OK;
+}
+
 /* What would say nothing is refused. */
 static capsa_result check_alone(const struct capsa_cli *cli)
 {
@@ -407,11 +423,7 @@ const struct capsa_cli_option capsa_cli_trust_options[] = {
 const struct capsa_cli_option capsa_cli_attest_options[] = {
     {"platform", "NAME", "show evidence of this program, made by that platform", 0},
     {"collateral", "FILE|DIR", "what proves the evidence, to send along", 0},
-    {"sys-root", "DIR", "put before the path of every interface of the kernel", 0},
-    {"qgs", "ADDRESS",
-     "of tdx: the host's quoting service, vsock:CID:PORT or unix:PATH; otherwise "
-     "/etc/tdx-attest.conf",
-     0},
+    CAPSA_CLI_INTERFACE_OPTIONS,
 #ifdef CAPSA_SIMULATION
     {"sim-dir", "DIR", "folder of the simulated platform (capsa sim init)", 0},
     {"sim-code", "FILE", "what the simulated platform measures; this program", 0},
