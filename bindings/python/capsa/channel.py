@@ -20,7 +20,6 @@ import ctypes
 import io
 import socket
 import threading
-from types import TracebackType
 from typing import Any, Optional, Union, cast
 
 from . import _native, errors
@@ -296,12 +295,7 @@ class Channel:
     def __enter__(self) -> Channel:
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_why: object) -> None:
         self.close()
 
     def _call(self, name: str, *arguments: Any) -> None:

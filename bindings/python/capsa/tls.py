@@ -55,6 +55,15 @@ class _Judged:
         if self._refusal is not None:
             raise self._refusal
 
+    @property
+    def session(self) -> Any:
+        """Of this connection. It cannot be set: a resumed session shows no certificate."""
+        return super().session  # type: ignore[misc]
+
+    @session.setter
+    def session(self, session: Any) -> None:
+        raise ValueError(_NO_RESUMPTION)
+
 
 class VerifiedSocket(_Judged, ssl.SSLSocket):
     """An ssl.SSLSocket whose peer has proved what the verifier wants. `verdict` has what it proved.
@@ -121,15 +130,6 @@ class VerifiedSocket(_Judged, ssl.SSLSocket):
         self._ready()
         return super().recvfrom_into(buffer, nbytes, flags)
 
-    @property
-    def session(self) -> Any:
-        """Of this connection. It cannot be set: a resumed session shows no certificate."""
-        return super().session
-
-    @session.setter
-    def session(self, session: Any) -> None:
-        raise ValueError(_NO_RESUMPTION)
-
 
 class VerifiedObject(_Judged, ssl.SSLObject):
     """The same without a socket, as asyncio and httpx use it. What it raises is an ssl.SSLError too,
@@ -156,15 +156,6 @@ class VerifiedObject(_Judged, ssl.SSLObject):
     def write(self, data: Buffer) -> int:
         self._ready()
         return super().write(data)
-
-    @property
-    def session(self) -> Any:
-        """Of this connection. It cannot be set: a resumed session shows no certificate."""
-        return super().session
-
-    @session.setter
-    def session(self, session: Any) -> None:
-        raise ValueError(_NO_RESUMPTION)
 
 
 _NO_RESUMPTION = "sessions are not resumed: one that is shows no certificate, and so no evidence"
