@@ -106,22 +106,11 @@ static capsa_result read_profile(const struct capsa_cli *cli, capsa_cli_prover *
     return read_nonce(cli, prover);
 }
 
-/* What would say nothing is refused. */
-static capsa_result check_alone(const struct capsa_cli *cli)
-{
-    for (const struct capsa_cli_option *option = capsa_cli_prove_options; option->name != NULL;
-         option++) {
-        CAPSA_REQUIRE(capsa_cli_option(cli, option->name) == NULL, USAGE,
-                      "--%s goes with --platform", option->name);
-    }
-    return CAPSA_OK;
-}
-
 CAPSA_RESULT capsa_cli_prover_read(struct capsa_cli *cli, capsa_cli_prover *prover)
 {
     const char *name = capsa_cli_option(cli, "platform");
     if (name == NULL) {
-        return check_alone(cli);
+        return capsa_cli_check_no_platform(cli, capsa_cli_prove_options);
     }
     CAPSA_TRY(capsa_cli_attester_find(name, &prover->attester));
     prover->where = capsa_cli_attester_options(cli);

@@ -377,10 +377,10 @@ CAPSA_RESULT capsa_cli_read_collateral(const struct capsa_cli *cli, capsa_collat
 }
 
 /* What would say nothing is refused. */
-static capsa_result check_alone(const struct capsa_cli *cli)
+CAPSA_RESULT capsa_cli_check_no_platform(const struct capsa_cli *cli,
+                                         const struct capsa_cli_option *options)
 {
-    for (const struct capsa_cli_option *option = capsa_cli_attest_options; option->name != NULL;
-         option++) {
+    for (const struct capsa_cli_option *option = options; option->name != NULL; option++) {
         CAPSA_REQUIRE(capsa_cli_option(cli, option->name) == NULL, USAGE,
                       "--%s goes with --platform", option->name);
     }
@@ -395,7 +395,7 @@ CAPSA_RESULT capsa_cli_attest(struct capsa_cli *cli, capsa_cli_evidence *evidenc
         return CAPSA_OK;
     }
     if (name == NULL) {
-        return check_alone(cli);
+        return capsa_cli_check_no_platform(cli, capsa_cli_attest_options);
     }
     CAPSA_TRY(capsa_cli_attester_find(name, &evidence->attest.attester));
     evidence->where = capsa_cli_attester_options(cli);

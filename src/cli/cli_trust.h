@@ -47,6 +47,9 @@ CAPSA_RESULT capsa_cli_read_collateral(const struct capsa_cli *cli, capsa_collat
  * --sys-root, --qgs, --sim-dir, --sim-code. */
 CAPSA_RESULT capsa_cli_attester_find(const char *name, const struct capsa_attester **ret_attester);
 struct capsa_attester_options capsa_cli_attester_options(const struct capsa_cli *cli);
+/* Without --platform: USAGE if another of these options, which it goes with, was given. */
+CAPSA_RESULT capsa_cli_check_no_platform(const struct capsa_cli *cli,
+                                         const struct capsa_cli_option *options);
 
 extern const struct capsa_cli_option capsa_cli_trust_options[];  /* of all that call a manager */
 extern const struct capsa_cli_option capsa_cli_attest_options[]; /* of CAPSA_CLI_ATTESTS */
