@@ -80,7 +80,7 @@ struct capsa_ratls_rules {
     /* Remembers accepted certificates, whose own signature is not checked again for the same bytes;
      * everything else is. NULL: it always is. May be shared, by threads and rules of any kind. */
     struct capsa_verify_cache *cache;
-    bool has_nonce;         /* the claim "nonce" must be these bytes */
+    bool has_nonce; /* the claim "nonce" must be these bytes */
     capsa_bytes nonce;
 };
 
