@@ -22,7 +22,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "interop"))
 
 from harness import CAPSA, FULL, PATIENCE, Suite, check_sanitizers, contains, equal, holds, run, temporary_folder
-from ratlsplace import Place
+from ratls_place import Place
 
 suite = Suite()
 test = suite.plain_test

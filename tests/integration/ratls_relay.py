@@ -18,7 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "interop"))
 
 from harness import CAPSA, PATIENCE, Suite, check_sanitizers, contains, equal, holds, run, temporary_folder
-from ratlsplace import Place
+from ratls_place import Place
 
 suite = Suite()
 test = suite.plain_test
