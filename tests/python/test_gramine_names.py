@@ -5,6 +5,7 @@
 import ctypes
 import inspect
 import os
+import socket
 import ssl
 import stat
 import warnings
@@ -234,6 +235,18 @@ def clients_share_no_state():
         raises(verify.AttestationError, lambda: bad.get("x"))
         equal(good.get("x").status, 200, "the right one again")
         equal(dict(os.environ), before, "the environment")
+
+
+@suite.plain_test
+def a_server_may_think_for_as_long_as_the_original_let_it():
+    """Which is for ever, or as the program says of all its sockets."""
+    made = lambda: client("https://host", measured(CODE))._client._timeout  # noqa: E731
+    equal(made(), None, "seconds")
+    socket.setdefaulttimeout(7.5)
+    try:
+        equal(made(), 7.5, "seconds")
+    finally:
+        socket.setdefaulttimeout(None)
 
 
 @suite.plain_test

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import urllib.parse
 import warnings
 from http.client import HTTPResponse
@@ -79,7 +80,9 @@ class Client:
                 "denied_attributes": ["provision_key", "einittoken_key"],
             },
         )
-        self._client = _Client(url, _verifier(policy), tls12=True)
+        # As http.client waits, which the original uses: an answer may take minutes.
+        timeout = socket.getdefaulttimeout()
+        self._client = _Client(url, _verifier(policy), tls12=True, timeout=timeout)
 
     def get(self, endpoint: str, headers: Mapping[str, str] = {}) -> HTTPResponse:
         """AttestationError: nothing was sent."""
