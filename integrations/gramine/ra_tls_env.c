@@ -43,8 +43,8 @@ static const char *value_of(const char *name)
     return getenv(name);
 }
 
-/* To whoever has more rights than the one who started him (setuid) no path is told: neither files to
- * open, nor a platform to believe. */
+/* To whoever has more rights than the one who started him (setuid) no path is told: neither files
+ * to open, nor a platform to believe. */
 static const char *path_of(const char *name)
 {
     return secure_getenv(name);
