@@ -419,6 +419,7 @@ static SSL_CTX *resuming_server(const struct ratls_scene *scene, int version, bo
     assert_int_equal(SSL_CTX_use_PrivateKey(ctx, parsed), 1);
     assert_int_equal(SSL_CTX_set_max_proto_version(ctx, version), 1);
     assert_int_equal(SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"own", 3), 1);
+    assert_int_equal(SSL_CTX_set_max_early_data(ctx, 16384), 1);
     if (!tickets) {
         (void)SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET); /* then it remembers sessions itself */
     }
@@ -446,6 +447,23 @@ static int meet_again(SSL_CTX *server_ctx, SSL_CTX *client_ctx, SSL_SESSION *off
     SSL_set_shutdown(server->session, SSL_SENT_SHUTDOWN); /* else neither keeps the session */
     SSL_set_shutdown(client->session, SSL_SENT_SHUTDOWN);
     return met;
+}
+
+/* Before any handshake is done, with what a session of before allows. */
+static void expect_no_early_data(SSL_CTX *client_ctx, SSL_SESSION *offered)
+{
+    int fds[2];
+    char sent[4096] = {0};
+    size_t written = 0;
+    assert_true(SSL_SESSION_get_max_early_data(offered) > 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    struct peer client = peer_of(client_ctx, fds[1], false);
+    assert_int_equal(SSL_set_session(client.session, offered), 1);
+    assert_int_equal(SSL_write_early_data(client.session, "a secret", 8, &written), 0);
+    peer_drop(&client);
+    const ssize_t len = recv(fds[0], sent, sizeof(sent), 0);
+    assert_null(memmem(sent, len < 0 ? 0 : (size_t)len, "a secret", 8));
+    (void)close(fds[0]);
 }
 
 /* Somebody's own, where one of ours would stand. */
@@ -501,6 +519,9 @@ static void a_session_that_was_not_judged_is_not_resumed_through_an_SSL_CTX(void
         assert_int_equal(meet_again(server_ctx, watched, kept, &server, &client), 0);
         peer_drop(&server);
         peer_drop(&client);
+        if (i == 3) {
+            expect_no_early_data(wrong, kept);
+        }
         SSL_SESSION_free(kept);
         SSL_CTX_free(server_ctx);
     }
