@@ -134,6 +134,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "source_load_qcnl": (INT, [HANDLE, TEXT, HANDLE]),
     "source_get": (INT, [HANDLE, HANDLE, OUT, HANDLE]),
     "verifier_set_source": (INT, [HANDLE, HANDLE, HANDLE]),
+    "identity_set_source": (INT, [HANDLE, HANDLE, HANDLE]),
     # ratls.h
     "certificate_parse": (INT, [DATA, SIZE, OUT, HANDLE]),
     "certificate_free": (None, [HANDLE]),

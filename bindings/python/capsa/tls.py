@@ -172,7 +172,12 @@ _NO_RESUMPTION = "sessions are not resumed: one that is shows no certificate, an
 
 def _as_ssl_error(error: errors.CapsaError) -> errors.CapsaError:
     kind = type(error)
-    both = type(kind.__name__, (kind, ssl.SSLCertVerificationError), {"__module__": __name__})
+    members = {
+        "__module__": __name__,
+        # To another process the refusal goes by itself: this class is found nowhere there.
+        "__reduce__": lambda self: (kind, (self.code, self.text, self.check)),
+    }
+    both = type(kind.__name__, (kind, ssl.SSLCertVerificationError), members)
     made: errors.CapsaError = both(error.code, error.text, error.check)
     made.verdict = error.verdict
     return made
