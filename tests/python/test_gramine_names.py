@@ -250,6 +250,21 @@ def a_server_may_think_for_as_long_as_the_original_let_it():
 
 
 @suite.plain_test
+def collateral_that_the_server_brings_counts_for_nothing():
+    """It is the choice of a platform that may be out of date, or revoked, by now."""
+    own = os.path.join(harness.temporary_folder("own"), "sim")
+    equal(harness.run(harness.CAPSA, "sim", "init", own)[0], 0, "capsa sim init")
+    made = capsa.Identity("sim-sgx", simulation=own, code=CODE, endorsements=True)
+    with WebServer(capsa.server_context(made)) as server:
+        with environment(CAPSA_INSECURE_SIMULATION=own):
+            asking = verify.Client(server.url, measured(CODE), None, None, None, *FLAGS)
+        equal(asking.get("x").status, 200, "by our own")
+        os.remove(own + "/sgx/collateral.json")
+        refused = raises(verify.AttestationError, lambda: asking.get("x"))
+        equal(refused.check, "collateral-missing", str(refused))
+
+
+@suite.plain_test
 def settings_of_intels_library_are_read():
     folder = harness.temporary_folder("qcnl")
     with open(folder + "/qcnl.conf", "w") as file:
