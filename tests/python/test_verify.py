@@ -469,6 +469,31 @@ def refusals_travel_between_processes():
 
 
 @suite.plain_test
+def text_is_not_taken_for_bytes():
+    """ctypes would hand it over as wide characters: of the nonce "abc" the letter a, and two zeros."""
+    anchors = capsa.Policy.sgx(mr_enclave=measured())
+    for call in (
+        lambda: identity(nonce="abc"),
+        lambda: capsa.Evidence("abc"),
+        lambda: capsa.Verifier(anchors, root="abc"),
+        lambda: verifier().verify(quote(), report_data="0" * 64),
+    ):
+        raises(TypeError, call)
+    for kind in (bytes, bytearray, memoryview):
+        equal(bytes(capsa.Evidence(kind(quote()))), quote(), kind.__name__)
+        refused = raises(
+            capsa.Refused,
+            lambda k=kind: capsa.verify_quote(
+                quote(),
+                collateral=collateral(),
+                report_data=k(bytes(64)),
+                time=QUOTE_TIME,
+            ),
+        )
+        equal(refused.check, "report-data", kind.__name__)
+
+
+@suite.plain_test
 def collateral_of_a_source_goes_into_the_certificate():
     """The attester's own, which on SGX and TDX there is none of, ends sooner."""
     sim = os.path.join(harness.temporary_folder("source"), "sim")

@@ -316,6 +316,11 @@ def handed_bytes(name: str, *before: Any, secret: bool = False) -> bytes:
         functions.free(out)
 
 
+def data_of(value: Any) -> bytes:
+    """The bytes of whatever has some. TypeError: text, which ctypes would pass as wide characters."""
+    return bytes(memoryview(value))
+
+
 def path_bytes(path: Any) -> bytes:
     """A path for the library: str, bytes or os.PathLike."""
     return os.fsencode(path)

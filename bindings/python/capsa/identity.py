@@ -87,6 +87,7 @@ class Identity(Handle):
         if hash is not None:
             self._set("hash", hash.encode())
         if nonce is not None:
+            nonce = _native.data_of(nonce)
             self._set("nonce", nonce, len(nonce))
         if lifetime is not None:
             self._set("lifetime", int(lifetime))
