@@ -37,7 +37,7 @@ def the_wheel_is_pure_and_imports_in_a_fresh_environment():
         "--disable-pip-version-check", "-w", folder, copy,
     )  # fmt: skip
     if status != 0 and "bdist_wheel" in errors + out or "No module named" in errors:
-        raise Skip("there is no setuptools with wheel here: " + errors.strip()[-200:])
+        raise Skip("there is no setuptools with wheel here (tests/python/requirements.txt)")
     equal(status, 0, "pip wheel: " + errors)
     wheels = [name for name in os.listdir(folder) if name.endswith(".whl")]
     equal(wheels, ["capsa-%s-py3-none-any.whl" % capsa.__version__], "wheels")
@@ -90,6 +90,8 @@ def the_examples_types_hold_too():
 
 @suite.plain_test
 def nothing_but_the_standard_library_is_imported_unasked():
+    if not hasattr(sys, "stdlib_module_names"):
+        raise Skip("this Python does not know what it brings along: 3.10 does")
     for path in sources():
         with open(path, encoding="utf-8") as file:
             tree = ast.parse(file.read())
