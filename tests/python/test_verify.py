@@ -469,6 +469,14 @@ def refusals_travel_between_processes():
 
 
 @suite.plain_test
+def one_root_alone_is_not_widened_by_a_simulation():
+    """Whose root stands beside the makers', so that the one alone would be forgotten."""
+    root = read(platform() + "/root.pem")
+    raises(ValueError, lambda: verifier(root=root), "root")
+    raises(ValueError, lambda: verifier(vendor_only=True), "vendor_only")
+
+
+@suite.plain_test
 def text_is_not_taken_for_bytes():
     """ctypes would hand it over as wide characters: of the nonce "abc" the letter a, and two zeros."""
     anchors = capsa.Policy.sgx(mr_enclave=measured())

@@ -181,6 +181,11 @@ class Verifier(Handle):
         ValueError: the policy identifies no code, so that any program on genuine hardware would
         pass, and insecure_any_code does not ask for that. Malformed: the policy, with the place.
         """
+        if insecure_simulation is not None and (root is not None or vendor_only):
+            raise ValueError(
+                "a simulation's root is trusted beside the makers': neither a root alone"
+                " nor vendor_only goes with it"
+            )
         out = ctypes.c_void_p()
         _native.call("verifier_new", ctypes.byref(out))
         super().__init__(out.value, "verifier_free")
