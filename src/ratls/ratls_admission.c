@@ -116,15 +116,17 @@ static bool is_done(const struct admission *admission)
            capsa_ratls_session_next(admission->session) == CAPSA_RATLS_DONE;
 }
 
-/* What failed tells the peer first, where there is something to tell. The admission may be gone
- * behind this. */
+/* What failed tells the peer first, where there is something to tell; while a thread works the
+ * session is the thread's, and what it would say is not known yet. */
 static void conclude(struct admission *admission, capsa_result result)
 {
     struct capsa_net_conn *conn = admission->conn;
     if (capsa_failed(result)) {
         struct capsa_error failure;
         capsa_error_keep(result, &failure);
-        capsa_ignore(send_output(admission), "the connection ends, with words or without");
+        if (!admission->is_working) {
+            capsa_ignore(send_output(admission), "the connection ends, with words or without");
+        }
         capsa_net_conn_refuse(conn, failure.text);
     } else if (is_done(admission)) {
         capsa_net_conn_admit(conn);

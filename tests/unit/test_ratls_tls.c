@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ratls/ratls_proof.h"
 #include "ratls/ratls_workers.h"
 #include "ratls_service.h"
 
@@ -366,6 +367,62 @@ static void who_leaves_during_the_work_leaves_nothing_behind(void **state)
     (void)pthread_mutex_destroy(&gate.lock);
 }
 
+static capsa_result slow_judge(void *context, enum capsa_platform platform, capsa_bytes evidence,
+                               const capsa_collateral *shipped, capsa_time now,
+                               const uint8_t *report_data, struct capsa_verdict *verdict)
+{
+    struct gate *gate = context;
+    (void)platform, (void)evidence, (void)shipped, (void)now, (void)report_data, (void)verdict;
+    (void)pthread_mutex_lock(&gate->lock);
+    gate->waiting++;
+    (void)pthread_cond_broadcast(&gate->changed);
+    while (!gate->is_open) {
+        (void)pthread_cond_wait(&gate->changed, &gate->lock);
+    }
+    (void)pthread_mutex_unlock(&gate->lock);
+    CAPSA_FAIL(UNAUTHENTIC, "refused at last");
+}
+
+/* A report that binds nothing of the session: its certificate is judged before. */
+static void say_evidence(struct ratls_scene *scene, const struct end *puppet)
+{
+    static const uint8_t data[CAPSA_REPORT_DATA] = {1};
+    const struct capsa_ratls_attester attester = attester_of(&scene->client_program);
+    CAPSA_AUTO(capsa_buf) report = capsa_buf_of(CAPSA_LIMIT_ual_bytes);
+    CAPSA_AUTO(capsa_buf) message = capsa_buf_of(CAPSA_LIMIT_ual_bytes + CAPSA_RATLS_HEAD);
+    assert_ok(capsa_ratls_proof_make(&attester, data, &report));
+    assert_ok(capsa_ratls_message_write(CAPSA_RATLS_MSG_EVIDENCE, capsa_buf_bytes(&report),
+                                        &message));
+    put(puppet, capsa_buf_bytes(&message));
+}
+
+/* Who sends more than he may while a thread judges him is cut, and the loop lets the session alone
+ * that is the thread's: neither its report nor its output is looked at. */
+static void a_flood_during_the_work_leaves_the_thread_alone(void **state)
+{
+    struct ratls_scene *scene = *state;
+    struct gate gate = {.program = NULL};
+    (void)pthread_mutex_init(&gate.lock, NULL);
+    (void)pthread_cond_init(&gate.changed, NULL);
+    struct capsa_ratls_context_options server_is = server_options(scene);
+    server_is.appraiser = (struct capsa_ratls_appraiser){&gate, slow_judge};
+    struct service service;
+    service_start(&service, &server_is);
+    struct caller caller = call(&service, scene->client);
+    say_evidence(scene, &caller.puppet);
+    wait_working(&gate, 1);
+    static const uint8_t flood[CAPSA_LIMIT_ual_bytes + KIB(2)];
+    put(&caller.puppet, capsa_bytes_of(flood, sizeof(flood)));
+    wait_over(&service, 1);
+    assert_int_equal(service.ready, 0);
+    assert_false(service.was_judged); /* the thread is still at it */
+    open_gate(&gate);
+    hang_up(&caller);
+    service_stop(&service);
+    (void)pthread_cond_destroy(&gate.changed);
+    (void)pthread_mutex_destroy(&gate.lock);
+}
+
 /* Who waits for a thread and leaves is not worked for. */
 static void what_nobody_waits_for_is_not_begun(void **state)
 {
@@ -548,6 +605,7 @@ int main(void)
         TEST(who_stalls_is_cut_at_each_step),
         TEST(a_blocking_client_does_not_wait_for_ever),
         TEST(who_leaves_during_the_work_leaves_nothing_behind),
+        TEST(a_flood_during_the_work_leaves_the_thread_alone),
         TEST(what_nobody_waits_for_is_not_begun),
         TEST(so_many_wait_for_threads_and_no_more),
         TEST(two_hundred_prove_themselves_at_once),
