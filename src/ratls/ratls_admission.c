@@ -86,7 +86,8 @@ static capsa_result begin_work(struct admission *admission)
     admission->work.run = run_work;
     admission->is_working = true;
     capsa_result submitted =
-        capsa_ratls_workers_submit(admission->attested->workers, &admission->work);
+        capsa_ratls_workers_submit(admission->attested->workers,
+                                   capsa_net_conn_peer(admission->conn)->address, &admission->work);
     admission->is_working = !capsa_failed(submitted);
     return submitted;
 }
@@ -280,8 +281,10 @@ static capsa_result make_attested(struct capsa_ratls_context *context,
     struct attested *attested = CAPSA_NEW(struct attested);
     CAPSA_REQUIRE_MEMORY(attested);
     attested->ratls = context;
+    /* A client's peer is the one that he dials, over and over. */
+    const size_t share = context->is_server ? CAPSA_LIMIT_ratls_work_share : CAPSA_LIMIT_ratls_work;
     capsa_result made =
-        capsa_ratls_workers_new(thread_count(), CAPSA_LIMIT_ratls_work, &attested->workers);
+        capsa_ratls_workers_new(thread_count(), CAPSA_LIMIT_ratls_work, share, &attested->workers);
     if (!capsa_failed(made)) {
         made = capsa_ratls_maker(context, &attested->maker);
     }

@@ -478,10 +478,10 @@ static void so_many_wait_for_threads_and_no_more(void **state)
     (void)pthread_cond_init(&gate.changed, NULL);
     struct counted works[4];
     CAPSA_AUTO_FREE(capsa_ratls_workers) workers = NULL;
-    assert_ok(capsa_ratls_workers_new(1, 2, &workers));
+    assert_ok(capsa_ratls_workers_new(1, 2, 2, &workers));
     for (int i = 0; i < 4; i++) {
         works[i] = (struct counted){.work = {.run = run_counted}, .gate = &gate};
-        capsa_result submitted = capsa_ratls_workers_submit(workers, &works[i].work);
+        capsa_result submitted = capsa_ratls_workers_submit(workers, "192.0.2.1:1", &works[i].work);
         if (i == 0) {
             wait_working(&gate, 1);
         }
@@ -489,10 +489,43 @@ static void so_many_wait_for_threads_and_no_more(void **state)
     }
     assert_false(capsa_ratls_workers_withdraw(workers, &works[0].work));
     assert_true(capsa_ratls_workers_withdraw(workers, &works[1].work));
-    assert_ok(capsa_ratls_workers_submit(workers, &works[3].work)); /* there is room again */
+    assert_ok(capsa_ratls_workers_submit(workers, "192.0.2.1:1", &works[3].work)); /* there is room again */
     open_gate(&gate);
     wait_working(&gate, 3);
     (void)pthread_cond_destroy(&gate.changed);
+}
+
+/* One address has its share of the queue, whatever port it comes from, and its next piece is begun
+ * after the first of an address for which no thread works. */
+static void one_address_does_not_keep_the_others_waiting(void **state)
+{
+    (void)state;
+    enum { KEPT, FREED, LAST, GATES };
+    struct gate gates[GATES] = {{.program = NULL}};
+    for (int i = 0; i < GATES; i++) {
+        (void)pthread_mutex_init(&gates[i].lock, NULL);
+        (void)pthread_cond_init(&gates[i].changed, NULL);
+    }
+    static const char *const peers[] = {"192.0.2.1:1", "192.0.2.1:2", "192.0.2.1:3", "192.0.2.1:1",
+                                        "192.0.2.1:4", "[2001:db8::1]:4"};
+    struct counted works[6];
+    CAPSA_AUTO_FREE(capsa_ratls_workers) workers = NULL;
+    assert_ok(capsa_ratls_workers_new(2, 8, 2, &workers));
+    for (int i = 0; i < 6; i++) {
+        works[i] = (struct counted){.work = {.run = run_counted}, .gate = &gates[i < 2 ? i : LAST]};
+        capsa_result submitted = capsa_ratls_workers_submit(workers, peers[i], &works[i].work);
+        if (i < 2) {
+            wait_working(&gates[i], 1);
+        }
+        assert_int_equal(capsa_code_of(submitted), i == 4 ? CAPSA_E_BUSY : CAPSA_E_OK);
+    }
+    open_gate(&gates[FREED]);
+    wait_working(&gates[LAST], 1); /* the last that came */
+    assert_false(capsa_ratls_workers_withdraw(workers, &works[5].work));
+    assert_true(capsa_ratls_workers_withdraw(workers, &works[2].work));
+    assert_true(capsa_ratls_workers_withdraw(workers, &works[3].work));
+    open_gate(&gates[LAST]);
+    open_gate(&gates[KEPT]);
 }
 
 /* ---- Many at once -----------------------------------------------------------------------------
@@ -608,6 +641,7 @@ int main(void)
         TEST(a_flood_during_the_work_leaves_the_thread_alone),
         TEST(what_nobody_waits_for_is_not_begun),
         TEST(so_many_wait_for_threads_and_no_more),
+        TEST(one_address_does_not_keep_the_others_waiting),
         TEST(two_hundred_prove_themselves_at_once),
     };
     return cmocka_run_group_tests_name("ratls_tls", tests, ratls_scene_setup, ratls_scene_teardown);
