@@ -673,6 +673,25 @@ static void who_shows_what_nobody_asked_for_is_malformed(void **state)
     end_close(&server);
 }
 
+/* 160 KiB of each who was not asked would be kept until they are whole. */
+static void what_may_not_come_is_refused_by_its_head(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    const struct capsa_ratls_context_options server_is = server_options(scene);
+    struct end server = end_of(&server_is);
+    struct end puppet = puppet_of(false, scene->client, ALPN);
+    join(&server, &puppet);
+    assert_true(shake(&puppet, &server));
+    begin(&server);
+    drive(&server);
+    size_t taken = 7;
+    assert_fails(
+        capsa_ratls_session_feed(server.session, CAPSA_BYTES_LITERAL("\001\002\0\0"), &taken),
+        MALFORMED);
+    end_close(&puppet);
+    end_close(&server);
+}
+
 /* ---- Relays (A26) -----------------------------------------------------------------------------
  */
 
@@ -1211,6 +1230,7 @@ int main(void)
         TEST(a_server_that_asks_wants_evidence_of_the_session),
         TEST(A26_reflected_evidence_is_refused),
         TEST(who_shows_what_nobody_asked_for_is_malformed),
+        TEST(what_may_not_come_is_refused_by_its_head),
         TEST(A26_a_relay_with_the_servers_key_is_refused),
         TEST(A26_a_relay_with_both_keys_is_refused_by_both),
         TEST(A26_plain_ra_tls_is_relayed),

@@ -423,6 +423,66 @@ static void a_flood_during_the_work_leaves_the_thread_alone(void **state)
     (void)pthread_mutex_destroy(&gate.lock);
 }
 
+/* Of a client that is not asked nothing is kept but a few bytes, however long our evidence takes. */
+static void who_is_not_asked_cannot_fill_the_memory(void **state)
+{
+    struct ratls_scene *scene = *state;
+    struct gate gate = {.program = &scene->server_program};
+    (void)pthread_mutex_init(&gate.lock, NULL);
+    (void)pthread_cond_init(&gate.changed, NULL);
+    struct capsa_ratls_identity *identity = gated_identity(&gate);
+    struct capsa_ratls_context_options server_is = server_options(scene);
+    server_is.identity = identity;
+    struct service service;
+    service_start(&service, &server_is);
+    struct caller caller = call(&service, NULL);
+    wait_working(&gate, 1);
+    static const uint8_t flood[KIB(2)];
+    put(&caller.puppet, capsa_bytes_of(flood, sizeof(flood)));
+    wait_over(&service, 1);
+    assert_int_equal(service.ready, 0);
+    open_gate(&gate);
+    hang_up(&caller);
+    service_stop(&service);
+    capsa_ratls_identity_free(identity);
+    (void)pthread_cond_destroy(&gate.changed);
+    (void)pthread_mutex_destroy(&gate.lock);
+}
+
+/* Peers who begin their evidence and do not end it: beyond what may be pending of all, each has its
+ * share and no more, and who keeps to it comes in. */
+static void evidence_that_never_ends_does_not_fill_the_memory(void **state)
+{
+    struct ratls_scene *scene = *state;
+    struct capsa_ratls_context_options server_is = server_options(scene);
+    struct capsa_ratls_context_options client_is = client_options(scene);
+    server_is.appraiser = asks(scene->accepts_both);
+    client_is.identity = scene->client;
+    struct service service;
+    service_start(&service, &server_is);
+    service.context->pending_max = KIB(100);
+    static const uint8_t begun[KIB(110)] = {
+        CAPSA_RATLS_MSG_EVIDENCE, CAPSA_LIMIT_ual_bytes >> 16, CAPSA_LIMIT_ual_bytes >> 8 & 0xff,
+        CAPSA_LIMIT_ual_bytes & 0xff};
+    struct caller callers[3];
+    for (int i = 0; i < 3; i++) {
+        callers[i] = call(&service, scene->client);
+        put(&callers[i].puppet, capsa_bytes_of(begun, i < 2 ? KIB(60) : sizeof(begun)));
+    }
+    wait_over(&service, 1);
+    assert_non_null(strstr(service.why, "too much evidence"));
+    struct capsa_net_stream *stream = NULL;
+    assert_ok(open_stream(&service, &client_is, &stream));
+    assert_echo(stream, KIB(4));
+    capsa_net_stream_free(stream);
+    wait_over(&service, 2); /* the guest's; both others are still there */
+    for (int i = 0; i < 3; i++) {
+        hang_up(&callers[i]);
+    }
+    wait_over(&service, 4);
+    service_stop(&service);
+}
+
 /* Who waits for a thread and leaves is not worked for. */
 static void what_nobody_waits_for_is_not_begun(void **state)
 {
@@ -639,6 +699,8 @@ int main(void)
         TEST(a_blocking_client_does_not_wait_for_ever),
         TEST(who_leaves_during_the_work_leaves_nothing_behind),
         TEST(a_flood_during_the_work_leaves_the_thread_alone),
+        TEST(who_is_not_asked_cannot_fill_the_memory),
+        TEST(evidence_that_never_ends_does_not_fill_the_memory),
         TEST(what_nobody_waits_for_is_not_begun),
         TEST(so_many_wait_for_threads_and_no_more),
         TEST(one_address_does_not_keep_the_others_waiting),
