@@ -54,14 +54,15 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* With bytes of the peer unread, closing would be a reset, which destroys what was sent last. */
+/* With bytes of the peer unread, closing would be a reset, which destroys what was sent last. A
+ * stream looks at the time only when it waits, and for a peer who talks on it never does. */
 static void see_out(const struct exchange *exchange)
 {
     const int64_t until_us = earlier(exchange->deadline_us, capsa_monotonic_us() + LAST_WORDS_US);
     uint8_t room[PIECE_MAX];
     size_t len = 1;
     capsa_result gone = capsa_net_stream_end(exchange->stream, until_us);
-    while (!capsa_failed(gone) && len > 0) {
+    while (!capsa_failed(gone) && len > 0 && capsa_monotonic_us() < until_us) {
         gone = capsa_net_stream_receive(exchange->stream, room, sizeof(room), until_us, &len);
     }
     capsa_ignore(gone, "it is refused, whether it hears why or not");

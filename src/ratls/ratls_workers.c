@@ -61,12 +61,13 @@ static void dequeue(struct capsa_ratls_workers *workers, struct capsa_ratls_work
     work->is_queued = false;
 }
 
-/* Under the lock. Nobody waits behind all that one address wants done. */
+/* Under the lock; NULL: none waits. Nobody waits behind all that one address wants done. */
 static struct capsa_ratls_work *next_work(const struct capsa_ratls_workers *workers)
 {
-    struct capsa_ratls_work *next = workers->first;
-    for (struct capsa_ratls_work *work = next; work != NULL; work = work->after) {
-        if (workers->slots[work->slot].working < workers->slots[next->slot].working) {
+    struct capsa_ratls_work *next = NULL;
+    for (struct capsa_ratls_work *work = workers->first; work != NULL; work = work->after) {
+        if (next == NULL ||
+            workers->slots[work->slot].working < workers->slots[next->slot].working) {
             next = work;
         }
     }
@@ -76,13 +77,12 @@ static struct capsa_ratls_work *next_work(const struct capsa_ratls_workers *work
 /* NULL: stop. */
 static struct capsa_ratls_work *wait_for_work(struct capsa_ratls_workers *workers)
 {
-    struct capsa_ratls_work *work = NULL;
     (void)pthread_mutex_lock(&workers->lock);
     while (!workers->is_stopping && workers->first == NULL) {
         (void)pthread_cond_wait(&workers->more, &workers->lock);
     }
-    if (!workers->is_stopping) {
-        work = next_work(workers);
+    struct capsa_ratls_work *work = workers->is_stopping ? NULL : next_work(workers);
+    if (work != NULL) {
         dequeue(workers, work);
         workers->slots[work->slot].working++;
     }

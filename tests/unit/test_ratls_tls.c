@@ -267,6 +267,62 @@ static void a_blocking_client_does_not_wait_for_ever(void **state)
     (void)close(pair[0]);
 }
 
+#define FLOOD_US (6 * SECOND)
+
+/* Says what violates the exchange, and then goes on in records of one byte, faster than anybody
+ * reads them. */
+static void *serve_endlessly(void *context)
+{
+    const struct end *puppet = context;
+    enum { RECORDS = 2000 };
+    assert_int_equal(SSL_accept(puppet->ssl), 1);
+    const int fd = SSL_get_fd(puppet->ssl);
+    SSL_set0_wbio(puppet->ssl, BIO_new(BIO_s_mem()));
+    const int64_t until_us = capsa_monotonic_us() + FLOOD_US;
+    bool goes_on = true;
+    while (goes_on && capsa_monotonic_us() < until_us) {
+        char *bytes = NULL;
+        for (int i = 0; i < RECORDS; i++) {
+            assert_int_equal(SSL_write(puppet->ssl, "x", 1), 1);
+        }
+        long left = BIO_get_mem_data(SSL_get_wbio(puppet->ssl), &bytes);
+        while (goes_on && left > 0) {
+            const ssize_t sent = send(fd, bytes, (size_t)left, MSG_NOSIGNAL);
+            goes_on = sent > 0;
+            bytes += sent;
+            left -= sent;
+        }
+        (void)BIO_reset(SSL_get_wbio(puppet->ssl));
+    }
+    ERR_clear_error();
+    return NULL;
+}
+
+/* Who is refused is read on for a moment, so that he hears why, and not for as long as he likes. */
+static void a_refused_peer_does_not_talk_for_ever(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    const struct capsa_ratls_context_options client_is = client_options(scene);
+    struct capsa_ratls_context *context = context_of(&client_is);
+    CAPSA_AUTO_FREE(capsa_net_tls) tls = NULL;
+    assert_ok(capsa_ratls_tls_new(context, &tls));
+    capsa_ratls_context_free(context);
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    struct end puppet = puppet_of(true, scene->server, NULL);
+    assert_int_equal(SSL_set_fd(puppet.ssl, pair[0]), 1);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, serve_endlessly, &puppet), 0);
+    struct capsa_net_stream *stream = NULL;
+    const int64_t began_us = capsa_monotonic_us();
+    assert_fails(capsa_net_stream_connected(pair[1], tls, "the talker", soon(), &stream),
+                 MALFORMED);
+    assert_true(capsa_monotonic_us() - began_us < FLOOD_US / 2);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    SSL_free(puppet.ssl);
+    (void)close(pair[0]);
+}
+
 /* ---- Work that lasts --------------------------------------------------------------------------
  */
 
@@ -697,6 +753,7 @@ int main(void)
         TEST(who_is_bound_does_not_speak_with_who_is_not),
         TEST(who_stalls_is_cut_at_each_step),
         TEST(a_blocking_client_does_not_wait_for_ever),
+        TEST(a_refused_peer_does_not_talk_for_ever),
         TEST(who_leaves_during_the_work_leaves_nothing_behind),
         TEST(a_flood_during_the_work_leaves_the_thread_alone),
         TEST(who_is_not_asked_cannot_fill_the_memory),
