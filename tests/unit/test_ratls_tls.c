@@ -267,6 +267,62 @@ static void a_blocking_client_does_not_wait_for_ever(void **state)
     (void)close(pair[0]);
 }
 
+/* ---- Narrow ways ------------------------------------------------------------------------------
+ */
+
+struct narrow {
+    int fd;
+    struct capsa_net_tls *tls;
+    struct capsa_error failure;
+};
+
+static void *accept_narrowly(void *context)
+{
+    struct narrow *narrow = context;
+    struct capsa_net_stream *stream = NULL;
+    capsa_error_keep(capsa_net_stream_accept(narrow->fd, narrow->tls, soon(), &stream),
+                     &narrow->failure);
+    capsa_net_stream_free(stream);
+    return NULL;
+}
+
+static struct capsa_net_tls *tls_of(struct capsa_ratls_context_options options)
+{
+    options.evidence_us = 10 * SECOND;
+    struct capsa_ratls_context *context = context_of(&options);
+    struct capsa_net_tls *tls = NULL;
+    assert_ok(capsa_ratls_tls_new(context, &tls));
+    capsa_ratls_context_free(context);
+    return tls;
+}
+
+/* Both ends send their evidence first, and the way between holds a part of it only. */
+static void two_who_block_do_not_wait_for_each_other(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    struct capsa_ratls_context_options server_is = server_options(scene);
+    struct capsa_ratls_context_options client_is = client_options(scene);
+    server_is.appraiser = asks(scene->accepts_both);
+    client_is.identity = scene->client;
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    const int least = 1; /* the system makes some KiB of it */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)), 0);
+    }
+    struct narrow server = {.fd = pair[0], .tls = tls_of(server_is)};
+    struct capsa_net_tls *client_tls = tls_of(client_is);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, accept_narrowly, &server), 0);
+    struct capsa_net_stream *stream = NULL;
+    assert_ok(capsa_net_stream_connected(pair[1], client_tls, "the server", soon(), &stream));
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(server.failure.code, CAPSA_E_OK);
+    capsa_net_stream_free(stream);
+    capsa_net_tls_free(server.tls);
+    capsa_net_tls_free(client_tls);
+}
+
 #define FLOOD_US (6 * SECOND)
 
 /* Says what violates the exchange, and then goes on in records of one byte, faster than anybody
@@ -753,6 +809,7 @@ int main(void)
         TEST(who_is_bound_does_not_speak_with_who_is_not),
         TEST(who_stalls_is_cut_at_each_step),
         TEST(a_blocking_client_does_not_wait_for_ever),
+        TEST(two_who_block_do_not_wait_for_each_other),
         TEST(a_refused_peer_does_not_talk_for_ever),
         TEST(who_leaves_during_the_work_leaves_nothing_behind),
         TEST(a_flood_during_the_work_leaves_the_thread_alone),
