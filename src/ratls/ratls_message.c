@@ -30,7 +30,7 @@ bool capsa_ratls_inbox_has_head(const struct capsa_ratls_inbox *inbox)
 size_t capsa_ratls_inbox_wants(const struct capsa_ratls_inbox *inbox)
 {
     return capsa_ratls_inbox_has_head(inbox) ? inbox->content_len - inbox->content.len
-                           : CAPSA_RATLS_HEAD - inbox->head_len;
+                                             : CAPSA_RATLS_HEAD - inbox->head_len;
 }
 
 static capsa_bytes at_most(capsa_bytes bytes, size_t len)

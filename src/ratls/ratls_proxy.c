@@ -16,8 +16,8 @@
 #define LINGER_US   INT64_C(2000000)
 #define HIGH_MARK   KIB(256) /* more than this waits for one end: the other is not read */
 #define HIGH_LEAST  KIB(16)
-#define FILES_SPARE 64           /* descriptors that are not connections */
-#define FILES_EACH  2 /* ends of a pair */
+#define FILES_SPARE 64 /* descriptors that are not connections */
+#define FILES_EACH  2  /* ends of a pair */
 #define WHY_TEXT    256
 
 struct pair;

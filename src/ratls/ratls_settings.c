@@ -4,14 +4,14 @@
  * peer's certificate leads to no authority; whatever it is worth, its evidence says. It is judged
  * afterwards, off the loop, or (for a caller's own SSL_CTX) within the handshake.
  */
-#include <openssl/core_names.h>
 #include <string.h>
 
 #include "ratls/ratls_channel.h"
 
-#define GROUPS        "X25519:P-256:P-384"
-#define TLS12_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
-#define ALPN_MAX      32 /* of our names */
+#define GROUPS            "X25519:P-256:P-384"
+#define TLS12_CIPHERS     "ECDHE+AESGCM:ECDHE+CHACHA20"
+#define ALPN_MAX          32  /* of our names */
+#define RSA_EXPONENT      "e" /* of the parameters that libcrypto names */
 #define RSA_EXPONENT_BITS 64
 
 /* Indexed by whether HTTP/2 is spoken inside. */
@@ -129,11 +129,12 @@ static bool is_checked_soon(const X509 *certificate)
     if (key == NULL) {
         return false;
     }
-    if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA && EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA_PSS) {
+    if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA &&
+        EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA_PSS) {
         return true;
     }
     const bool is_short = EVP_PKEY_get_bits(key) <= CAPSA_LIMIT_rsa_bits_max &&
-                          EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &exponent) == 1 &&
+                          EVP_PKEY_get_bn_param(key, RSA_EXPONENT, &exponent) == 1 &&
                           BN_num_bits(exponent) <= RSA_EXPONENT_BITS;
     BN_free(exponent);
     return is_short;
@@ -143,8 +144,7 @@ static bool is_checked_soon(const X509 *certificate)
 static int take_for_now(X509_STORE_CTX *shown, void *argument)
 {
     (void)argument;
-    return answer(shown,
-                  is_single(shown) && is_checked_soon(X509_STORE_CTX_get0_cert(shown)));
+    return answer(shown, is_single(shown) && is_checked_soon(X509_STORE_CTX_get0_cert(shown)));
 }
 
 static capsa_result judge_shown(struct capsa_ratls_context *context, X509_STORE_CTX *shown)

@@ -26,9 +26,8 @@ static capsa_result read_until(const struct exchange *exchange, int64_t deadline
     const size_t wants = capsa_ratls_session_wants(exchange->session);
     size_t len = 0;
     size_t taken = 0;
-    CAPSA_TRY(capsa_net_stream_receive(exchange->stream, room,
-                                       wants < sizeof(room) ? wants : sizeof(room), deadline_us,
-                                       &len));
+    CAPSA_TRY(capsa_net_stream_receive(
+        exchange->stream, room, wants < sizeof(room) ? wants : sizeof(room), deadline_us, &len));
     CAPSA_REQUIRE(len > 0, TRUNCATED, "the peer left before it showed evidence of the session");
     return capsa_ratls_session_feed(exchange->session, capsa_bytes_of(room, len), &taken);
 }

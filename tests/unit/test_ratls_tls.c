@@ -503,8 +503,8 @@ static void say_evidence(struct ratls_scene *scene, const struct end *puppet)
     CAPSA_AUTO(capsa_buf) report = capsa_buf_of(CAPSA_LIMIT_ual_bytes);
     CAPSA_AUTO(capsa_buf) message = capsa_buf_of(CAPSA_LIMIT_ual_bytes + CAPSA_RATLS_HEAD);
     assert_ok(capsa_ratls_proof_make(&attester, data, &report));
-    assert_ok(capsa_ratls_message_write(CAPSA_RATLS_MSG_EVIDENCE, capsa_buf_bytes(&report),
-                                        &message));
+    assert_ok(
+        capsa_ratls_message_write(CAPSA_RATLS_MSG_EVIDENCE, capsa_buf_bytes(&report), &message));
     put(puppet, capsa_buf_bytes(&message));
 }
 
@@ -535,7 +535,8 @@ static void a_flood_during_the_work_leaves_the_thread_alone(void **state)
     (void)pthread_mutex_destroy(&gate.lock);
 }
 
-/* Of a client that is not asked nothing is kept but a few bytes, however long our evidence takes. */
+/* Of a client that is not asked nothing is kept but a few bytes, however long our evidence takes.
+ */
 static void who_is_not_asked_cannot_fill_the_memory(void **state)
 {
     struct ratls_scene *scene = *state;
@@ -573,9 +574,9 @@ static void evidence_that_never_ends_does_not_fill_the_memory(void **state)
     struct service service;
     service_start(&service, &server_is);
     service.context->pending_max = KIB(100);
-    static const uint8_t begun[KIB(110)] = {
-        CAPSA_RATLS_MSG_EVIDENCE, CAPSA_LIMIT_ual_bytes >> 16, CAPSA_LIMIT_ual_bytes >> 8 & 0xff,
-        CAPSA_LIMIT_ual_bytes & 0xff};
+    static const uint8_t begun[KIB(110)] = {CAPSA_RATLS_MSG_EVIDENCE, CAPSA_LIMIT_ual_bytes >> 16,
+                                            CAPSA_LIMIT_ual_bytes >> 8 & 0xff,
+                                            CAPSA_LIMIT_ual_bytes & 0xff};
     struct caller callers[3];
     for (int i = 0; i < 3; i++) {
         callers[i] = call(&service, scene->client);
@@ -661,7 +662,8 @@ static void so_many_wait_for_threads_and_no_more(void **state)
     }
     assert_false(capsa_ratls_workers_withdraw(workers, &works[0].work));
     assert_true(capsa_ratls_workers_withdraw(workers, &works[1].work));
-    assert_ok(capsa_ratls_workers_submit(workers, "192.0.2.1:1", &works[3].work)); /* there is room again */
+    assert_ok(capsa_ratls_workers_submit(workers, "192.0.2.1:1",
+                                         &works[3].work)); /* there is room again */
     open_gate(&gate);
     wait_working(&gate, 3);
     (void)pthread_cond_destroy(&gate.changed);
@@ -678,8 +680,8 @@ static void one_address_does_not_keep_the_others_waiting(void **state)
         (void)pthread_mutex_init(&gates[i].lock, NULL);
         (void)pthread_cond_init(&gates[i].changed, NULL);
     }
-    static const char *const peers[] = {"192.0.2.1:1", "192.0.2.1:2", "192.0.2.1:3", "192.0.2.1:1",
-                                        "192.0.2.1:4", "[2001:db8::1]:4"};
+    static const char *const peers[] = {"192.0.2.1:1", "192.0.2.1:2", "192.0.2.1:3",
+                                        "192.0.2.1:1", "192.0.2.1:4", "[2001:db8::1]:4"};
     struct counted works[6];
     CAPSA_AUTO_FREE(capsa_ratls_workers) workers = NULL;
     assert_ok(capsa_ratls_workers_new(2, 8, 2, &workers));
