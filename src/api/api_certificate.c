@@ -123,6 +123,7 @@ static capsa_result judge(struct question *question, struct capsa_api_answer *an
     const struct capsa_ratls_rules rules = {
         .native = (question->rules & LIBCAPSA_CERTIFICATE_NATIVE) != 0,
         .insecure_old_x509 = (question->rules & LIBCAPSA_CERTIFICATE_INSECURE_OLD_X509) != 0,
+        .cache = capsa_api_cache(question->verifier),
     };
     const struct capsa_ratls_appraiser appraiser = {question, judge_evidence};
     return capsa_api_conclude(capsa_ratls_judge(question->certificate, &rules, &appraiser, NULL,

@@ -55,6 +55,13 @@ static enum capsa_net_step tls_step(struct capsa_net_pipe *pipe, int returned, b
     }
 }
 
+/* Of a peer that has ended its direction, libssl calls every later failure of the system an end. */
+static enum capsa_net_step write_step(struct capsa_net_pipe *pipe, int returned)
+{
+    const enum capsa_net_step step = tls_step(pipe, returned, false);
+    return step == CAPSA_NET_ENDED ? broken(pipe, "the connection was reset", true) : step;
+}
+
 enum capsa_net_step capsa_net_pipe_handshake(struct capsa_net_pipe *pipe)
 {
     ERR_clear_error();
@@ -97,8 +104,7 @@ static enum capsa_net_step write_record(struct capsa_net_pipe *pipe)
     const int sent = SSL_write(pipe->session, piece.iov_base,
                                (int)(piece.iov_len > RECORD ? RECORD : piece.iov_len));
     if (sent <= 0) {
-        const enum capsa_net_step step = tls_step(pipe, sent, false);
-        return step == CAPSA_NET_ENDED ? broken(pipe, "the peer has closed TLS", true) : step;
+        return write_step(pipe, sent);
     }
     (void)evbuffer_drain(pipe->output, (size_t)sent);
     return CAPSA_NET_DONE;
@@ -110,7 +116,7 @@ static enum capsa_net_step close_tls(struct capsa_net_pipe *pipe)
     pipe->write_wants_input = false;
     const int sent = SSL_shutdown(pipe->session);
     /* 0: ours is sent. Whether the peer's has come is reading's to find out. */
-    return sent >= 0 ? CAPSA_NET_DONE : tls_step(pipe, sent, false);
+    return sent >= 0 ? CAPSA_NET_DONE : write_step(pipe, sent);
 }
 
 /* ---- plain ---- */

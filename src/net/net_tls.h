@@ -65,7 +65,8 @@ struct capsa_net_admission {
      * application's, and only when it has admitted the connection within the call or will without
      * any more bytes. */
     size_t (*bytes)(void *state, capsa_bytes bytes);
-    /* The connection is over, or the admission: frees the state. Always called once after begin. */
+    /* The connection is over, or the admission: frees the state. Called once after every begin that
+     * succeeded, never from within the calls above. */
     void (*end)(void *state);
     /* Of a blocking stream, the whole. */
     CAPSA_RESULT (*admit)(void *context, struct capsa_net_stream *stream, struct ssl_st *session);

@@ -77,7 +77,10 @@ struct capsa_ratls_appraiser {
 struct capsa_ratls_rules {
     bool native;            /* a life over a year is refused, not just told */
     bool insecure_old_x509; /* X.509 version 1 and SHA-1 are taken: grpc-ra-tls's certificates */
-    bool has_nonce;         /* the claim "nonce" must be these bytes */
+    /* Remembers accepted certificates, whose own signature is not checked again for the same bytes;
+     * everything else is. NULL: it always is. May be shared, by threads and rules of any kind. */
+    struct capsa_verify_cache *cache;
+    bool has_nonce; /* the claim "nonce" must be these bytes */
     capsa_bytes nonce;
 };
 

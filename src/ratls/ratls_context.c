@@ -7,8 +7,10 @@
 
 #include "base/alloc.h"
 #include "ratls/ratls_channel.h"
+#include "verifier/verifier.h"
 
-#define SECOND_US INT64_C(1000000)
+#define SECOND_US   INT64_C(1000000)
+#define KNOWN_PEERS 256 /* whose certificates are remembered, with their bytes */
 
 /* ---- What goes together -------------------------------------------------------------------------
  */
@@ -85,6 +87,9 @@ static capsa_result fill(struct capsa_ratls_context *context,
     if (options->identity != NULL) {
         context->identity = capsa_ratls_identity_share(options->identity);
     }
+    if (options->appraiser.judge != NULL) {
+        CAPSA_TRY(capsa_verify_cache_new(KNOWN_PEERS, &context->cache));
+    }
     return make_ctx(context);
 }
 
@@ -127,6 +132,7 @@ void capsa_ratls_context_free(struct capsa_ratls_context *context)
     capsa_ratls_credential_free(context->kept);
     capsa_ratls_identity_free(context->identity);
     capsa_collateral_drop(&context->collateral);
+    capsa_verify_cache_free(context->cache);
     (void)pthread_mutex_destroy(&context->lock);
     if (context->release != NULL) {
         context->release(context->owner);

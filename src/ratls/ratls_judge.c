@@ -7,8 +7,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/alloc.h"
 #include "crypto/crypto_pki.h"
 #include "ratls/ratls_certificate.h"
+#include "verifier/verifier_cache.h"
 
 #define DAY      INT64_C(86400)
 #define LIFE_MAX (366 * DAY)
@@ -42,9 +44,51 @@ static capsa_result judge_version(const struct judging *judging)
     return CAPSA_OK;
 }
 
+/* That a signature is good is a fact about bytes, which no time changes. SHA-1's are facts of their
+ * own: others may not have them. */
+static struct capsa_cache_key signature_key(const struct judging *judging,
+                                            const capsa_bytes *certificate)
+{
+    return (struct capsa_cache_key){judging->rules->insecure_old_x509 ? "ratls-old-signature"
+                                                                      : "ratls-signature",
+                                    certificate, 1};
+}
+
+static void forget(struct capsa_kept *kept)
+{
+    capsa_dealloc(kept);
+}
+
+static bool is_known(const struct judging *judging, const struct capsa_cache_key *key)
+{
+    struct capsa_kept *kept = capsa_verify_cache_find(judging->rules->cache, key);
+    const bool known = kept != NULL;
+    capsa_kept_release(kept);
+    return known;
+}
+
+/* Once all of it was accepted: signing certificates is free, and genuine evidence is not, so
+ * strangers cannot push out those who are known. */
+static void remember(const struct judging *judging)
+{
+    const capsa_bytes der = capsa_buf_bytes(&judging->certificate->der);
+    const struct capsa_cache_key key = signature_key(judging, &der);
+    struct capsa_kept *good = judging->rules->cache == NULL ? NULL : CAPSA_NEW(struct capsa_kept);
+    if (good != NULL) {
+        capsa_kept_init(good, forget);
+        capsa_verify_cache_keep(judging->rules->cache, &key, good);
+        capsa_kept_release(good);
+    }
+}
+
 static capsa_result judge_signature(const struct judging *judging)
 {
     const struct capsa_ratls_certificate *certificate = judging->certificate;
+    const capsa_bytes der = capsa_buf_bytes(&certificate->der);
+    const struct capsa_cache_key key = signature_key(judging, &der);
+    if (is_known(judging, &key)) {
+        return CAPSA_OK;
+    }
     const struct capsa_selfcheck_parts parts = {
         .tbs = certificate->tbs,
         .algorithm = certificate->algorithm,
@@ -166,5 +210,7 @@ CAPSA_RESULT capsa_ratls_judge(capsa_bytes certificate, const struct capsa_ratls
     const struct judging judging = {read, rules, now, ret_report};
     uint8_t report_data[CAPSA_REPORT_DATA];
     CAPSA_TRY(judge_certificate(&judging, report_data));
-    return judge_evidence(&judging, appraiser, collateral, report_data);
+    CAPSA_TRY(judge_evidence(&judging, appraiser, collateral, report_data));
+    remember(&judging);
+    return CAPSA_OK;
 }

@@ -270,7 +270,9 @@ static capsa_result judge(struct capsa_ratls_session *session)
         .report_data = session->peer_data,
     };
     const struct capsa_ratls_judge_by by = {
-        .rules = {.native = context->bound, .insecure_old_x509 = context->old_x509},
+        .rules = {.native = context->bound,
+                  .insecure_old_x509 = context->old_x509,
+                  .cache = context->cache},
         .appraiser = &context->appraiser,
         .collateral = &context->collateral,
         .now = capsa_now(context->clock),

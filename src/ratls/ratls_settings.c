@@ -154,7 +154,8 @@ static capsa_result judge_shown(struct capsa_ratls_context *context, X509_STORE_
     CAPSA_TRY(capsa_ratls_state_make(session, context, &state));
     CAPSA_AUTO(capsa_buf) der = capsa_buf_of(CAPSA_LIMIT_ratls_certificate);
     CAPSA_TRY(capsa_ratls_x509_der(X509_STORE_CTX_get0_cert(shown), &der));
-    const struct capsa_ratls_rules rules = {.insecure_old_x509 = context->old_x509};
+    const struct capsa_ratls_rules rules = {.insecure_old_x509 = context->old_x509,
+                                            .cache = context->cache};
     struct capsa_ratls_report report;
     capsa_result judged =
         capsa_ratls_judge(capsa_buf_bytes(&der), &rules, &context->appraiser, &context->collateral,

@@ -538,8 +538,8 @@ def unbound_client():
 @test
 def pythons_tls_ends_its_direction_and_reads_on():
     service = Service()
-    with serve(service, "--insecure-unbound") as server:
-        for version in (ssl.TLSVersion.TLSv1_3,):
+    with serve(service, "--insecure-unbound", "--tls12") as server:
+        for version in (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2):
             context = unbound_client()
             context.maximum_version = version
             incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -579,12 +579,12 @@ def openssl_speaks_with_what_is_unbound():
         return connection.recv(100)
 
     service = Service(greet)
-    for words, flags in ((["--tls12"], ["-tls1_2"]), ([], ["-tls1_3"])):
+    for number, words, flags in ((1, ["--tls12"], ["-tls1_2"]), (2, [], ["-tls1_3"])):
         with serve(service, "--insecure-unbound", *words) as server:
             done = subprocess.run(["openssl", "s_client", "-quiet", "-ign_eof", *flags, "-connect", "127.0.0.1:%d" % server.port],
                                   input=b"and to you\n", capture_output=True, timeout=PATIENCE)
             equal(done.stdout, b"good day\n", "what s_client heard (%s)" % done.stderr)
-            equal(service.wait_found(len(service.found) or 1), b"and to you\n", "what the service heard")
+            equal(service.wait_found(number), b"and to you\n", "what the service heard")
     with serve(service) as server:
         done = subprocess.run(["openssl", "s_client", "-quiet", "-connect", "127.0.0.1:%d" % server.port],
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
@@ -655,7 +655,8 @@ def thousands_of_idle_connections_cost_little():
         took = time.monotonic() - started
         print("  %d idle connections: serve %.1f KiB each, proxy %.1f KiB each, made in %.1f s" % (
             count, (server.memory() - before[0]) / count / 1024, (way.memory() - before[1]) / count / 1024, took))
-        holds((server.memory() - before[0]) / count < 96 << 10, "an idle connection costs too much")
+        most = 512 if "TSAN_OPTIONS" in os.environ else 96  # which has shadows of its own
+        holds((server.memory() - before[0]) / count < most << 10, "an idle connection costs too much")
         for connection in ours:
             connection.close()
         release.set()

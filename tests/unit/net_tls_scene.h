@@ -41,6 +41,7 @@ enum manner {
     END_FIRST,  /* says WELCOME and ends at once; what comes then is counted */
     PAUSE,      /* reads nothing until told to */
     KEEP_QUIET, /* has no `ended` */
+    END_LATER,  /* when woken */
 };
 
 struct scene {
@@ -55,7 +56,7 @@ struct scene {
     bool running;
     enum plan plan;
     enum manner manner;
-    struct capsa_net_conn *conn; /* the last; of the loop's thread */
+    struct capsa_net_conn *conn; /* the one that there is, on the loop's thread */
     struct capsa_net_conn *waiting;
     pthread_t worker;
     bool has_worker;
@@ -219,6 +220,8 @@ static inline void scene_woken(void *context)
     struct scene *scene = context;
     if (scene->plan == ADMIT_BY_WAKE) {
         capsa_net_conn_admit(scene->waiting);
+    } else if (scene->manner == END_LATER) {
+        assert_ok(capsa_net_conn_end(scene->conn));
     } else {
         capsa_net_conn_pause(scene->conn, false);
     }

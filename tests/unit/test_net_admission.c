@@ -192,6 +192,7 @@ static void a_stream_opens_only_with_its_admission(void **state)
     expect_text(stream, "letter", false);
     capsa_net_stream_free(stream);
     stream = NULL;
+    wait_for_count(&scene, &scene.closed, 1);
     porter.refuses = true;
     assert_fails(capsa_net_stream_open(&target, tls, NULL, soon(), &stream), EVIDENCE);
     assert_null(stream);
@@ -210,6 +211,7 @@ static void a_stream_keeps_the_admissions_time_whatever_it_asks_for(void **state
     const struct capsa_net_target target = scene_target(&scene);
     struct capsa_net_stream *stream = NULL;
     assert_fails(capsa_net_stream_open(&target, tls, NULL, soon(), &stream), TIMEOUT);
+    wait_for_count(&scene, &scene.closed, 1);
     capsa_net_tls_free(tls);
     tls = porter_tls(&porter, scene.client_ctx, false, PATIENCE);
     assert_fails(
