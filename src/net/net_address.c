@@ -153,3 +153,15 @@ bool capsa_net_host_is_loopback(const char *host)
     return strcmp(host, "localhost") == 0 ||
            (inet_pton(AF_INET6, host, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six));
 }
+
+/* FNV-1a. */
+uint32_t capsa_net_address_hash(const char *text)
+{
+    const char *port = strrchr(text, ':');
+    const size_t len = port == NULL ? strlen(text) : (size_t)(port - text);
+    uint32_t hash = UINT32_C(2166136261);
+    for (size_t i = 0; i < len; i++) {
+        hash = (hash ^ (uint8_t)text[i]) * UINT32_C(16777619);
+    }
+    return hash;
+}

@@ -106,8 +106,12 @@ static void settle_admission(struct capsa_net_conn *conn)
 static void begin_admission(struct capsa_net_conn *conn)
 {
     const struct capsa_net_admission *admission = capsa_net_tls_admission(conn->tls);
-    if (admission == NULL || admission->begin == NULL) {
+    if (admission == NULL || (admission->begin == NULL && admission->admit == NULL)) {
         capsa_net_conn_ready(conn);
+        return;
+    }
+    if (admission->begin == NULL) {
+        capsa_net_conn_over(conn, "who comes is admitted to streams alone, and to no loop");
         return;
     }
     conn->state = CAPSA_NET_ADMISSION;

@@ -170,9 +170,11 @@ static int64_t limit_of(int64_t us)
 static CAPSA_RESULT be_admitted(struct capsa_net_stream *stream,
                                 const struct capsa_net_admission *admission, int64_t deadline_us)
 {
-    if (admission == NULL || admission->admit == NULL) {
+    if (admission == NULL || (admission->admit == NULL && admission->begin == NULL)) {
         return CAPSA_OK;
     }
+    CAPSA_REQUIRE(admission->admit != NULL, USAGE,
+                  "%s: who is met is admitted to loops alone, and to no stream", stream->name);
     const int64_t limit_us = limit_of(admission->admission_us);
     stream->limit_us = limit_us < deadline_us ? limit_us : deadline_us;
     const capsa_result result = admission->admit(admission->context, stream, stream->session);

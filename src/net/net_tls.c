@@ -386,6 +386,9 @@ CAPSA_RESULT capsa_net_tls_session(struct capsa_net_tls *tls, bool as_server, SS
                   tls->server ? "server" : "client", as_server ? "server" : "client");
     SSL *session = NULL;
     CAPSA_TRY(make_session(tls, &session));
+    /* A record that is libssl's own (of keys that change) ends a read as one does that has not
+     * come: who sends nothing else would keep a loop to himself. */
+    (void)SSL_clear_mode(session, SSL_MODE_AUTO_RETRY);
     if (as_server) {
         SSL_set_accept_state(session);
     } else {

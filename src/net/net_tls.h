@@ -82,7 +82,8 @@ struct capsa_net_tls_maker {
     bool is_server;
     bool is_mutual;
     const char *alpn; /* what the peer must have agreed to speak; NULL: anything, or nothing */
-    struct capsa_net_admission admission; /* .begin NULL: none */
+    /* .begin and .admit NULL: none. One of them NULL: nobody is let in where it belongs. */
+    struct capsa_net_admission admission;
 };
 /* `maker` is copied, and its context taken over on success. _reload of these does nothing. Names in
  * certificates are not looked at by streams: whom one speaks to is the admission's business. */

@@ -4,6 +4,7 @@
  * wake brings each result back to the loop. The loop owns an admission; while a thread works at it
  * both have it, and the last one frees it: a connection may go at any moment.
  */
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -11,8 +12,10 @@
 #include "ratls/ratls_channel.h"
 #include "ratls/ratls_workers.h"
 
-/* What a peer may send while this side works: its evidence, and its word on ours. */
-#define KEPT_MAX    ((size_t)CAPSA_LIMIT_ual_bytes + KIB(1))
+/* What a peer may send while this side works: its evidence if it is asked for any, and its word on
+ * ours. */
+#define KEPT_ASKED  ((size_t)CAPSA_LIMIT_ual_bytes + KIB(1))
+#define KEPT_ELSE   KIB(1)
 #define THREADS_MIN 2
 #define THREADS_MAX 32
 
@@ -24,6 +27,7 @@ struct attested {
     struct capsa_net_tls_maker maker; /* the blocking part; its context is a share */
     struct capsa_ratls_context *ratls;
     struct capsa_ratls_workers *workers;
+    atomic_size_t pending; /* bytes of peers that are neither admitted nor refused */
 };
 
 static unsigned thread_count(void)
@@ -45,6 +49,7 @@ struct admission {
     struct capsa_ratls_session *session; /* the worker's while `is_working` */
     struct capsa_net_wake *wake;         /* of the loop; woken under the lock */
     capsa_buf kept;                      /* came while a thread worked */
+    size_t came;                         /* its part of what is pending */
     bool is_working;                     /* as the loop knows it */
     pthread_mutex_t lock;                /* guards what follows */
     bool is_done;                        /* the thread has finished */
@@ -86,7 +91,8 @@ static capsa_result begin_work(struct admission *admission)
     admission->work.run = run_work;
     admission->is_working = true;
     capsa_result submitted =
-        capsa_ratls_workers_submit(admission->attested->workers, &admission->work);
+        capsa_ratls_workers_submit(admission->attested->workers,
+                                   capsa_net_conn_peer(admission->conn)->address, &admission->work);
     admission->is_working = !capsa_failed(submitted);
     return submitted;
 }
@@ -116,15 +122,17 @@ static bool is_done(const struct admission *admission)
            capsa_ratls_session_next(admission->session) == CAPSA_RATLS_DONE;
 }
 
-/* What failed tells the peer first, where there is something to tell. The admission may be gone
- * behind this. */
+/* What failed tells the peer first, where there is something to tell; while a thread works the
+ * session is the thread's, and what it would say is not known yet. */
 static void conclude(struct admission *admission, capsa_result result)
 {
     struct capsa_net_conn *conn = admission->conn;
     if (capsa_failed(result)) {
         struct capsa_error failure;
         capsa_error_keep(result, &failure);
-        capsa_ignore(send_output(admission), "the connection ends, with words or without");
+        if (!admission->is_working) {
+            capsa_ignore(send_output(admission), "the connection ends, with words or without");
+        }
         capsa_net_conn_refuse(conn, failure.text);
     } else if (is_done(admission)) {
         capsa_net_conn_admit(conn);
@@ -137,11 +145,16 @@ static capsa_result feed(struct admission *admission, capsa_bytes bytes, size_t 
     return go_on(admission);
 }
 
+static capsa_buf nothing_kept(const struct attested *attested)
+{
+    return capsa_buf_of(attested->ratls->appraiser.judge == NULL ? KEPT_ELSE : KEPT_ASKED);
+}
+
 /* Bytes that came before this side had accepted are all of the exchange. */
 static capsa_result feed_kept(struct admission *admission)
 {
     CAPSA_AUTO(capsa_buf) kept = admission->kept;
-    admission->kept = capsa_buf_of(KEPT_MAX);
+    admission->kept = nothing_kept(admission->attested);
     if (kept.len == 0) {
         return CAPSA_OK;
     }
@@ -188,7 +201,7 @@ static capsa_result admission_new(struct attested *attested, struct capsa_net_co
     }
     admission->attested = attested;
     admission->conn = conn;
-    admission->kept = capsa_buf_of(KEPT_MAX);
+    admission->kept = nothing_kept(attested);
     capsa_result made = capsa_ratls_session_new(attested->ratls, ssl, &admission->session);
     if (!capsa_failed(made)) {
         made = capsa_net_wake_new(capsa_net_conn_loop(conn), on_wake, admission, &admission->wake);
@@ -211,6 +224,25 @@ static CAPSA_RESULT begin(void *context, struct capsa_net_conn *conn, struct ssl
     return CAPSA_OK;
 }
 
+/* Many who begin their evidence and do not end it must not fill the memory; who sends no more than
+ * its share is heard all the same. */
+static capsa_result count_bytes(struct admission *admission, size_t len)
+{
+    admission->came += len;
+    const size_t pending = atomic_fetch_add(&admission->attested->pending, len) + len;
+    CAPSA_REQUIRE(pending <= admission->attested->ratls->pending_max ||
+                      admission->came <= CAPSA_LIMIT_connection_share,
+                  BUSY, "too much evidence of too many peers is under way");
+    return CAPSA_OK;
+}
+
+static capsa_result take_some(struct admission *admission, capsa_bytes bytes, size_t *ret_taken)
+{
+    CAPSA_TRY(count_bytes(admission, bytes.len));
+    return admission->is_working ? capsa_buf_append(&admission->kept, bytes)
+                                 : feed(admission, bytes, ret_taken);
+}
+
 /* Unbound channels have no exchange: what comes is the application's. */
 static size_t take_bytes(void *state, capsa_bytes bytes)
 {
@@ -219,19 +251,14 @@ static size_t take_bytes(void *state, capsa_bytes bytes)
         return 0;
     }
     size_t taken = bytes.len;
-    capsa_result result = CAPSA_OK;
-    if (admission->is_working) {
-        result = capsa_buf_append(&admission->kept, bytes);
-    } else {
-        result = feed(admission, bytes, &taken);
-    }
-    conclude(admission, result);
+    conclude(admission, take_some(admission, bytes, &taken));
     return taken;
 }
 
 static void end(void *state)
 {
     struct admission *admission = state;
+    (void)atomic_fetch_sub(&admission->attested->pending, admission->came);
     if (admission->is_working &&
         !capsa_ratls_workers_withdraw(admission->attested->workers, &admission->work)) {
         (void)pthread_mutex_lock(&admission->lock);
@@ -278,8 +305,10 @@ static capsa_result make_attested(struct capsa_ratls_context *context,
     struct attested *attested = CAPSA_NEW(struct attested);
     CAPSA_REQUIRE_MEMORY(attested);
     attested->ratls = context;
+    /* A client's peer is the one that he dials, over and over. */
+    const size_t share = context->is_server ? CAPSA_LIMIT_ratls_work_share : CAPSA_LIMIT_ratls_work;
     capsa_result made =
-        capsa_ratls_workers_new(thread_count(), CAPSA_LIMIT_ratls_work, &attested->workers);
+        capsa_ratls_workers_new(thread_count(), CAPSA_LIMIT_ratls_work, share, &attested->workers);
     if (!capsa_failed(made)) {
         made = capsa_ratls_maker(context, &attested->maker);
     }

@@ -22,6 +22,7 @@ struct capsa_ratls_context {
     struct capsa_verify_cache *cache; /* whose certificates are known; NULL: nobody is judged */
     const struct capsa_clock *clock;
     int64_t handshake_us, evidence_us;
+    size_t pending_max; /* CAPSA_LIMIT_ratls_pending; less in tests */
     void (*release)(void *owner);
     void *owner;
     SSL_CTX *ctx;

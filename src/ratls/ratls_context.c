@@ -62,6 +62,7 @@ static void copy_options(struct capsa_ratls_context *context,
     context->appraiser = options->appraiser;
     context->clock = options->clock == NULL ? &capsa_clock_system : options->clock;
     context->handshake_us = or_limit(options->handshake_us, CAPSA_LIMIT_handshake_seconds);
+    context->pending_max = CAPSA_LIMIT_ratls_pending;
     context->evidence_us = or_limit(options->evidence_us, CAPSA_LIMIT_ratls_evidence_seconds);
 }
 

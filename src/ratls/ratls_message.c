@@ -22,15 +22,15 @@ void capsa_ratls_inbox_drop(struct capsa_ratls_inbox *inbox)
     capsa_buf_drop(&inbox->content);
 }
 
-static bool has_head(const struct capsa_ratls_inbox *inbox)
+bool capsa_ratls_inbox_has_head(const struct capsa_ratls_inbox *inbox)
 {
     return inbox->head_len == CAPSA_RATLS_HEAD;
 }
 
 size_t capsa_ratls_inbox_wants(const struct capsa_ratls_inbox *inbox)
 {
-    return has_head(inbox) ? inbox->content_len - inbox->content.len
-                           : CAPSA_RATLS_HEAD - inbox->head_len;
+    return capsa_ratls_inbox_has_head(inbox) ? inbox->content_len - inbox->content.len
+                                             : CAPSA_RATLS_HEAD - inbox->head_len;
 }
 
 static capsa_bytes at_most(capsa_bytes bytes, size_t len)
@@ -62,24 +62,24 @@ static capsa_result take_head(struct capsa_ratls_inbox *inbox, capsa_bytes bytes
     }
     inbox->head_len += part.len;
     *ret_taken = part.len;
-    return has_head(inbox) && part.len > 0 ? read_head(inbox) : CAPSA_OK;
+    return capsa_ratls_inbox_has_head(inbox) && part.len > 0 ? read_head(inbox) : CAPSA_OK;
 }
 
 CAPSA_RESULT capsa_ratls_inbox_take(struct capsa_ratls_inbox *inbox, capsa_bytes bytes,
                                     size_t *ret_taken, bool *ret_whole)
 {
     size_t taken = 0;
-    if (!has_head(inbox)) {
+    if (!capsa_ratls_inbox_has_head(inbox)) {
         CAPSA_TRY(take_head(inbox, bytes, &taken));
     }
-    if (has_head(inbox)) {
+    if (capsa_ratls_inbox_has_head(inbox)) {
         const capsa_bytes part =
             at_most(capsa_bytes_from(bytes, taken), capsa_ratls_inbox_wants(inbox));
         CAPSA_TRY(capsa_buf_append(&inbox->content, part));
         taken += part.len;
     }
     *ret_taken = taken;
-    *ret_whole = has_head(inbox) && capsa_ratls_inbox_wants(inbox) == 0;
+    *ret_whole = capsa_ratls_inbox_has_head(inbox) && capsa_ratls_inbox_wants(inbox) == 0;
     return CAPSA_OK;
 }
 

@@ -17,12 +17,15 @@ struct capsa_ratls_inbox {
     capsa_buf content;
 };
 void capsa_ratls_inbox_drop(struct capsa_ratls_inbox *inbox);
+/* Its type and length are known. */
+bool capsa_ratls_inbox_has_head(const struct capsa_ratls_inbox *inbox);
 /* How many bytes the message is known to lack. */
 size_t capsa_ratls_inbox_wants(const struct capsa_ratls_inbox *inbox);
 /* Takes of `bytes` what belongs to the message; *ret_whole: it is all there, and _next forgets it.
  * MALFORMED: an unknown type; TOO_LARGE, MALFORMED: a length that its type does not have. */
 CAPSA_RESULT capsa_ratls_inbox_take(struct capsa_ratls_inbox *inbox, capsa_bytes bytes,
                                     size_t *ret_taken, bool *ret_whole);
+/* Of one that has its head. */
 enum capsa_ratls_message capsa_ratls_inbox_type(const struct capsa_ratls_inbox *inbox);
 void capsa_ratls_inbox_next(struct capsa_ratls_inbox *inbox);
 const char *capsa_ratls_message_name(enum capsa_ratls_message type); /* "EVIDENCE" */

@@ -14,9 +14,10 @@
 
 #define CONNECT_US  INT64_C(10000000)
 #define LINGER_US   INT64_C(2000000)
-#define HIGH_MARK   (256 * 1024) /* more than this waits for one end: the other is not read */
-#define FILES_SPARE 64           /* descriptors that are not connections */
-#define FILES_EACH  2
+#define HIGH_MARK   KIB(256) /* more than this waits for one end: the other is not read */
+#define HIGH_LEAST  KIB(16)
+#define FILES_SPARE 64 /* descriptors that are not connections */
+#define FILES_EACH  2  /* ends of a pair */
 #define WHY_TEXT    256
 
 struct pair;
@@ -145,6 +146,13 @@ static void on_idle(void *owner)
 
 /* ---- what either end does ---- */
 
+size_t capsa_ratls_proxy_mark(size_t pairs)
+{
+    const size_t share = CAPSA_LIMIT_proxy_unsent / FILES_EACH / (pairs > 0 ? pairs : 1);
+    const size_t mark = share < HIGH_MARK ? share : HIGH_MARK;
+    return mark > HIGH_LEAST ? mark : HIGH_LEAST;
+}
+
 static void on_bytes(void *owner, capsa_bytes bytes)
 {
     struct end *end = owner;
@@ -158,7 +166,7 @@ static void on_bytes(void *owner, capsa_bytes bytes)
     }
     if (capsa_failed(result)) {
         break_off(end->pair, result);
-    } else if (capsa_net_conn_unsent(to) > HIGH_MARK) {
+    } else if (capsa_net_conn_unsent(to) > capsa_ratls_proxy_mark(pair->proxy->count)) {
         end->paused = true;
         capsa_net_conn_pause(end->conn, true);
     }

@@ -42,6 +42,8 @@ struct capsa_ratls_proxy_options {
 CAPSA_RESULT capsa_ratls_proxy_new(const struct capsa_ratls_proxy_options *options,
                                    struct capsa_ratls_proxy **ret_proxy);
 unsigned capsa_ratls_proxy_port(const struct capsa_ratls_proxy *proxy);
+/* Of so many pairs: how many bytes may wait for one end before the other is not read any more. */
+size_t capsa_ratls_proxy_mark(size_t pairs);
 size_t capsa_ratls_proxy_connections(const struct capsa_ratls_proxy *proxy);
 /* Accept no more; what is joined goes on. */
 void capsa_ratls_proxy_close(struct capsa_ratls_proxy *proxy);

@@ -302,7 +302,6 @@ CAPSA_RESULT capsa_ratls_session_work(struct capsa_ratls_session *session)
 
 static capsa_result on_evidence(struct capsa_ratls_session *session)
 {
-    CAPSA_REQUIRE(session->asks, MALFORMED, "the peer showed evidence that nobody asked for");
     const capsa_buf taken = session->inbox.content;
     session->inbox.content = capsa_buf_of(0);
     capsa_buf_drop(&session->evidence);
@@ -356,12 +355,20 @@ static const struct {
     [CAPSA_RATLS_MSG_REFUSED] = {PEER_SHOWED, on_refused},
 };
 
-static capsa_result take_message(struct capsa_ratls_session *session)
+/* By its head: what may not come is not kept until it is whole. */
+static capsa_result check_announced(const struct capsa_ratls_session *session)
 {
     const enum capsa_ratls_message type = capsa_ratls_inbox_type(&session->inbox);
     CAPSA_REQUIRE(rules[type].when == session->peer, MALFORMED, "the peer sent %s out of its order",
                   capsa_ratls_message_name(type));
-    CAPSA_TRY(rules[type].take(session));
+    CAPSA_REQUIRE(type != CAPSA_RATLS_MSG_EVIDENCE || session->asks, MALFORMED,
+                  "the peer showed evidence that nobody asked for");
+    return CAPSA_OK;
+}
+
+static capsa_result take_message(struct capsa_ratls_session *session)
+{
+    CAPSA_TRY(rules[capsa_ratls_inbox_type(&session->inbox)].take(session));
     capsa_ratls_inbox_next(&session->inbox);
     return CAPSA_OK;
 }
@@ -373,6 +380,9 @@ static capsa_result take_some(struct capsa_ratls_session *session, capsa_bytes b
                   "the peer sent bytes of the application before it was accepted");
     bool whole = false;
     CAPSA_TRY(capsa_ratls_inbox_take(&session->inbox, bytes, ret_taken, &whole));
+    if (capsa_ratls_inbox_has_head(&session->inbox)) {
+        CAPSA_TRY(check_announced(session));
+    }
     return whole ? take_message(session) : CAPSA_OK;
 }
 

@@ -9,9 +9,11 @@
 #include "crypto/crypto.h"
 #include "ratls/ratls_channel.h"
 
-#define GROUPS        "X25519:P-256:P-384"
-#define TLS12_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
-#define ALPN_MAX      32 /* of our names */
+#define GROUPS            "X25519:P-256:P-384"
+#define TLS12_CIPHERS     "ECDHE+AESGCM:ECDHE+CHACHA20"
+#define ALPN_MAX          32  /* of our names */
+#define RSA_EXPONENT      "e" /* of the parameters that libcrypto names */
+#define RSA_EXPONENT_BITS 64
 
 /* Indexed by whether HTTP/2 is spoken inside. */
 static const char *const bound_names[] = {CAPSA_RATLS_ALPN, CAPSA_RATLS_ALPN_H2};
@@ -119,11 +121,31 @@ static int answer(X509_STORE_CTX *shown, bool accepted)
     return accepted;
 }
 
+/* To check a signature by an RSA key of endless length or exponent takes a loop longer than forty
+ * handshakes; the judge refuses them too, but not before. */
+static bool is_checked_soon(const X509 *certificate)
+{
+    const EVP_PKEY *key = X509_get0_pubkey(certificate);
+    BIGNUM *exponent = NULL;
+    if (key == NULL) {
+        return false;
+    }
+    if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA &&
+        EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA_PSS) {
+        return true;
+    }
+    const bool is_short = EVP_PKEY_get_bits(key) <= CAPSA_LIMIT_rsa_bits_max &&
+                          EVP_PKEY_get_bn_param(key, RSA_EXPONENT, &exponent) == 1 &&
+                          BN_num_bits(exponent) <= RSA_EXPONENT_BITS;
+    BN_free(exponent);
+    return is_short;
+}
+
 /* Its key is proved by TLS, its evidence judged by the session (ratls_session.h). */
 static int take_for_now(X509_STORE_CTX *shown, void *argument)
 {
     (void)argument;
-    return answer(shown, is_single(shown));
+    return answer(shown, is_single(shown) && is_checked_soon(X509_STORE_CTX_get0_cert(shown)));
 }
 
 static capsa_result judge_shown(struct capsa_ratls_context *context, X509_STORE_CTX *shown)

@@ -19,34 +19,61 @@ struct exchange {
     bool has_words; /* a bound channel: there is something to hear when it is refused */
 };
 
-static capsa_result send_output(const struct exchange *exchange)
-{
-    CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(MIB(1));
-    CAPSA_TRY(capsa_ratls_session_output(exchange->session, &bytes));
-    return bytes.len == 0 ? CAPSA_OK
-                          : capsa_net_stream_send(exchange->stream, capsa_buf_bytes(&bytes),
-                                                  exchange->deadline_us);
-}
-
 /* No byte more than is ours: what is behind is the application's. */
-static capsa_result read_some(const struct exchange *exchange)
+static capsa_result read_until(const struct exchange *exchange, int64_t deadline_us)
 {
     uint8_t room[PIECE_MAX];
     const size_t wants = capsa_ratls_session_wants(exchange->session);
     size_t len = 0;
     size_t taken = 0;
-    CAPSA_TRY(capsa_net_stream_receive(exchange->stream, room,
-                                       wants < sizeof(room) ? wants : sizeof(room),
-                                       exchange->deadline_us, &len));
+    CAPSA_TRY(capsa_net_stream_receive(
+        exchange->stream, room, wants < sizeof(room) ? wants : sizeof(room), deadline_us, &len));
     CAPSA_REQUIRE(len > 0, TRUNCATED, "the peer left before it showed evidence of the session");
     return capsa_ratls_session_feed(exchange->session, capsa_bytes_of(room, len), &taken);
+}
+
+/* The rest of a record is not waited for: it may not come before ours is sent. */
+static capsa_result read_what_came(const struct exchange *exchange)
+{
+    capsa_result read = read_until(exchange, 0);
+    return capsa_code_of(read) == CAPSA_E_TIMEOUT ? CAPSA_OK : read;
+}
+
+/* A peer who sends before he reads is read meanwhile: two such would wait for each other. */
+static capsa_result send_bytes(const struct exchange *exchange, capsa_bytes bytes)
+{
+    while (bytes.len > 0) {
+        size_t sent = 0;
+        CAPSA_TRY(
+            capsa_net_stream_send_some(exchange->stream, bytes, exchange->deadline_us, &sent));
+        bytes = capsa_bytes_from(bytes, sent);
+        if (sent == 0 && capsa_ratls_session_wants(exchange->session) > 0) {
+            CAPSA_TRY(read_what_came(exchange));
+        } else if (sent == 0) {
+            return capsa_net_stream_send(exchange->stream, bytes, exchange->deadline_us);
+        }
+    }
+    return CAPSA_OK;
+}
+
+/* What was read meanwhile may have to be answered. */
+static capsa_result send_output(const struct exchange *exchange)
+{
+    for (;;) {
+        CAPSA_AUTO(capsa_buf) bytes = capsa_buf_of(MIB(1));
+        CAPSA_TRY(capsa_ratls_session_output(exchange->session, &bytes));
+        if (bytes.len == 0) {
+            return CAPSA_OK;
+        }
+        CAPSA_TRY(send_bytes(exchange, capsa_buf_bytes(&bytes)));
+    }
 }
 
 static capsa_result go_on(const struct exchange *exchange)
 {
     return capsa_ratls_session_next(exchange->session) == CAPSA_RATLS_WORK
                ? capsa_ratls_session_work(exchange->session)
-               : read_some(exchange);
+               : read_until(exchange, exchange->deadline_us);
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -54,14 +81,15 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* With bytes of the peer unread, closing would be a reset, which destroys what was sent last. */
+/* With bytes of the peer unread, closing would be a reset, which destroys what was sent last. A
+ * stream looks at the time only when it waits, and for a peer who talks on it never does. */
 static void see_out(const struct exchange *exchange)
 {
     const int64_t until_us = earlier(exchange->deadline_us, capsa_monotonic_us() + LAST_WORDS_US);
     uint8_t room[PIECE_MAX];
     size_t len = 1;
     capsa_result gone = capsa_net_stream_end(exchange->stream, until_us);
-    while (!capsa_failed(gone) && len > 0) {
+    while (!capsa_failed(gone) && len > 0 && capsa_monotonic_us() < until_us) {
         gone = capsa_net_stream_receive(exchange->stream, room, sizeof(room), until_us, &len);
     }
     capsa_ignore(gone, "it is refused, whether it hears why or not");

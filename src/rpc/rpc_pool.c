@@ -11,10 +11,10 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/time.h"
+#include "net/net_address.h"
 
 #define SLOTS 1024
 
@@ -64,18 +64,6 @@ static void list_remove(struct work_list *list, struct capsa_rpc_work *work)
         list->last = work->before;
     }
     list->count--;
-}
-
-/* FNV-1a over the address without its port. */
-static size_t slot_of(const char *peer)
-{
-    const char *port = strrchr(peer, ':');
-    const size_t len = port == NULL ? strlen(peer) : (size_t)(port - peer);
-    uint32_t hash = UINT32_C(2166136261);
-    for (size_t i = 0; i < len; i++) {
-        hash = (hash ^ (uint8_t)peer[i]) * UINT32_C(16777619);
-    }
-    return hash % SLOTS;
 }
 
 static void enqueue(struct capsa_rpc_pool *pool, struct capsa_rpc_work *work)
@@ -213,7 +201,7 @@ void capsa_rpc_pool_free(struct capsa_rpc_pool *pool)
 
 CAPSA_RESULT capsa_rpc_pool_submit(struct capsa_rpc_pool *pool, struct capsa_rpc_work *work)
 {
-    work->slot = slot_of(work->peer);
+    work->slot = capsa_net_address_hash(work->peer) % SLOTS;
     (void)pthread_mutex_lock(&pool->lock);
     const bool fair = pool->slots[work->slot] < pool->address_max;
     const bool room = pool->waiting.count < pool->queue_max && !pool->stopping;

@@ -308,9 +308,17 @@ struct scene_options {
     enum manner manner;
     bool plain;
     bool without_admission;
-    int64_t admission_us; /* 0: PATIENCE */
-    int64_t handshake_us; /* 0: PATIENCE */
+    bool by_streams_alone; /* the admission is one of streams, and knows no loops */
+    int64_t admission_us;  /* 0: PATIENCE */
+    int64_t handshake_us;  /* 0: PATIENCE */
 };
+
+static inline CAPSA_RESULT scene_admit_nobody(void *context, struct capsa_net_stream *stream,
+                                              struct ssl_st *session)
+{
+    (void)context, (void)stream, (void)session;
+    CAPSA_FAIL(DENIED, "nobody");
+}
 
 static inline void scene_open(struct scene *scene, struct scene_options options)
 {
@@ -329,6 +337,9 @@ static inline void scene_open(struct scene *scene, struct scene_options options)
             .bytes = scene_bytes,
             .end = scene_end,
             .admission_us = options.admission_us == 0 ? PATIENCE : options.admission_us};
+    }
+    if (options.by_streams_alone) {
+        maker.admission = (struct capsa_net_admission){.admit = scene_admit_nobody};
     }
     assert_ok(capsa_net_tls_of_maker(&maker, &scene->server_tls));
     maker = (struct capsa_net_tls_maker){.context = scene->client_ctx, .session = scene_session};

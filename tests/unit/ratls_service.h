@@ -28,6 +28,7 @@ struct service {
     unsigned ready, over;
     char why[CAPSA_ERROR_TEXT]; /* of the last that was over; "" it just closed */
     char check[64];             /* that refused it, as its report has it */
+    bool was_judged;            /* there is a report of the last that was over */
     uint8_t measure;            /* of the last that was ready; 0: it proved nothing */
     bool bound;
     struct guest *guests; /* of the loop; all that ever came, freed at the end */
@@ -86,6 +87,7 @@ static inline void guest_closed(void *owner, const char *why)
     (void)pthread_mutex_lock(&service->lock);
     service->over++;
     (void)snprintf(service->why, sizeof(service->why), "%s", why == NULL ? "" : why);
+    service->was_judged = report != NULL;
     (void)snprintf(service->check, sizeof(service->check), "%s",
                    report == NULL ? "" : capsa_check_name(report->verdict.failed_check));
     note(service);

@@ -119,6 +119,33 @@ static void who_leaves_meanwhile_is_noticed(void **state)
     }
 }
 
+/* Settings that admit streams, on a loop, and those of loops, at a stream, let nobody in. */
+static void an_admission_of_the_other_kind_admits_nobody(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene, (struct scene_options){.by_streams_alone = true});
+    struct capsa_net_stream *stream = scene_stream(&scene, false);
+    send_text(stream, "letter");
+    wait_for_count(&scene, &scene.closed, 1);
+    assert_int_equal(count_of(&scene, &scene.ready), 0);
+    assert_non_null(strstr(scene.why, "no loop"));
+    capsa_net_stream_free(stream);
+    stream = NULL;
+    const struct capsa_net_tls_maker maker = {
+        .context = scene.client_ctx,
+        .session = scene_session,
+        .admission = {
+            .context = &scene, .begin = scene_begin, .bytes = scene_bytes, .end = scene_end}};
+    struct capsa_net_tls *tls = NULL;
+    assert_ok(capsa_net_tls_of_maker(&maker, &tls));
+    const struct capsa_net_target target = scene_target(&scene);
+    assert_fails(capsa_net_stream_open(&target, tls, NULL, soon(), &stream), USAGE);
+    assert_null(stream);
+    capsa_net_tls_free(tls);
+    scene_close(&scene);
+}
+
 static void an_admission_ends_with_its_listener(void **state)
 {
     (void)state;
@@ -297,6 +324,7 @@ int main(void)
         cmocka_unit_test(who_stalls_is_cut_off_in_time),
         cmocka_unit_test(who_stalls_in_the_handshake_is_cut_off_in_time),
         cmocka_unit_test(who_leaves_meanwhile_is_noticed),
+        cmocka_unit_test(an_admission_of_the_other_kind_admits_nobody),
         cmocka_unit_test(an_admission_ends_with_its_listener),
         cmocka_unit_test(a_stream_opens_only_with_its_admission),
         cmocka_unit_test(a_stream_keeps_the_admissions_time_whatever_it_asks_for),

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/net_tls_ssl.h"
 #include "net_tls_scene.h"
 
 #define FLOOD MIB(64) /* more than systems buffer between two ends */
@@ -429,6 +430,46 @@ static void a_makers_alpn_is_insisted_on(void **state)
     scene_close(&scene);
 }
 
+/* ---- keys that change ---- */
+
+/* Who changes his keys without end is read a record at a time, as others are. */
+static void changed_keys_do_not_keep_a_read_busy(void **state)
+{
+    (void)state;
+    enum { CHANGES = 100 };
+    struct scene scene;
+    scene_open(&scene, (struct scene_options){.without_admission = true});
+    SSL *server = NULL;
+    assert_ok(capsa_net_tls_session(scene.server_tls, true, &server));
+    SSL *client = SSL_new(scene.client_ctx);
+    SSL_set_connect_state(client);
+    BIO *left = NULL, *right = NULL;
+    assert_int_equal(BIO_new_bio_pair(&left, KIB(64), &right, KIB(64)), 1);
+    SSL_set_bio(client, left, left);
+    SSL_set_bio(server, right, right);
+    for (int done = 0; done < 2;) {
+        done = (SSL_do_handshake(client) == 1) + (SSL_do_handshake(server) == 1);
+    }
+    for (int i = 0; i < CHANGES; i++) {
+        assert_int_equal(SSL_key_update(client, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        assert_int_equal(SSL_do_handshake(client), 1);
+    }
+    assert_int_equal(SSL_write(client, "x", 1), 1);
+    char room[4];
+    int reads = 0;
+    int got = -1;
+    while (got <= 0 && reads <= CHANGES) {
+        got = SSL_read(server, room, sizeof(room));
+        assert_true(got > 0 || SSL_get_error(server, got) == SSL_ERROR_WANT_READ);
+        reads++;
+    }
+    assert_int_equal(got, 1);
+    assert_int_equal(reads, CHANGES + 1);
+    SSL_free(client);
+    SSL_free(server);
+    scene_close(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -446,6 +487,7 @@ int main(void)
         cmocka_unit_test(a_dialling_that_cannot_begin_leaves_nothing),
         cmocka_unit_test(a_makers_settings_are_its_own),
         cmocka_unit_test(a_makers_alpn_is_insisted_on),
+        cmocka_unit_test(changed_keys_do_not_keep_a_read_busy),
     };
     return cmocka_run_group_tests_name("net_tls", tests, NULL, NULL);
 }

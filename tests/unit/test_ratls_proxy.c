@@ -275,6 +275,19 @@ static void a_flood_waits_for_its_reader(void **state)
     scene_close(&scene);
 }
 
+/* However many do not read what they asked for. */
+static void many_who_read_nothing_do_not_fill_the_memory(void **state)
+{
+    (void)state;
+    for (size_t pairs = 1; pairs <= CAPSA_LIMIT_connections; pairs *= 2) {
+        const size_t mark = capsa_ratls_proxy_mark(pairs);
+        assert_true(2 * pairs * mark <= CAPSA_LIMIT_proxy_unsent);
+        assert_true(mark >= KIB(16)); /* a record of TLS */
+    }
+    assert_int_equal(capsa_ratls_proxy_mark(1), KIB(256));
+    assert_int_equal(capsa_ratls_proxy_mark(SIZE_MAX), KIB(16));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +298,7 @@ int main(void)
         cmocka_unit_test(who_moves_nothing_is_cut_where_that_is_wanted),
         cmocka_unit_test(what_is_joined_ends_with_the_proxy),
         cmocka_unit_test(a_flood_waits_for_its_reader),
+        cmocka_unit_test(many_who_read_nothing_do_not_fill_the_memory),
     };
     return cmocka_run_group_tests_name("ratls_proxy", tests, NULL, NULL);
 }

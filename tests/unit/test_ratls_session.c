@@ -670,6 +670,25 @@ static void who_shows_what_nobody_asked_for_is_malformed(void **state)
     end_close(&server);
 }
 
+/* 160 KiB of each who was not asked would be kept until they are whole. */
+static void what_may_not_come_is_refused_by_its_head(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    const struct capsa_ratls_context_options server_is = server_options(scene);
+    struct end server = end_of(&server_is);
+    struct end puppet = puppet_of(false, scene->client, ALPN);
+    join(&server, &puppet);
+    assert_true(shake(&puppet, &server));
+    begin(&server);
+    drive(&server);
+    size_t taken = 7;
+    assert_fails(
+        capsa_ratls_session_feed(server.session, CAPSA_BYTES_LITERAL("\001\002\0\0"), &taken),
+        MALFORMED);
+    end_close(&puppet);
+    end_close(&server);
+}
+
 /* ---- Relays (A26) -----------------------------------------------------------------------------
  */
 
@@ -865,6 +884,62 @@ static void A27_a_certificate_without_its_key_proves_nothing(void **state)
         end_close(&server);
         end_close(&puppet);
     }
+}
+
+/* An RSA key of 3072 bits whose exponent has as many: nobody can sign with it, and it takes long to
+ * find that out. */
+static EVP_PKEY *endless_key(void)
+{
+    enum { BITS = 3072 };
+    static const char *const parts[] = {OSSL_PKEY_PARAM_RSA_N, OSSL_PKEY_PARAM_RSA_E,
+                                        OSSL_PKEY_PARAM_RSA_D};
+    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+    BIGNUM *numbers[3];
+    for (int i = 0; i < 3; i++) {
+        numbers[i] = BN_new();
+        assert_int_equal(BN_rand(numbers[i], BITS - i, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ODD), 1);
+        assert_int_equal(OSSL_PARAM_BLD_push_BN(build, parts[i], numbers[i]), 1);
+    }
+    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    EVP_PKEY *key = NULL;
+    assert_int_equal(EVP_PKEY_fromdata_init(context), 1);
+    assert_int_equal(EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, params), 1);
+    EVP_PKEY_CTX_free(context);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(build);
+    for (int i = 0; i < 3; i++) {
+        BN_free(numbers[i]);
+    }
+    return key;
+}
+
+static void keys_that_take_long_to_check_are_refused_before(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    EVP_PKEY *key = endless_key();
+    X509 *certificate = X509_new();
+    assert_int_equal(X509_set_version(certificate, X509_VERSION_3), 1);
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(certificate), -60));
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate), 3600));
+    assert_int_equal(X509_set_pubkey(certificate, key), 1);
+    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+    struct end server = asking_server(scene);
+    struct end puppet = puppet_with(false, certificate, key, ALPN);
+    join(&puppet, &server);
+    ERR_clear_error();
+    for (int i = 0; i < 3; i++) {
+        (void)SSL_do_handshake(puppet.ssl);
+        (void)SSL_do_handshake(server.ssl);
+    }
+    /* And not its signature, for which it would have to be checked. */
+    assert_int_equal(SSL_get_verify_result(server.ssl), X509_V_ERR_CERT_REJECTED);
+    assert_false(SSL_is_init_finished(server.ssl));
+    ERR_clear_error();
+    end_close(&server);
+    end_close(&puppet);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
 }
 
 static void other_programs_are_refused_by_the_policy(void **state)
@@ -1208,10 +1283,12 @@ int main(void)
         TEST(a_server_that_asks_wants_evidence_of_the_session),
         TEST(A26_reflected_evidence_is_refused),
         TEST(who_shows_what_nobody_asked_for_is_malformed),
+        TEST(what_may_not_come_is_refused_by_its_head),
         TEST(A26_a_relay_with_the_servers_key_is_refused),
         TEST(A26_a_relay_with_both_keys_is_refused_by_both),
         TEST(A26_plain_ra_tls_is_relayed),
         TEST(A27_a_certificate_without_its_key_proves_nothing),
+        TEST(keys_that_take_long_to_check_are_refused_before),
         TEST(other_programs_are_refused_by_the_policy),
         TEST(a_certificate_without_evidence_is_refused),
         TEST(an_expired_certificate_is_neither_shown_nor_taken),

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ratls/ratls_proof.h"
 #include "ratls/ratls_workers.h"
 #include "ratls_service.h"
 
@@ -266,6 +267,118 @@ static void a_blocking_client_does_not_wait_for_ever(void **state)
     (void)close(pair[0]);
 }
 
+/* ---- Narrow ways ------------------------------------------------------------------------------
+ */
+
+struct narrow {
+    int fd;
+    struct capsa_net_tls *tls;
+    struct capsa_error failure;
+};
+
+static void *accept_narrowly(void *context)
+{
+    struct narrow *narrow = context;
+    struct capsa_net_stream *stream = NULL;
+    capsa_error_keep(capsa_net_stream_accept(narrow->fd, narrow->tls, soon(), &stream),
+                     &narrow->failure);
+    capsa_net_stream_free(stream);
+    return NULL;
+}
+
+static struct capsa_net_tls *tls_of(struct capsa_ratls_context_options options)
+{
+    options.evidence_us = 10 * SECOND;
+    struct capsa_ratls_context *context = context_of(&options);
+    struct capsa_net_tls *tls = NULL;
+    assert_ok(capsa_ratls_tls_new(context, &tls));
+    capsa_ratls_context_free(context);
+    return tls;
+}
+
+/* Both ends send their evidence first, and the way between holds a part of it only. */
+static void two_who_block_do_not_wait_for_each_other(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    struct capsa_ratls_context_options server_is = server_options(scene);
+    struct capsa_ratls_context_options client_is = client_options(scene);
+    server_is.appraiser = asks(scene->accepts_both);
+    client_is.identity = scene->client;
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    const int least = 1; /* the system makes some KiB of it */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &least, sizeof(least)), 0);
+    }
+    struct narrow server = {.fd = pair[0], .tls = tls_of(server_is)};
+    struct capsa_net_tls *client_tls = tls_of(client_is);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, accept_narrowly, &server), 0);
+    struct capsa_net_stream *stream = NULL;
+    assert_ok(capsa_net_stream_connected(pair[1], client_tls, "the server", soon(), &stream));
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(server.failure.code, CAPSA_E_OK);
+    capsa_net_stream_free(stream);
+    capsa_net_tls_free(server.tls);
+    capsa_net_tls_free(client_tls);
+}
+
+#define FLOOD_US (6 * SECOND)
+
+/* Says what violates the exchange, and then goes on in records of one byte, faster than anybody
+ * reads them. */
+static void *serve_endlessly(void *context)
+{
+    const struct end *puppet = context;
+    enum { RECORDS = 2000 };
+    assert_int_equal(SSL_accept(puppet->ssl), 1);
+    const int fd = SSL_get_fd(puppet->ssl);
+    SSL_set0_wbio(puppet->ssl, BIO_new(BIO_s_mem()));
+    const int64_t until_us = capsa_monotonic_us() + FLOOD_US;
+    bool goes_on = true;
+    while (goes_on && capsa_monotonic_us() < until_us) {
+        char *bytes = NULL;
+        for (int i = 0; i < RECORDS; i++) {
+            assert_int_equal(SSL_write(puppet->ssl, "x", 1), 1);
+        }
+        long left = BIO_get_mem_data(SSL_get_wbio(puppet->ssl), &bytes);
+        while (goes_on && left > 0) {
+            const ssize_t sent = send(fd, bytes, (size_t)left, MSG_NOSIGNAL);
+            goes_on = sent > 0;
+            bytes += sent;
+            left -= sent;
+        }
+        (void)BIO_reset(SSL_get_wbio(puppet->ssl));
+    }
+    ERR_clear_error();
+    return NULL;
+}
+
+/* Who is refused is read on for a moment, so that he hears why, and not for as long as he likes. */
+static void a_refused_peer_does_not_talk_for_ever(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    const struct capsa_ratls_context_options client_is = client_options(scene);
+    struct capsa_ratls_context *context = context_of(&client_is);
+    CAPSA_AUTO_FREE(capsa_net_tls) tls = NULL;
+    assert_ok(capsa_ratls_tls_new(context, &tls));
+    capsa_ratls_context_free(context);
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    struct end puppet = puppet_of(true, scene->server, NULL);
+    assert_int_equal(SSL_set_fd(puppet.ssl, pair[0]), 1);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, serve_endlessly, &puppet), 0);
+    struct capsa_net_stream *stream = NULL;
+    const int64_t began_us = capsa_monotonic_us();
+    assert_fails(capsa_net_stream_connected(pair[1], tls, "the talker", soon(), &stream),
+                 MALFORMED);
+    assert_true(capsa_monotonic_us() - began_us < FLOOD_US / 2);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    SSL_free(puppet.ssl);
+    (void)close(pair[0]);
+}
+
 /* ---- Work that lasts --------------------------------------------------------------------------
  */
 
@@ -366,6 +479,123 @@ static void who_leaves_during_the_work_leaves_nothing_behind(void **state)
     (void)pthread_mutex_destroy(&gate.lock);
 }
 
+static capsa_result slow_judge(void *context, enum capsa_platform platform, capsa_bytes evidence,
+                               const capsa_collateral *shipped, capsa_time now,
+                               const uint8_t *report_data, struct capsa_verdict *verdict)
+{
+    struct gate *gate = context;
+    (void)platform, (void)evidence, (void)shipped, (void)now, (void)report_data, (void)verdict;
+    (void)pthread_mutex_lock(&gate->lock);
+    gate->waiting++;
+    (void)pthread_cond_broadcast(&gate->changed);
+    while (!gate->is_open) {
+        (void)pthread_cond_wait(&gate->changed, &gate->lock);
+    }
+    (void)pthread_mutex_unlock(&gate->lock);
+    CAPSA_FAIL(UNAUTHENTIC, "refused at last");
+}
+
+/* A report that binds nothing of the session: its certificate is judged before. */
+static void say_evidence(struct ratls_scene *scene, const struct end *puppet)
+{
+    static const uint8_t data[CAPSA_REPORT_DATA] = {1};
+    const struct capsa_ratls_attester attester = attester_of(&scene->client_program);
+    CAPSA_AUTO(capsa_buf) report = capsa_buf_of(CAPSA_LIMIT_ual_bytes);
+    CAPSA_AUTO(capsa_buf) message = capsa_buf_of(CAPSA_LIMIT_ual_bytes + CAPSA_RATLS_HEAD);
+    assert_ok(capsa_ratls_proof_make(&attester, data, &report));
+    assert_ok(
+        capsa_ratls_message_write(CAPSA_RATLS_MSG_EVIDENCE, capsa_buf_bytes(&report), &message));
+    put(puppet, capsa_buf_bytes(&message));
+}
+
+/* Who sends more than he may while a thread judges him is cut, and the loop lets the session alone
+ * that is the thread's: neither its report nor its output is looked at. */
+static void a_flood_during_the_work_leaves_the_thread_alone(void **state)
+{
+    struct ratls_scene *scene = *state;
+    struct gate gate = {.program = NULL};
+    (void)pthread_mutex_init(&gate.lock, NULL);
+    (void)pthread_cond_init(&gate.changed, NULL);
+    struct capsa_ratls_context_options server_is = server_options(scene);
+    server_is.appraiser = (struct capsa_ratls_appraiser){&gate, slow_judge};
+    struct service service;
+    service_start(&service, &server_is);
+    struct caller caller = call(&service, scene->client);
+    say_evidence(scene, &caller.puppet);
+    wait_working(&gate, 1);
+    static const uint8_t flood[CAPSA_LIMIT_ual_bytes + KIB(2)];
+    put(&caller.puppet, capsa_bytes_of(flood, sizeof(flood)));
+    wait_over(&service, 1);
+    assert_int_equal(service.ready, 0);
+    assert_false(service.was_judged); /* the thread is still at it */
+    open_gate(&gate);
+    hang_up(&caller);
+    service_stop(&service);
+    (void)pthread_cond_destroy(&gate.changed);
+    (void)pthread_mutex_destroy(&gate.lock);
+}
+
+/* Of a client that is not asked nothing is kept but a few bytes, however long our evidence takes.
+ */
+static void who_is_not_asked_cannot_fill_the_memory(void **state)
+{
+    struct ratls_scene *scene = *state;
+    struct gate gate = {.program = &scene->server_program};
+    (void)pthread_mutex_init(&gate.lock, NULL);
+    (void)pthread_cond_init(&gate.changed, NULL);
+    struct capsa_ratls_identity *identity = gated_identity(&gate);
+    struct capsa_ratls_context_options server_is = server_options(scene);
+    server_is.identity = identity;
+    struct service service;
+    service_start(&service, &server_is);
+    struct caller caller = call(&service, NULL);
+    wait_working(&gate, 1);
+    static const uint8_t flood[KIB(2)];
+    put(&caller.puppet, capsa_bytes_of(flood, sizeof(flood)));
+    wait_over(&service, 1);
+    assert_int_equal(service.ready, 0);
+    open_gate(&gate);
+    hang_up(&caller);
+    service_stop(&service);
+    capsa_ratls_identity_free(identity);
+    (void)pthread_cond_destroy(&gate.changed);
+    (void)pthread_mutex_destroy(&gate.lock);
+}
+
+/* Peers who begin their evidence and do not end it: beyond what may be pending of all, each has its
+ * share and no more, and who keeps to it comes in. */
+static void evidence_that_never_ends_does_not_fill_the_memory(void **state)
+{
+    struct ratls_scene *scene = *state;
+    struct capsa_ratls_context_options server_is = server_options(scene);
+    struct capsa_ratls_context_options client_is = client_options(scene);
+    server_is.appraiser = asks(scene->accepts_both);
+    client_is.identity = scene->client;
+    struct service service;
+    service_start(&service, &server_is);
+    service.context->pending_max = KIB(100);
+    static const uint8_t begun[KIB(110)] = {CAPSA_RATLS_MSG_EVIDENCE, CAPSA_LIMIT_ual_bytes >> 16,
+                                            CAPSA_LIMIT_ual_bytes >> 8 & 0xff,
+                                            CAPSA_LIMIT_ual_bytes & 0xff};
+    struct caller callers[3];
+    for (int i = 0; i < 3; i++) {
+        callers[i] = call(&service, scene->client);
+        put(&callers[i].puppet, capsa_bytes_of(begun, i < 2 ? KIB(60) : sizeof(begun)));
+    }
+    wait_over(&service, 1);
+    assert_non_null(strstr(service.why, "too much evidence"));
+    struct capsa_net_stream *stream = NULL;
+    assert_ok(open_stream(&service, &client_is, &stream));
+    assert_echo(stream, KIB(4));
+    capsa_net_stream_free(stream);
+    wait_over(&service, 2); /* the guest's; both others are still there */
+    for (int i = 0; i < 3; i++) {
+        hang_up(&callers[i]);
+    }
+    wait_over(&service, 4);
+    service_stop(&service);
+}
+
 /* Who waits for a thread and leaves is not worked for. */
 static void what_nobody_waits_for_is_not_begun(void **state)
 {
@@ -421,10 +651,10 @@ static void so_many_wait_for_threads_and_no_more(void **state)
     (void)pthread_cond_init(&gate.changed, NULL);
     struct counted works[4];
     CAPSA_AUTO_FREE(capsa_ratls_workers) workers = NULL;
-    assert_ok(capsa_ratls_workers_new(1, 2, &workers));
+    assert_ok(capsa_ratls_workers_new(1, 2, 2, &workers));
     for (int i = 0; i < 4; i++) {
         works[i] = (struct counted){.work = {.run = run_counted}, .gate = &gate};
-        capsa_result submitted = capsa_ratls_workers_submit(workers, &works[i].work);
+        capsa_result submitted = capsa_ratls_workers_submit(workers, "192.0.2.1:1", &works[i].work);
         if (i == 0) {
             wait_working(&gate, 1);
         }
@@ -432,10 +662,44 @@ static void so_many_wait_for_threads_and_no_more(void **state)
     }
     assert_false(capsa_ratls_workers_withdraw(workers, &works[0].work));
     assert_true(capsa_ratls_workers_withdraw(workers, &works[1].work));
-    assert_ok(capsa_ratls_workers_submit(workers, &works[3].work)); /* there is room again */
+    assert_ok(capsa_ratls_workers_submit(workers, "192.0.2.1:1",
+                                         &works[3].work)); /* there is room again */
     open_gate(&gate);
     wait_working(&gate, 3);
     (void)pthread_cond_destroy(&gate.changed);
+}
+
+/* One address has its share of the queue, whatever port it comes from, and its next piece is begun
+ * after the first of an address for which no thread works. */
+static void one_address_does_not_keep_the_others_waiting(void **state)
+{
+    (void)state;
+    enum { KEPT, FREED, LAST, GATES };
+    struct gate gates[GATES] = {{.program = NULL}};
+    for (int i = 0; i < GATES; i++) {
+        (void)pthread_mutex_init(&gates[i].lock, NULL);
+        (void)pthread_cond_init(&gates[i].changed, NULL);
+    }
+    static const char *const peers[] = {"192.0.2.1:1", "192.0.2.1:2", "192.0.2.1:3",
+                                        "192.0.2.1:1", "192.0.2.1:4", "[2001:db8::1]:4"};
+    struct counted works[6];
+    CAPSA_AUTO_FREE(capsa_ratls_workers) workers = NULL;
+    assert_ok(capsa_ratls_workers_new(2, 8, 2, &workers));
+    for (int i = 0; i < 6; i++) {
+        works[i] = (struct counted){.work = {.run = run_counted}, .gate = &gates[i < 2 ? i : LAST]};
+        capsa_result submitted = capsa_ratls_workers_submit(workers, peers[i], &works[i].work);
+        if (i < 2) {
+            wait_working(&gates[i], 1);
+        }
+        assert_int_equal(capsa_code_of(submitted), i == 4 ? CAPSA_E_BUSY : CAPSA_E_OK);
+    }
+    open_gate(&gates[FREED]);
+    wait_working(&gates[LAST], 1); /* the last that came */
+    assert_false(capsa_ratls_workers_withdraw(workers, &works[5].work));
+    assert_true(capsa_ratls_workers_withdraw(workers, &works[2].work));
+    assert_true(capsa_ratls_workers_withdraw(workers, &works[3].work));
+    open_gate(&gates[LAST]);
+    open_gate(&gates[KEPT]);
 }
 
 /* ---- Many at once -----------------------------------------------------------------------------
@@ -547,9 +811,15 @@ int main(void)
         TEST(who_is_bound_does_not_speak_with_who_is_not),
         TEST(who_stalls_is_cut_at_each_step),
         TEST(a_blocking_client_does_not_wait_for_ever),
+        TEST(two_who_block_do_not_wait_for_each_other),
+        TEST(a_refused_peer_does_not_talk_for_ever),
         TEST(who_leaves_during_the_work_leaves_nothing_behind),
+        TEST(a_flood_during_the_work_leaves_the_thread_alone),
+        TEST(who_is_not_asked_cannot_fill_the_memory),
+        TEST(evidence_that_never_ends_does_not_fill_the_memory),
         TEST(what_nobody_waits_for_is_not_begun),
         TEST(so_many_wait_for_threads_and_no_more),
+        TEST(one_address_does_not_keep_the_others_waiting),
         TEST(two_hundred_prove_themselves_at_once),
     };
     return cmocka_run_group_tests_name("ratls_tls", tests, ratls_scene_setup, ratls_scene_teardown);
