@@ -133,9 +133,9 @@ typedef struct libcapsa_ratls libcapsa_ratls;
 LIBCAPSA_API int libcapsa_ratls_server_new(const libcapsa_identity *identity,
                                            const libcapsa_verifier *verifier,
                                            libcapsa_ratls **ret_ratls, libcapsa_error *ret_error);
-/* `identity` NULL: this end proves nothing. `verifier` is needed; whose policy identifies no code
- * (libcapsa_verifier_pins_code) takes any program on genuine hardware, also whoever stands in the
- * middle with one of his own. */
+/* `identity` NULL: this end proves nothing. `verifier` is needed, and its policy has to identify
+ * code (libcapsa_verifier_pins_code), as that of a server's verifier has: else any program on
+ * genuine hardware would pass, also that of whoever stands in the middle. The first use says so. */
 LIBCAPSA_API int libcapsa_ratls_client_new(const libcapsa_verifier *verifier,
                                            const libcapsa_identity *identity,
                                            libcapsa_ratls **ret_ratls, libcapsa_error *ret_error);
@@ -144,6 +144,9 @@ LIBCAPSA_API void libcapsa_ratls_free(libcapsa_ratls *ratls);
 /* 1: plain RA-TLS, for peers that know nothing else. */
 LIBCAPSA_API int libcapsa_ratls_insecure_set_unbound(libcapsa_ratls *ratls, int unbound,
                                                      libcapsa_error *ret_error);
+/* 1: peers may be any program on genuine hardware, where the policy does not say which. */
+LIBCAPSA_API int libcapsa_ratls_insecure_set_any_code(libcapsa_ratls *ratls, int allowed,
+                                                      libcapsa_error *ret_error);
 /* 1: TLS 1.2 too, for old peers. Unbound ones alone: the first use of the context says so. */
 LIBCAPSA_API int libcapsa_ratls_set_tls12(libcapsa_ratls *ratls, int allowed,
                                           libcapsa_error *ret_error);

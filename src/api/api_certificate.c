@@ -142,22 +142,3 @@ int libcapsa_verifier_judge_certificate(const libcapsa_verifier *verifier, const
     const capsa_result result = judge(&question, &answer);
     return capsa_api_give(result, &answer, ret_verdict, ret_error);
 }
-
-/* ---- A verifier, as others ask it ------------------------------------------------------------ */
-
-static capsa_result judge_by_verifier(void *context, enum capsa_platform platform,
-                                      capsa_bytes evidence, const capsa_collateral *shipped,
-                                      capsa_time now, const uint8_t *report_data,
-                                      struct capsa_verdict *verdict)
-{
-    return capsa_api_appraise(context, platform, evidence, shipped, now, report_data, verdict);
-}
-
-struct capsa_ratls_appraiser capsa_api_appraiser(const libcapsa_verifier *verifier)
-{
-    /* It is only read, as by every thread that judges. */
-    return (struct capsa_ratls_appraiser){
-        .context = (void *)(uintptr_t)verifier,
-        .judge = verifier == NULL ? NULL : judge_by_verifier,
-    };
-}

@@ -126,6 +126,19 @@ int libcapsa_ratls_set_tls12(libcapsa_ratls *ratls, int allowed, libcapsa_error 
     return capsa_api_end(set_tls12(ratls, allowed != 0), ret_error);
 }
 
+static capsa_result set_any_code(libcapsa_ratls *ratls, bool allowed)
+{
+    CAPSA_TRY(check_unused(ratls));
+    ratls->any_code = allowed;
+    return CAPSA_OK;
+}
+
+int libcapsa_ratls_insecure_set_any_code(libcapsa_ratls *ratls, int allowed,
+                                         libcapsa_error *ret_error)
+{
+    return capsa_api_end(set_any_code(ratls, allowed != 0), ret_error);
+}
+
 #define TIMEOUT_MAX_MS INT64_C(3600000)
 
 static capsa_result set_timeouts(libcapsa_ratls *ratls, int64_t handshake_ms, int64_t evidence_ms)
@@ -154,7 +167,18 @@ int libcapsa_ratls_set_timeouts(libcapsa_ratls *ratls, int64_t handshake_ms, int
 struct owner {
     libcapsa_verifier *verifier;
     libcapsa_identity *identity;
+    bool any_code;
 };
+
+static capsa_result judge_peer(void *context, enum capsa_platform platform, capsa_bytes evidence,
+                               const capsa_collateral *shipped, capsa_time now,
+                               const uint8_t *report_data, struct capsa_verdict *verdict)
+{
+    const struct owner *owner = context;
+    CAPSA_TRY(capsa_api_appraise(owner->verifier, platform, evidence, shipped, now, report_data,
+                                 verdict));
+    return owner->any_code ? CAPSA_OK : capsa_appraise_pinned(owner->verifier->policy, verdict);
+}
 
 static void release(void *context)
 {
@@ -170,7 +194,7 @@ static capsa_result make_with(const libcapsa_ratls *ratls, struct capsa_ratls_id
     const struct capsa_ratls_context_options options = {
         .is_server = ratls->is_server,
         .identity = identity,
-        .appraiser = capsa_api_appraiser(ratls->verifier),
+        .appraiser = {owner, owner->verifier == NULL ? NULL : judge_peer},
         .insecure_unbound = ratls->unbound,
         .tls12 = ratls->tls12,
         .handshake_us = ratls->handshake_ms * 1000,
@@ -185,6 +209,12 @@ static capsa_result make(const libcapsa_ratls *ratls, struct capsa_ratls_context
 {
     CAPSA_REQUIRE(ratls->unbound || !ratls->tls12, USAGE,
                   "TLS 1.2 is for plain RA-TLS, and this context makes bound channels");
+    CAPSA_REQUIRE(ratls->verifier == NULL || ratls->any_code ||
+                      capsa_appraisal_policy_pins_any(ratls->verifier->policy),
+                  USAGE,
+                  "the verifier's policy does not say which code a peer has to be, so any program "
+                  "on genuine hardware would pass: give it reference values, or ask for that with "
+                  "libcapsa_ratls_insecure_set_any_code");
     CAPSA_AUTO_FREE(capsa_ratls_identity) identity = NULL;
     if (ratls->identity != NULL) {
         CAPSA_TRY(capsa_api_identity_made(ratls->identity, &identity));
@@ -193,6 +223,7 @@ static capsa_result make(const libcapsa_ratls *ratls, struct capsa_ratls_context
     CAPSA_REQUIRE_MEMORY(owner);
     owner->verifier = capsa_api_verifier_share(ratls->verifier);
     owner->identity = capsa_api_identity_share(ratls->identity);
+    owner->any_code = ratls->any_code;
     const capsa_result made = make_with(ratls, identity, owner, ret_context);
     if (capsa_failed(made)) {
         release(owner);

@@ -15,7 +15,7 @@ struct libcapsa_ratls {
     bool is_server;
     libcapsa_verifier *verifier; /* a reference, or NULL */
     libcapsa_identity *identity; /* a reference, or NULL */
-    bool unbound, tls12;
+    bool unbound, tls12, any_code;
     int64_t handshake_ms, evidence_ms;   /* never 0 */
     pthread_mutex_t lock;                /* of the context's making */
     struct capsa_ratls_context *context; /* NULL: not used yet */

@@ -34,8 +34,6 @@ CAPSA_RESULT capsa_api_appraise(const libcapsa_verifier *verifier, enum capsa_pl
                                 capsa_bytes evidence, const capsa_collateral *shipped,
                                 capsa_time now, const uint8_t *report_data,
                                 struct capsa_verdict *verdict);
-/* The verifier as ratls/ asks it; borrowed. NULL: one that is not asked. */
-struct capsa_ratls_appraiser capsa_api_appraiser(const libcapsa_verifier *verifier);
 
 /* Did a judgement that failed say anything of the evidence? */
 bool capsa_api_is_refusal(capsa_result judged, const struct capsa_verdict *verdict);

@@ -325,6 +325,21 @@ static void note_unpinned(const struct capsa_appraisal_policy *policy,
     }
 }
 
+CAPSA_RESULT capsa_appraise_pinned(const struct capsa_appraisal_policy *policy,
+                                   struct capsa_verdict *verdict)
+{
+    const enum capsa_platform platform = verdict->claims.platform;
+    if (capsa_appraisal_policy_pins_code(policy, platform)) {
+        return CAPSA_OK;
+    }
+    verdict->accepted = false;
+    return capsa_error_made(
+        capsa_verdict_fail(verdict, CAPSA_CHECK_REFERENCE_VALUES, __FILE__, __LINE__,
+                           "the policy does not say which code a peer on %s has to be, so any "
+                           "program there would pass",
+                           capsa_platform_what(platform)));
+}
+
 /* ---- The whole --------------------------------------------------------------------------------
  */
 

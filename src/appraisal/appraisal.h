@@ -35,6 +35,8 @@ const char *capsa_appraisal_policy_insecure(const struct capsa_appraisal_policy 
  * measurement; CSV measure (mr_boot)? */
 bool capsa_appraisal_policy_pins_code(const struct capsa_appraisal_policy *policy,
                                       enum capsa_platform platform);
+/* On any platform at all? */
+bool capsa_appraisal_policy_pins_any(const struct capsa_appraisal_policy *policy);
 /* Has it a floor for platforms without a TCB status (SNP: min_tcb; CSV: min_api_version)? */
 bool capsa_appraisal_policy_has_floor(const struct capsa_appraisal_policy *policy,
                                       enum capsa_platform platform);
@@ -47,6 +49,10 @@ bool capsa_appraisal_policy_has_floor(const struct capsa_appraisal_policy *polic
 CAPSA_RESULT capsa_appraise(const struct capsa_verify_input *input,
                             const struct capsa_appraisal_policy *policy, const uint8_t *report_data,
                             struct capsa_verdict *verdict);
+/* For channels, behind any of these: accepted evidence of a platform for which the policy pins no
+ * code is refused after all (reference-values), since any program there would pass. */
+CAPSA_RESULT capsa_appraise_pinned(const struct capsa_appraisal_policy *policy,
+                                   struct capsa_verdict *verdict);
 /* The policy alone, on what capsa_verify found. */
 CAPSA_RESULT capsa_appraise_verdict(const struct capsa_appraisal_policy *policy, capsa_time now,
                                     const uint8_t *report_data, struct capsa_verdict *verdict);

@@ -336,6 +336,16 @@ bool capsa_appraisal_policy_pins_code(const struct capsa_appraisal_policy *polic
     return policy->has_values && capsa_alternatives_pin(&policy->values, platform);
 }
 
+bool capsa_appraisal_policy_pins_any(const struct capsa_appraisal_policy *policy)
+{
+    for (unsigned i = CAPSA_PLATFORM_NONE + 1; i < CAPSA_PLATFORM_COUNT; i++) {
+        if (capsa_appraisal_policy_pins_code(policy, (enum capsa_platform)i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool capsa_appraisal_policy_has_floor(const struct capsa_appraisal_policy *policy,
                                       enum capsa_platform platform)
 {

@@ -165,15 +165,7 @@ static capsa_result judge_peer(void *context, enum capsa_platform platform, caps
     const capsa_cli_judge *judge = context;
     CAPSA_TRY(capsa_appraiser_judge(judge->appraiser, platform, evidence, shipped, now, report_data,
                                     verdict));
-    if (judge->must_pin && !capsa_appraisal_policy_pins_code(judge->policy, platform)) {
-        verdict->accepted = false;
-        return capsa_error_made(capsa_verdict_fail(
-            verdict, CAPSA_CHECK_REFERENCE_VALUES, __FILE__, __LINE__,
-            "the policy does not say which code a peer on %s has to be, so any program there "
-            "would pass",
-            capsa_platform_what(platform)));
-    }
-    return CAPSA_OK;
+    return judge->must_pin ? capsa_appraise_pinned(judge->policy, verdict) : CAPSA_OK;
 }
 
 #ifdef CAPSA_SIMULATION
@@ -274,11 +266,7 @@ static struct capsa_collateral_getter getter_of(capsa_cli_judge *judge)
 
 static capsa_result check_pinned(const capsa_cli_judge *judge)
 {
-    bool pins = false;
-    for (unsigned i = CAPSA_PLATFORM_NONE + 1; i < CAPSA_PLATFORM_COUNT; i++) {
-        pins = pins || capsa_appraisal_policy_pins_code(judge->policy, (enum capsa_platform)i);
-    }
-    CAPSA_REQUIRE(pins || !judge->must_pin, USAGE,
+    CAPSA_REQUIRE(!judge->must_pin || capsa_appraisal_policy_pins_any(judge->policy), USAGE,
                   "%s say which code a peer has to be, so any program on genuine hardware would "
                   "pass; give --policy FILE with reference values, or --insecure-unpinned-peer",
                   judge->has_policy ? "the policy does not" : "without a policy nothing would");

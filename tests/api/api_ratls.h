@@ -18,6 +18,7 @@
 
 struct ratls_scene {
     char folder[64];
+    char policy[160]; /* of this very program */
     libcapsa_attester *attester;
     libcapsa_verifier *verifier;
     libcapsa_identity *identity;
@@ -37,7 +38,27 @@ static inline libcapsa_verifier *scene_verifier(const struct ratls_scene *scene)
     libcapsa_verifier *verifier = NULL;
     assert_success(libcapsa_verifier_new(&verifier, NULL), NULL);
     assert_success(libcapsa_verifier_insecure_set_simulation(verifier, scene->folder, NULL), NULL);
+    assert_success(
+        libcapsa_verifier_set_policy(verifier, scene->policy, strlen(scene->policy), NULL), NULL);
     return verifier;
+}
+
+static inline void scene_write_policy(struct ratls_scene *scene)
+{
+    libcapsa_evidence *evidence = NULL;
+    libcapsa_verdict *verdict = NULL;
+    libcapsa_verifier *verifier = scene_verifier(scene);
+    assert_success(
+        libcapsa_attester_attest(scene->attester, "who is this", NULL, 0, &evidence, NULL), NULL);
+    assert_success(
+        libcapsa_verifier_judge(verifier, evidence, NULL, time(NULL), NULL, 0, &verdict, NULL),
+        NULL);
+    (void)snprintf(scene->policy, sizeof(scene->policy),
+                   "reference_values: [{sgx: {mr_enclave: %s}}]\n",
+                   libcapsa_claim_text(libcapsa_verdict_claim(verdict, "sgx.mr_enclave")));
+    libcapsa_verdict_free(verdict);
+    libcapsa_evidence_free(evidence);
+    libcapsa_verifier_free(verifier);
 }
 
 static inline libcapsa_identity *scene_identity(const struct ratls_scene *scene)
@@ -59,6 +80,8 @@ static inline int scene_setup(void **state)
     assert_success(
         libcapsa_attester_insecure_set_simulation(scene->attester, scene->folder, NULL, NULL),
         NULL);
+    (void)snprintf(scene->policy, sizeof(scene->policy), "{}");
+    scene_write_policy(scene);
     scene->verifier = scene_verifier(scene);
     scene->identity = scene_identity(scene);
     assert_success(libcapsa_identity_make(scene->identity, time(NULL), NULL), NULL);

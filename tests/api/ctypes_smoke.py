@@ -70,6 +70,7 @@ class Capsa:
         use("verifier_judge_certificate", number, pointer, text, size, ctypes.c_uint, pointer, ctypes.c_int64,
             ctypes.POINTER(pointer), pointer)  # fmt: skip
         use("ratls_server_new", number, pointer, pointer, ctypes.POINTER(pointer), pointer)
+        use("ratls_insecure_set_any_code", number, pointer, number, pointer)
         use("ratls_client_new", number, pointer, pointer, ctypes.POINTER(pointer), pointer)
         for name in ("ratls_accept", "ratls_connect_fd"):
             use(name, number, pointer, number, ctypes.POINTER(pointer), ctypes.POINTER(pointer), pointer)
@@ -226,6 +227,7 @@ def a_channel_between_two_threads(capsa):
         platform, server, client, verdict = Platform(capsa, room), pointer(), pointer(), pointer()
         platform.must(capsa.ratls_server_new(platform.identity, None, ctypes.byref(server), platform.error))
         platform.must(capsa.ratls_client_new(platform.verifier, None, ctypes.byref(client), platform.error))
+        platform.must(capsa.ratls_insecure_set_any_code(client, 1, platform.error))
         near, far = (end.detach() for end in socket.socketpair())
         accepted, connected, codes = pointer(), pointer(), []
         thread = threading.Thread(target=lambda: codes.append(capsa.ratls_accept(server, far, ctypes.byref(accepted), None, None)))

@@ -129,7 +129,7 @@ def echoes(place, program):
         assert out == "" and said.startswith("connect: reference-values: "), (out, said)
         assert echo.server.stderr.readline().startswith("client: "), "the server hears of it too"
         out, said = echo.ask_by("platforms: [sgx]\n", "a secret", status=1)  # anybody's enclave would do
-        assert out == "" and "identifies no code" in said, (out, said)
+        assert out == "" and "does not say which code" in said, (out, said)
         assert echo.ask(echo.code, "again")[0] == "again\n"
 
 

@@ -54,6 +54,43 @@ static void a_server_refuses_another_program_and_the_client_hears_why(void **sta
     libcapsa_verifier_free(verifier);
 }
 
+/* Anybody's program on genuine hardware would do: nobody means that without saying so. */
+static void a_policy_that_pins_no_code_makes_no_channel(void **state)
+{
+    static const char nothing[] = "{}";
+    static const char others[] = /* what SGX code is, it does not say */
+        "reference_values: [{sgx: {isv_prod_id: 1}}, {sgx: {isv_prod_id: 0}}, {snp: {measurement: "
+        "0123456789abcdef0123456789abcdef0123456789abcdef"
+        "0123456789abcdef0123456789abcdef0123456789abcdef}}]";
+    static const struct {
+        const char *policy;
+        int code;
+        const char *check;
+    } cases[] = {{nothing, LIBCAPSA_E_USAGE, ""}, {others, LIBCAPSA_E_DENIED, "reference-values"}};
+    const struct ratls_scene *scene = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (int any = 0; any <= 1; any++) {
+            libcapsa_verifier *verifier = scene_verifier(scene);
+            libcapsa_ratls *server = server_of(scene, (struct kind){.mutual = false});
+            libcapsa_ratls *client = NULL;
+            struct pair pair;
+            assert_success(libcapsa_verifier_set_policy(verifier, cases[i].policy,
+                                                        strlen(cases[i].policy), NULL),
+                           NULL);
+            assert_success(libcapsa_ratls_client_new(verifier, NULL, &client, NULL), NULL);
+            assert_success(libcapsa_ratls_insecure_set_any_code(client, any, NULL), NULL);
+            pair_connect(server, client, &pair);
+            assert_int_equal(pair.client.outcome.code, any ? LIBCAPSA_OK : cases[i].code);
+            assert_string_equal(libcapsa_error_check(pair.client.outcome.error),
+                                any ? "" : cases[i].check);
+            pair_drop(&pair);
+            libcapsa_ratls_free(server);
+            libcapsa_ratls_free(client);
+            libcapsa_verifier_free(verifier);
+        }
+    }
+}
+
 /* The makers' roots do not vouch for a simulation, and no old way of connecting is tried. */
 static void an_unbound_client_refuses_within_the_connection_too(void **state)
 {
@@ -64,6 +101,7 @@ static void an_unbound_client_refuses_within_the_connection_too(void **state)
     struct pair pair;
     assert_success(libcapsa_verifier_new(&verifier, NULL), NULL);
     assert_success(libcapsa_ratls_client_new(verifier, NULL, &client, NULL), NULL);
+    assert_success(libcapsa_ratls_insecure_set_any_code(client, 1, NULL), NULL);
     assert_success(libcapsa_ratls_insecure_set_unbound(client, 1, NULL), NULL);
     pair_connect(server, client, &pair);
     assert_int_not_equal(pair.client.outcome.code, LIBCAPSA_OK);
@@ -558,6 +596,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_client_refuses_another_program_and_the_server_hears_why),
         TEST(a_server_refuses_another_program_and_the_client_hears_why),
+        TEST(a_policy_that_pins_no_code_makes_no_channel),
         TEST(an_unbound_client_refuses_within_the_connection_too),
         TEST(bound_and_unbound_do_not_meet),
         TEST(a_server_that_asks_takes_nobody_without_a_certificate),

@@ -174,6 +174,9 @@ static int use(libcapsa_ratls *ratls)
     }
     int code = libcapsa_ratls_insecure_set_unbound(ratls, 1, NULL);
     if (code == LIBCAPSA_OK) {
+        code = libcapsa_ratls_insecure_set_any_code(ratls, 1, NULL);
+    }
+    if (code == LIBCAPSA_OK) {
         code = libcapsa_ratls_use(ratls, ctx, NULL);
     }
     SSL_CTX_free(ctx);

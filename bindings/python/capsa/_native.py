@@ -165,6 +165,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "ratls_server_new": (INT, [HANDLE, HANDLE, OUT, HANDLE]),
     "ratls_client_new": (INT, [HANDLE, HANDLE, OUT, HANDLE]),
     "ratls_free": (None, [HANDLE]),
+    "ratls_insecure_set_any_code": (INT, [HANDLE, INT, HANDLE]),
     "ratls_insecure_set_unbound": (INT, [HANDLE, INT, HANDLE]),
     "ratls_set_tls12": (INT, [HANDLE, INT, HANDLE]),
     "ratls_set_timeouts": (INT, [HANDLE, INT64, INT64, HANDLE]),

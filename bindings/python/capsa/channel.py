@@ -40,11 +40,14 @@ class _Settings(Handle):
 
     def _set(
         self,
+        verifier: Optional[Verifier],
         insecure_unbound: bool,
         tls12: bool,
         handshake_timeout: Optional[float],
         evidence_timeout: Optional[float],
     ) -> None:
+        if verifier is not None and verifier.any_code:
+            _native.call("ratls_insecure_set_any_code", self.pointer, 1)
         if tls12 and not insecure_unbound:
             raise ValueError("TLS 1.2 is for unbound channels alone: old peers know no others")
         if insecure_unbound:
@@ -100,7 +103,7 @@ class ChannelClient(_Settings):
             ctypes.byref(made),
         )
         super().__init__(made.value, (verifier, identity))
-        self._set(insecure_unbound, tls12, handshake_timeout, evidence_timeout)
+        self._set(verifier, insecure_unbound, tls12, handshake_timeout, evidence_timeout)
 
     def connect(self, host: str, port: int, timeout: Optional[float] = 10.0) -> Channel:
         """`timeout`: seconds for the connection itself. Refused, with its verdict; OSError."""
@@ -135,7 +138,7 @@ class ChannelServer(_Settings):
             ctypes.byref(made),
         )
         super().__init__(made.value, (verifier, identity))
-        self._set(insecure_unbound, tls12, handshake_timeout, evidence_timeout)
+        self._set(verifier, insecure_unbound, tls12, handshake_timeout, evidence_timeout)
 
     def accept(self, connected: socket.socket) -> Channel:
         """The handshake and all proofs on a socket that a listener accepted, which is taken over.

@@ -193,6 +193,7 @@ class Verifier(Handle):
             policy = policy if isinstance(policy, Policy) else Policy(policy)
             encoded = policy.text.encode()
             _native.call("verifier_set_policy", self.pointer, encoded, len(encoded))
+        self.any_code = insecure_any_code
         if not insecure_any_code and not any(map(self.pins_code, PLATFORMS)):
             raise ValueError(
                 "the policy identifies no code, so that any program on genuine hardware would pass:"
