@@ -8,8 +8,7 @@
  */
 #include <stdlib.h>
 
-#include "evidence/evidence_snp.h"
-#include "ratls/ratls_channel.h"
+#include "ratls_bare.h"
 
 #define WIRE 65536
 #define LIFE 86400
@@ -29,42 +28,13 @@ static void must(bool holds)
     }
 }
 
-/* A report that says nothing but what it binds. */
-static CAPSA_RESULT collect(void *context, const uint8_t report_data[CAPSA_REPORT_DATA],
-                            capsa_buf *ret_evidence, capsa_collateral *ret_collateral)
-{
-    (void)context;
-    (void)ret_collateral;
-    uint8_t report[CAPSA_SNP_REPORT_BYTES] = {2};
-    report[10] = 2;   /* the bit of the policy that is always set */
-    report[0x34] = 1; /* ECDSA P-384 with SHA-384 */
-    memcpy(report + 0x50, report_data, CAPSA_REPORT_DATA);
-    return capsa_buf_append(ret_evidence, capsa_bytes_of(report, sizeof(report)));
-}
-
-static CAPSA_RESULT accept_all(void *context, enum capsa_platform platform, capsa_bytes evidence,
-                               const capsa_collateral *shipped, capsa_time now,
-                               const uint8_t *report_data, struct capsa_verdict *verdict)
-{
-    (void)context;
-    (void)shipped;
-    (void)now;
-    CAPSA_JUDGE_TRY(verdict, FORMAT, capsa_evidence_claims(platform, evidence, &verdict->claims));
-    CAPSA_JUDGE(verdict, REPORT_DATA,
-                capsa_bytes_equal(capsa_claims_report_data(&verdict->claims),
-                                  capsa_bytes_of(report_data, CAPSA_REPORT_DATA)),
-                "another one");
-    verdict->accepted = true;
-    return CAPSA_OK;
-}
-
 static void make_end(int end, struct capsa_ratls_identity *identity)
 {
     const bool is_server = end == SERVER || end == ASKING_SERVER;
     struct capsa_ratls_context_options options = {.is_server = is_server};
     options.identity = end == CLIENT ? NULL : identity;
     if (end != SERVER) {
-        options.appraiser.judge = accept_all;
+        options.appraiser.judge = bare_judge;
     }
     must(!capsa_failed(capsa_ratls_context_new(&options, &contexts[end])));
     must(!capsa_failed(capsa_ratls_context_session(contexts[end], &sessions[end])));
@@ -92,7 +62,7 @@ static void shake(SSL *a, SSL *b)
 
 static void set_up(void)
 {
-    const struct capsa_ratls_attester attester = {NULL, CAPSA_PLATFORM_SNP, collect};
+    const struct capsa_ratls_attester attester = {NULL, CAPSA_PLATFORM_SNP, bare_collect};
     struct capsa_ratls_profile profile;
     struct capsa_ratls_identity *identity;
     capsa_ratls_profile_default(&profile);

@@ -110,6 +110,15 @@ static int ask(libcapsa_channel *channel, const char *text, libcapsa_error *erro
     return printf("\n") < 0;
 }
 
+/* Without, any program on genuine hardware would do, an attacker's among them. */
+static int identifies_code(const libcapsa_verifier *verifier)
+{
+    return libcapsa_verifier_pins_code(verifier, "sgx") ||
+           libcapsa_verifier_pins_code(verifier, "tdx") ||
+           libcapsa_verifier_pins_code(verifier, "snp") ||
+           libcapsa_verifier_pins_code(verifier, "csv");
+}
+
 static int run_client(int argc, char **argv, libcapsa_error *error)
 {
     libcapsa_verifier *verifier = NULL;
@@ -117,8 +126,14 @@ static int run_client(int argc, char **argv, libcapsa_error *error)
     libcapsa_channel *channel = NULL;
     libcapsa_verdict *verdict = NULL;
     if (libcapsa_verifier_new(&verifier, error) != 0 ||
-        libcapsa_verifier_load_policy(verifier, argv[4], error) != 0 ||
-        (argc > 6 && libcapsa_verifier_insecure_set_simulation(verifier, argv[6], error) != 0) ||
+        libcapsa_verifier_load_policy(verifier, argv[4], error) != 0) {
+        return failed("policy", error);
+    }
+    if (!identifies_code(verifier)) {
+        (void)fprintf(stderr, "%s: identifies no code, so that anybody's would do\n", argv[4]);
+        return 1;
+    }
+    if ((argc > 6 && libcapsa_verifier_insecure_set_simulation(verifier, argv[6], error) != 0) ||
         libcapsa_ratls_client_new(verifier, NULL, &client, error) != 0 ||
         libcapsa_ratls_connect(client, argv[2], (unsigned)strtoul(argv[3], NULL, 10), &channel,
                                &verdict, error) != 0) {

@@ -133,7 +133,9 @@ typedef struct libcapsa_ratls libcapsa_ratls;
 LIBCAPSA_API int libcapsa_ratls_server_new(const libcapsa_identity *identity,
                                            const libcapsa_verifier *verifier,
                                            libcapsa_ratls **ret_ratls, libcapsa_error *ret_error);
-/* `identity` NULL: this end proves nothing. `verifier` is needed. */
+/* `identity` NULL: this end proves nothing. `verifier` is needed; whose policy identifies no code
+ * (libcapsa_verifier_pins_code) takes any program on genuine hardware, also whoever stands in the
+ * middle with one of his own. */
 LIBCAPSA_API int libcapsa_ratls_client_new(const libcapsa_verifier *verifier,
                                            const libcapsa_identity *identity,
                                            libcapsa_ratls **ret_ratls, libcapsa_error *ret_error);

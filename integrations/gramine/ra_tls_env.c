@@ -37,10 +37,17 @@ static int refuse(const char *name, const char *value, const char *wanted)
                       strlen(value) > SHOWN ? "..." : "", wanted);
 }
 
-/* NULL: not set. The one door to the environment. */
+/* NULL: not set. The one door to the environment, but for paths. */
 static const char *value_of(const char *name)
 {
     return getenv(name);
+}
+
+/* To whoever has more rights than the one who started him (setuid) no path is told: neither files
+ * to open, nor a platform to believe. */
+static const char *path_of(const char *name)
+{
+    return secure_getenv(name);
 }
 
 /* Only "1" is yes, as in the original: everything else is the safe side. */
@@ -128,7 +135,7 @@ static int read_number(const char *name, int *ret_number)
 
 int ra_tls_env_path(const char *name, char ret_path[PATH_MAX])
 {
-    const char *value = value_of(name);
+    const char *value = path_of(name);
     if (value == NULL) {
         ret_path[0] = '\0';
         return RA_TLS_OK;
@@ -146,7 +153,7 @@ int ra_tls_env_simulation(char ret_path[PATH_MAX])
 {
     static const char name[] = "CAPSA_INSECURE_SIMULATION";
 #ifndef CAPSA_SIMULATION
-    if (value_of(name) != NULL) {
+    if (path_of(name) != NULL) {
         return ra_tls_say(RA_TLS_BAD_INPUT, "%s is set, and this build has no simulation", name);
     }
 #endif

@@ -221,14 +221,29 @@ static bool is_der(const uint8_t *crt, size_t len)
     return inner == len - 2 - count;
 }
 
+/* With collateral that is none, so that ours is asked for, as in the original: what a certificate
+ * brings is the choice of a platform that has reasons to bring what was said of it before. */
+static int ask_verifier(const libcapsa_verifier *verifier, const uint8_t *crt, size_t crt_len,
+                        libcapsa_verdict **ret_verdict, libcapsa_error *error)
+{
+    libcapsa_collateral *none = libcapsa_collateral_new();
+    if (none == NULL) {
+        libcapsa_error_set(error, LIBCAPSA_E_NOMEM, "out of memory");
+        return LIBCAPSA_E_NOMEM;
+    }
+    const int judged =
+        libcapsa_verifier_judge_certificate(verifier, crt, crt_len, LIBCAPSA_CERTIFICATE_COMPAT,
+                                            none, (int64_t)time(NULL), ret_verdict, error);
+    libcapsa_collateral_free(none);
+    return judged;
+}
+
 static int judge(const libcapsa_verifier *verifier, const struct ra_tls_env *env,
                  ra_tls_measurement_callback callback, const uint8_t *crt, size_t crt_len,
                  libcapsa_error *error, struct ra_tls_verify_callback_results *results)
 {
     libcapsa_verdict *verdict = NULL;
-    const int judged =
-        libcapsa_verifier_judge_certificate(verifier, crt, crt_len, LIBCAPSA_CERTIFICATE_COMPAT,
-                                            NULL, (int64_t)time(NULL), &verdict, error);
+    const int judged = ask_verifier(verifier, crt, crt_len, &verdict, error);
     results->dcap.quote_verification_result = (int)libcapsa_verdict_intel_result(verdict);
     int code = RA_TLS_OK;
     if (verdict == NULL) {

@@ -202,10 +202,18 @@ int libcapsa_identity_set_lifetime(libcapsa_identity *identity, int64_t seconds,
     return capsa_api_end(set_lifetime(identity, seconds), ret_error);
 }
 
+/* 9999-12-31T23:59:59Z, which stands for "never" in certificates: nobody takes one that ends then.
+ */
+#define NEVER INT64_C(253402300799)
+
 static capsa_result set_dates(libcapsa_identity *identity, capsa_time not_before,
                               capsa_time not_after)
 {
     CAPSA_TRY(check_unmade(identity));
+    CAPSA_REQUIRE(not_after < NEVER, USAGE,
+                  "dates until %lld: these are seconds since 1970, and certificates end before the "
+                  "year 10000",
+                  (long long)not_after);
     CAPSA_REQUIRE(not_before > 0 && not_before < not_after, USAGE,
                   "dates from %lld to %lld: the first has to be before the second, and both after "
                   "1970",
@@ -338,6 +346,9 @@ static capsa_result with_reason(libcapsa_identity *identity, capsa_result failed
 static capsa_result make(libcapsa_identity *identity, capsa_time now)
 {
     CAPSA_API_GIVEN(identity);
+    CAPSA_REQUIRE(now >= 0 && now < NEVER - LIFE_MAX, USAGE,
+                  "a certificate as of %lld: that is no time in seconds since 1970",
+                  (long long)now);
     CAPSA_AUTO_FREE(capsa_ratls_identity) made = made_of(identity);
     const capsa_result result =
         made == NULL ? make_first(identity, now) : capsa_ratls_identity_renew(made, now);

@@ -177,17 +177,7 @@ static capsa_result form_of(const struct capsa_cli *cli, struct form *ret_form)
 /* What was given counts alone; without, what the interface itself handed out. */
 static capsa_result collateral_of(const struct capsa_cli *cli, capsa_collateral *collateral)
 {
-    size_t count = capsa_cli_option_count(cli, "collateral");
-    CAPSA_AUTO(capsa_collateral) given;
-    capsa_collateral_init(&given);
-    for (size_t i = 0; i < count; i++) {
-        CAPSA_TRY(capsa_collateral_load(capsa_cli_option_nth(cli, "collateral", i), &given));
-    }
-    if (count > 0) {
-        capsa_collateral_drop(collateral);
-        *collateral = given;
-        capsa_collateral_init(&given);
-    }
+    CAPSA_TRY(capsa_cli_read_collateral(cli, collateral));
     CAPSA_REQUIRE(!capsa_collateral_is_empty(collateral), USAGE,
                   "a passport ships collateral, and this machine hands out none: give --collateral "
                   "FILE|DIR, or --type background-check");
@@ -275,11 +265,7 @@ static const struct capsa_cli_option options[] = {
     {"collateral", "FILE|DIR", "what a passport ships, in any form", CAPSA_CLI_REPEAT},
     {"out", "FILE", "where to write it; - is standard output (default)", 0},
     {"force", NULL, "replace an existing file", 0},
-    {"qgs", "ADDRESS",
-     "of tdx: the host's quoting service, vsock:CID:PORT or unix:PATH; otherwise "
-     "/etc/tdx-attest.conf",
-     0},
-    {"sys-root", "DIR", "put before the path of every interface of the kernel", 0},
+    CAPSA_CLI_INTERFACE_OPTIONS,
 #ifdef CAPSA_SIMULATION
     {"sim-dir", "DIR", "of sim-sgx and sim-tdx: what capsa sim init made", 0},
     {"sim-code", "FILE", "likewise: the program whose measurement it holds; capsa itself", 0},

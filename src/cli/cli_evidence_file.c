@@ -8,6 +8,7 @@
 #include "cli/cli_nouns.h"
 #include "cli/cli_print.h"
 #include "cli/cli_read.h"
+#include "cli/cli_trust.h"
 #include "evidence/collateral_show.h"
 #include "evidence/evidence.h"
 #include "evidence/evidence_show.h"
@@ -56,23 +57,6 @@ static capsa_result run_show(struct capsa_cli *cli)
 }
 
 /* ---- convert --------------------------------------------------------------------------------- */
-
-/* What is given by option replaces what the evidence brought along. */
-static capsa_result read_collateral(const struct capsa_cli *cli, struct given_file *given)
-{
-    size_t count = capsa_cli_option_count(cli, "collateral");
-    CAPSA_AUTO(capsa_collateral) collateral;
-    capsa_collateral_init(&collateral);
-    for (size_t i = 0; i < count; i++) {
-        CAPSA_TRY(capsa_collateral_load(capsa_cli_option_nth(cli, "collateral", i), &collateral));
-    }
-    if (count > 0) {
-        capsa_collateral_drop(&given->collateral);
-        given->collateral = collateral;
-        capsa_collateral_init(&collateral);
-    }
-    return CAPSA_OK;
-}
 
 static capsa_result write_line(const struct capsa_json *json, capsa_buf *ret_file)
 {
@@ -181,7 +165,7 @@ static capsa_result run_convert(struct capsa_cli *cli)
     CAPSA_TRY(capsa_cli_check_out(cli, out));
     CAPSA_AUTO(given_file) given = {.evidence = {.platform = CAPSA_PLATFORM_NONE}};
     CAPSA_TRY(read_evidence(cli, &given));
-    CAPSA_TRY(read_collateral(cli, &given));
+    CAPSA_TRY(capsa_cli_read_collateral(cli, &given.collateral));
     CAPSA_AUTO(capsa_buf) file = capsa_buf_of(CAPSA_LIMIT_json_bytes);
     CAPSA_TRY(form->write(cli, &given, &file));
     CAPSA_TRY(capsa_cli_write_public(cli, out, capsa_buf_bytes(&file)));

@@ -20,7 +20,7 @@
 
 /* ---- Signals --------------------------------------------------------------------------------- */
 
-static bool is_ignored(int number)
+bool capsa_cli_is_ignored(int number)
 {
     struct sigaction action;
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
@@ -32,7 +32,7 @@ void capsa_cli_keep_begin(capsa_cli_keep *keep)
     keep->stopped = false;
     (void)sigemptyset(&keep->waited);
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        if (!is_ignored(numbers[i])) {
+        if (!capsa_cli_is_ignored(numbers[i])) {
             (void)sigaddset(&keep->waited, numbers[i]);
         }
     }

@@ -20,6 +20,8 @@ void capsa_cli_keep_begin(capsa_cli_keep *keep);
 /* Signals are as they were; one that came and was not waited for takes its effect now. */
 void capsa_cli_keep_drop(capsa_cli_keep *keep);
 
+bool capsa_cli_is_ignored(int number); /* the signal, now */
+
 enum capsa_cli_woken { CAPSA_CLI_WOKEN_TIME, CAPSA_CLI_WOKEN_NOW, CAPSA_CLI_WOKEN_STOP };
 /* At most `seconds`; 0 looks and does not wait. */
 enum capsa_cli_woken capsa_cli_keep_wait(capsa_cli_keep *keep, int64_t seconds);

@@ -106,22 +106,11 @@ static capsa_result read_profile(const struct capsa_cli *cli, capsa_cli_prover *
     return read_nonce(cli, prover);
 }
 
-/* What would say nothing is refused. */
-static capsa_result check_alone(const struct capsa_cli *cli)
-{
-    for (const struct capsa_cli_option *option = capsa_cli_prove_options; option->name != NULL;
-         option++) {
-        CAPSA_REQUIRE(capsa_cli_option(cli, option->name) == NULL, USAGE,
-                      "--%s goes with --platform", option->name);
-    }
-    return CAPSA_OK;
-}
-
 CAPSA_RESULT capsa_cli_prover_read(struct capsa_cli *cli, capsa_cli_prover *prover)
 {
     const char *name = capsa_cli_option(cli, "platform");
     if (name == NULL) {
-        return check_alone(cli);
+        return capsa_cli_check_no_platform(cli, capsa_cli_prove_options);
     }
     CAPSA_TRY(capsa_cli_attester_find(name, &prover->attester));
     prover->where = capsa_cli_attester_options(cli);
@@ -159,11 +148,7 @@ const struct capsa_cli_option capsa_cli_prove_options[] = {
      0},
     {"endorsements-from", "FILE|DIR", "likewise this collateral, read whenever evidence is made",
      0},
-    {"qgs", "ADDRESS",
-     "of tdx: the host's quoting service, vsock:CID:PORT or unix:PATH; otherwise "
-     "/etc/tdx-attest.conf",
-     0},
-    {"sys-root", "DIR", "put before the path of every interface of the kernel", 0},
+    CAPSA_CLI_INTERFACE_OPTIONS,
 #ifdef CAPSA_SIMULATION
     {"sim-dir", "DIR", "folder of the simulated platform (capsa sim init)", 0},
     {"sim-code", "FILE", "what the simulated platform measures; this program", 0},
@@ -250,14 +235,9 @@ static capsa_result read_anchors(const struct capsa_cli *cli, capsa_cli_judge *j
 
 static capsa_result read_collateral(const struct capsa_cli *cli, capsa_cli_judge *judge)
 {
-    size_t count = capsa_cli_option_count(cli, "collateral");
     capsa_collateral_init(&judge->collateral);
     judge->has_collateral = true;
-    for (size_t i = 0; i < count; i++) {
-        CAPSA_TRY(
-            capsa_collateral_load(capsa_cli_option_nth(cli, "collateral", i), &judge->collateral));
-    }
-    return CAPSA_OK;
+    return capsa_cli_read_collateral(cli, &judge->collateral);
 }
 
 /* Nobody is asked for anything unless that was wanted. */

@@ -6,6 +6,7 @@
  */
 #include <signal.h>
 
+#include "cli/cli_keep.h"
 #include "cli/cli_print.h"
 #include "cli/cli_ratls_channel.h"
 #include "cli/cli_ratls_renew.h"
@@ -164,12 +165,6 @@ static void on_hangup(void *context)
                     CAPSA_LOG_CODE("result", reloaded));
 }
 
-static bool is_ignored(int number)
-{
-    struct sigaction action;
-    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
 /* What was ignored when the program started stays ignored (nohup). */
 static capsa_result watch_signals(struct tunnel *own)
 {
@@ -178,7 +173,7 @@ static capsa_result watch_signals(struct tunnel *own)
         capsa_net_callback callback;
     } watched[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_hangup}};
     for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++) {
-        if (!is_ignored(watched[i].number)) {
+        if (!capsa_cli_is_ignored(watched[i].number)) {
             CAPSA_TRY(capsa_net_signal_new(own->loop, watched[i].number, watched[i].callback, own,
                                            &own->signals[i]));
         }

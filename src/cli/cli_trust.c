@@ -360,11 +360,27 @@ struct capsa_attester_options capsa_cli_attester_options(const struct capsa_cli 
     };
 }
 
-/* What would say nothing is refused. */
-static capsa_result check_alone(const struct capsa_cli *cli)
+CAPSA_RESULT capsa_cli_read_collateral(const struct capsa_cli *cli, capsa_collateral *collateral)
 {
-    for (const struct capsa_cli_option *option = capsa_cli_attest_options; option->name != NULL;
-         option++) {
+    size_t count = capsa_cli_option_count(cli, "collateral");
+    CAPSA_AUTO(capsa_collateral) given;
+    capsa_collateral_init(&given);
+    for (size_t i = 0; i < count; i++) {
+        CAPSA_TRY(capsa_collateral_load(capsa_cli_option_nth(cli, "collateral", i), &given));
+    }
+    if (count > 0) {
+        capsa_collateral_drop(collateral);
+        *collateral = given;
+        capsa_collateral_init(&given);
+    }
+    return CAPSA_OK;
+}
+
+/* What would say nothing is refused. */
+CAPSA_RESULT capsa_cli_check_no_platform(const struct capsa_cli *cli,
+                                         const struct capsa_cli_option *options)
+{
+    for (const struct capsa_cli_option *option = options; option->name != NULL; option++) {
         CAPSA_REQUIRE(capsa_cli_option(cli, option->name) == NULL, USAGE,
                       "--%s goes with --platform", option->name);
     }
@@ -379,7 +395,7 @@ CAPSA_RESULT capsa_cli_attest(struct capsa_cli *cli, capsa_cli_evidence *evidenc
         return CAPSA_OK;
     }
     if (name == NULL) {
-        return check_alone(cli);
+        return capsa_cli_check_no_platform(cli, capsa_cli_attest_options);
     }
     CAPSA_TRY(capsa_cli_attester_find(name, &evidence->attest.attester));
     evidence->where = capsa_cli_attester_options(cli);
@@ -407,11 +423,7 @@ const struct capsa_cli_option capsa_cli_trust_options[] = {
 const struct capsa_cli_option capsa_cli_attest_options[] = {
     {"platform", "NAME", "show evidence of this program, made by that platform", 0},
     {"collateral", "FILE|DIR", "what proves the evidence, to send along", 0},
-    {"sys-root", "DIR", "put before the path of every interface of the kernel", 0},
-    {"qgs", "ADDRESS",
-     "of tdx: the host's quoting service, vsock:CID:PORT or unix:PATH; otherwise "
-     "/etc/tdx-attest.conf",
-     0},
+    CAPSA_CLI_INTERFACE_OPTIONS,
 #ifdef CAPSA_SIMULATION
     {"sim-dir", "DIR", "folder of the simulated platform (capsa sim init)", 0},
     {"sim-code", "FILE", "what the simulated platform measures; this program", 0},

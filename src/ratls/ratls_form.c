@@ -26,16 +26,6 @@ const struct capsa_ratls_form_type *capsa_ratls_form_type(enum capsa_ratls_form 
     return &forms[form];
 }
 
-enum capsa_ratls_form capsa_ratls_form_by_name(const char *name)
-{
-    for (int i = CAPSA_RATLS_NONE + 1; i < CAPSA_RATLS_FORM_COUNT; i++) {
-        if (capsa_streq(forms[i].name, name)) {
-            return (enum capsa_ratls_form)i;
-        }
-    }
-    return CAPSA_RATLS_NONE;
-}
-
 /* The next number of an OBJECT IDENTIFIER's content, in its shortest form. */
 static bool read_arc(capsa_bytes *rest, uint64_t *ret_arc)
 {

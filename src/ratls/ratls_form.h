@@ -30,7 +30,5 @@ struct capsa_ratls_form_type {
 };
 /* Of NONE: empty texts. */
 const struct capsa_ratls_form_type *capsa_ratls_form_type(enum capsa_ratls_form form);
-/* NONE when there is no such name. */
-enum capsa_ratls_form capsa_ratls_form_by_name(const char *name);
 /* By the content octets of an OBJECT IDENTIFIER; NONE: not one of ours. */
 enum capsa_ratls_form capsa_ratls_form_by_oid(capsa_bytes oid);

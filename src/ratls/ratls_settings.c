@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "crypto/crypto.h"
 #include "ratls/ratls_channel.h"
 
 #define GROUPS            "X25519:P-256:P-384"
@@ -180,6 +181,34 @@ static void set_asking(struct capsa_ratls_context *context, SSL_CTX *ctx, bool j
     SSL_CTX_set_max_cert_list(ctx, CAPSA_LIMIT_ratls_certificate);
 }
 
+/* ---- No session of before -----------------------------------------------------------------------
+ * Who resumes is shown no certificate, so nobody is asked. Programs and libraries (curl's cache)
+ * hand sessions to an SSL that were made with other settings, and judged by others or by nobody.
+ */
+
+/* Before the client's first message: then it offers none, and the handshake is a whole one. */
+static void forget_session(const SSL *session, int where, int value)
+{
+    (void)value;
+    if ((where & SSL_CB_HANDSHAKE_START) != 0 && SSL_is_server(session) == 0) {
+        (void)SSL_set_session((SSL *)(uintptr_t)session, NULL);
+    }
+}
+
+/* Where a caller's own callback stands in the way, libssl breaks off: no session has these bytes.
+ */
+static capsa_result set_fresh(SSL_CTX *ctx)
+{
+    uint8_t own[SSL_MAX_SID_CTX_LENGTH];
+    if (SSL_CTX_get_info_callback(ctx) == NULL) {
+        SSL_CTX_set_info_callback(ctx, forget_session);
+    }
+    CAPSA_TRY(capsa_random(own, sizeof(own)));
+    CAPSA_REQUIRE(SSL_CTX_set_session_id_context(ctx, own, sizeof(own)) == 1, INTERNAL,
+                  "TLS cannot be set up: %s", capsa_ratls_libssl_reason());
+    return CAPSA_OK;
+}
+
 /* ---- The whole ----------------------------------------------------------------------------------
  */
 
@@ -203,6 +232,7 @@ CAPSA_RESULT capsa_ratls_settings(struct capsa_ratls_context *context, SSL_CTX *
     ERR_clear_error();
     CAPSA_REQUIRE(set_versions(context, ctx) && set_names(context, ctx), INTERNAL,
                   "TLS cannot be set up: %s", capsa_ratls_libssl_reason());
+    CAPSA_TRY(set_fresh(ctx));
     SSL_CTX_set_cert_cb(ctx, on_certificate_wanted, context);
     set_asking(context, ctx, judging);
     return CAPSA_OK;

@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 import tempfile
-import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, f"{ROOT}/tests/interop")
 
+from harness import Suite  # noqa: E402
 from pccs import Answer, Server, paths, pccs, read  # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("CAPSA_BUILD", os.path.join(ROOT, "build")))
@@ -20,6 +20,9 @@ SGX, TIME = f"{VECTORS}/sgx_v3_swh_2025", 1756530546
 pointer, text, number, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t
 capsa = ctypes.CDLL(f"{BUILD}/src/api/libcapsa.so.0")
 TCB = -208
+suite = Suite()
+if not os.path.isdir(VECTORS):
+    suite.missing = f"no recorded evidence at {VECTORS}"
 
 
 def bind(name, result, *arguments):
@@ -66,6 +69,7 @@ class Fetching:
         verifier_free(self.verifier)
 
 
+@suite.test
 def a_pccs_is_asked_once_and_its_answers_are_kept():
     with Server(pccs(SGX)) as server, Fetching(pccs_url=server.url) as fetching:
         for _ in range(3):
@@ -73,6 +77,7 @@ def a_pccs_is_asked_once_and_its_answers_are_kept():
         assert sorted(server.asked) == sorted(paths(SGX).values()), server.asked
 
 
+@suite.test
 def answers_are_kept_on_disk_for_the_next_process():
     with Server(pccs(SGX)) as server, tempfile.TemporaryDirectory() as room:
         for _ in range(2):
@@ -81,6 +86,7 @@ def answers_are_kept_on_disk_for_the_next_process():
         assert len(server.asked) == len(paths(SGX)), server.asked
 
 
+@suite.test
 def what_a_server_changed_is_refused_and_by_which_check():
     changed = pccs(SGX)[paths(SGX)["tcb"]]
     changed.body = changed.body.replace(b'"tcbType":0', b'"tcbType":1', 1)
@@ -89,6 +95,7 @@ def what_a_server_changed_is_refused_and_by_which_check():
         assert error_check(fetching.error) == b"tcb-info-signature", fetching.said()
 
 
+@suite.test
 def what_a_server_lacks_is_missing():
     with Server(pccs(SGX, crl=Answer(status=404))) as server, Fetching(pccs_url=server.url) as fetching:
         assert fetching.judge() == TCB
@@ -96,6 +103,7 @@ def what_a_server_lacks_is_missing():
         assert "status 404" in fetching.said() and server.url in fetching.said(), fetching.said()
 
 
+@suite.test
 def a_server_has_to_show_a_certificate_that_holds():
     with tempfile.TemporaryDirectory() as room:
         tls = [f"{room}/cert.pem", f"{room}/key.pem"]
@@ -111,27 +119,4 @@ def a_server_has_to_show_a_certificate_that_holds():
                     assert fetching.judge() == 0, fetching.said()
 
 
-TESTS = [a_pccs_is_asked_once_and_its_answers_are_kept, answers_are_kept_on_disk_for_the_next_process,
-         what_a_server_changed_is_refused_and_by_which_check, what_a_server_lacks_is_missing,
-         a_server_has_to_show_a_certificate_that_holds]
-
-
-def main():
-    count = dict(passed=0, failed=0, skipped=0)
-    for test in TESTS:
-        if not os.path.isdir(VECTORS):
-            count["skipped"] += 1
-            print(f"skipped {test.__name__}: no recorded evidence at {VECTORS}")
-            continue
-        try:
-            test()
-            count["passed"] += 1
-        except Exception:  # pylint: disable=broad-except
-            count["failed"] += 1
-            print(f"FAILED {test.__name__}")
-            traceback.print_exc(file=sys.stdout)
-    print("{passed} passed, {failed} failed, {skipped} skipped".format(**count))
-    return 1 if count["failed"] else 0
-
-
-sys.exit(main())
+suite.main()

@@ -107,9 +107,12 @@ class Echo:
         self.server.communicate(timeout=30)
 
     def ask(self, code, what, status=0):
+        return self.ask_by(f"reference_values: [{{sgx: {{mr_enclave: {code}}}}}]\n", what, status)
+
+    def ask_by(self, text, what, status):
         policy = f"{self.place.room}/echo.yaml"
         with open(policy, "w", encoding="utf-8") as file:
-            file.write(f"reference_values: [{{sgx: {{mr_enclave: {code}}}}}]\n")
+            file.write(text)
         done = subprocess.run([self.program, "ask", "localhost", self.port, policy, what, self.sim], capture_output=True, text=True,
                               timeout=60, env=self.place.env())
         assert done.returncode == status, f"{done.returncode}: {done.stdout}{done.stderr}"
@@ -125,6 +128,8 @@ def echoes(place, program):
         out, said = echo.ask("ab" * 32, "a secret", status=2)
         assert out == "" and said.startswith("connect: reference-values: "), (out, said)
         assert echo.server.stderr.readline().startswith("client: "), "the server hears of it too"
+        out, said = echo.ask_by("platforms: [sgx]\n", "a secret", status=1)  # anybody's enclave would do
+        assert out == "" and "identifies no code" in said, (out, said)
         assert echo.ask(echo.code, "again")[0] == "again\n"
 
 
@@ -186,7 +191,11 @@ def headers_include_nothing_of_ours_but_themselves(place):
 
 
 def no_more_is_installed_than_was_meant(place):
-    files = sorted(os.path.relpath(f"{folder}/{name}", place.root) for folder, _, names in os.walk(place.root) for name in names)
+    found = sorted(os.path.relpath(f"{folder}/{name}", place.root) for folder, _, names in os.walk(place.root) for name in names)
+    gramines = {os.path.basename(file) for file in found if "/capsa/gramine/" in file}  # by their own names, in a folder of their own
+    assert gramines == {"gramine-ratls", "libmbedtls_gramine.so", "libra_tls_attest.so", "libra_tls_verify_dcap.so",
+                        "libra_tls_verify_dcap_gramine.so"}, gramines
+    files = [file for file in found if "/capsa/gramine/" not in file]
     names = sorted(os.path.basename(file) for file in files)
     wanted = [f"{header}.h" for header in HEADERS] + [
         "capsa.pc", "capsa-verify.pc", "libcapsa.a", "libcapsa.so", "libcapsa.so.0", "libcapsa-verify.so", "libcapsa-verify.so.0"]

@@ -128,6 +128,29 @@ static void it_lives_as_long_as_it_was_told_to(void **state)
     libcapsa_error_free(error);
 }
 
+/* Numbers that no certificate can hold; a millisecond's is among them. */
+static void times_that_are_none_are_usage_and_overflow_nothing(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    static const int64_t none[] = {INT64_MIN, -1, INT64_C(253402300799), INT64_MAX - 3600,
+                                   INT64_MAX};
+    libcapsa_error *error = libcapsa_error_new();
+    libcapsa_identity *identity = scene_identity(scene);
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        assert_code(libcapsa_identity_make(identity, none[i], error), LIBCAPSA_E_USAGE, error);
+        assert_code(libcapsa_identity_set_dates(identity, 1, none[i], error), LIBCAPSA_E_USAGE,
+                    error);
+        assert_code(judge(scene, scene->identity, 0, none[i], NULL, error), LIBCAPSA_E_TCB, error);
+        assert_string_equal(libcapsa_error_check(error), "certificate-time");
+    }
+    assert_code(libcapsa_identity_make(identity, time(NULL) * 1000, error), LIBCAPSA_E_USAGE,
+                error);
+    assert_int_equal(libcapsa_identity_renew_at(identity), 0);
+    assert_success(libcapsa_identity_make(identity, time(NULL), error), error);
+    libcapsa_identity_free(identity);
+    libcapsa_error_free(error);
+}
+
 static void embedded_collateral_proves_it_to_who_has_none(void **state)
 {
     const struct ratls_scene *scene = *state;
@@ -453,6 +476,7 @@ int main(void)
         TEST(identities_of_every_kind_are_accepted),
         TEST(a_policy_refuses_what_is_genuine_and_something_else),
         TEST(it_lives_as_long_as_it_was_told_to),
+        TEST(times_that_are_none_are_usage_and_overflow_nothing),
         TEST(embedded_collateral_proves_it_to_who_has_none),
         TEST(the_callers_collateral_counts_before_the_embedded),
         TEST(a_source_has_what_is_embedded),

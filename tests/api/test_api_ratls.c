@@ -402,6 +402,137 @@ static void an_SSL_CTX_refuses_within_the_handshake_and_tells_why(void **state)
     libcapsa_error_free(error);
 }
 
+/* A server of somebody's own, with our certificate, whose sessions can be resumed. */
+static SSL_CTX *resuming_server(const struct ratls_scene *scene, int version, bool tickets)
+{
+    uint8_t *certificate = NULL, *key = NULL;
+    const unsigned char *at;
+    size_t certificate_len = 0, key_len = 0;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    assert_success(
+        libcapsa_identity_certificate(scene->identity, "der", &certificate, &certificate_len, NULL),
+        NULL);
+    assert_success(libcapsa_identity_key(scene->identity, "der", &key, &key_len, NULL), NULL);
+    at = key;
+    EVP_PKEY *parsed = d2i_AutoPrivateKey(NULL, &at, (long)key_len);
+    assert_int_equal(SSL_CTX_use_certificate_ASN1(ctx, (int)certificate_len, certificate), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(ctx, parsed), 1);
+    assert_int_equal(SSL_CTX_set_max_proto_version(ctx, version), 1);
+    assert_int_equal(SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"own", 3), 1);
+    assert_int_equal(SSL_CTX_set_max_early_data(ctx, 16384), 1);
+    if (!tickets) {
+        (void)SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET); /* then it remembers sessions itself */
+    }
+    EVP_PKEY_free(parsed);
+    libcapsa_free(certificate);
+    libcapsa_free(key);
+    return ctx;
+}
+
+/* `offered`: a session to resume, or NULL. Tickets of TLS 1.3 come with the first byte. */
+static int meet_again(SSL_CTX *server_ctx, SSL_CTX *client_ctx, SSL_SESSION *offered,
+                      struct peer *server, struct peer *client)
+{
+    int fds[2];
+    char byte = 0;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    *server = peer_of(server_ctx, fds[0], true);
+    *client = peer_of(client_ctx, fds[1], false);
+    if (offered != NULL) {
+        assert_int_equal(SSL_set_session(client->session, offered), 1);
+    }
+    peers_meet(server, client);
+    const int met = client->done == 1 && SSL_write(server->session, "x", 1) == 1 &&
+                    SSL_read(client->session, &byte, 1) == 1;
+    SSL_set_shutdown(server->session, SSL_SENT_SHUTDOWN); /* else neither keeps the session */
+    SSL_set_shutdown(client->session, SSL_SENT_SHUTDOWN);
+    return met;
+}
+
+/* Before any handshake is done, with what a session of before allows. */
+static void expect_no_early_data(SSL_CTX *client_ctx, SSL_SESSION *offered)
+{
+    int fds[2];
+    char sent[4096] = {0};
+    size_t written = 0;
+    assert_true(SSL_SESSION_get_max_early_data(offered) > 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    struct peer client = peer_of(client_ctx, fds[1], false);
+    assert_int_equal(SSL_set_session(client.session, offered), 1);
+    assert_int_equal(SSL_write_early_data(client.session, "a secret", 8, &written), 0);
+    peer_drop(&client);
+    const ssize_t len = recv(fds[0], sent, sizeof(sent), 0);
+    assert_null(memmem(sent, len < 0 ? 0 : (size_t)len, "a secret", 8));
+    (void)close(fds[0]);
+}
+
+/* Somebody's own, where one of ours would stand. */
+static void watch(const SSL *session, int where, int value)
+{
+    (void)session;
+    (void)where;
+    (void)value;
+}
+
+/* Who resumes is shown no certificate: as curl's cache of sessions would have it, a verifier was
+ * passed by a session that nobody had judged. */
+static void a_session_that_was_not_judged_is_not_resumed_through_an_SSL_CTX(void **state)
+{
+    const struct ratls_scene *scene = *state;
+    libcapsa_error *error = libcapsa_error_new();
+    libcapsa_verifier *verifier = verifier_of_others(scene);
+    const struct ratls_scene other = {.verifier = verifier, .identity = scene->identity};
+    const struct kind kind = {.unbound = true, .tls12 = true};
+    SSL_CTX *plain = SSL_CTX_new(TLS_client_method());
+    SSL_CTX *wrong = ctx_of(client_of(&other, kind), TLS_client_method());
+    SSL_CTX *right = ctx_of(client_of(scene, kind), TLS_client_method());
+    SSL_CTX *watched = ctx_of(client_of(&other, kind), TLS_client_method());
+    SSL_CTX_set_info_callback(watched, watch);
+    for (int i = 0; i < 4; i++) {
+        const int version = i < 2 ? TLS1_2_VERSION : TLS1_3_VERSION;
+        SSL_CTX *server_ctx = resuming_server(scene, version, i % 2 == 1);
+        struct peer server, client;
+        libcapsa_verdict *verdict = NULL;
+        assert_int_equal(meet_again(server_ctx, plain, NULL, &server, &client), 1);
+        SSL_SESSION *kept = SSL_get1_session(client.session);
+        peer_drop(&server);
+        peer_drop(&client);
+        assert_int_equal(meet_again(server_ctx, plain, kept, &server, &client), 1);
+        assert_int_equal(SSL_session_reused(client.session), 1);
+        SSL_SESSION_free(kept); /* tickets of TLS 1.3 are good for once */
+        kept = SSL_get1_session(client.session);
+        peer_drop(&server);
+        peer_drop(&client);
+        assert_int_equal(meet_again(server_ctx, wrong, kept, &server, &client), 0);
+        assert_success(libcapsa_ratls_verdict_of(client.session, &verdict, error), error);
+        assert_string_equal(libcapsa_verdict_failed_check(verdict), "reference-values");
+        libcapsa_verdict_free(verdict);
+        peer_drop(&server);
+        peer_drop(&client);
+        assert_int_equal(meet_again(server_ctx, right, kept, &server, &client), 1);
+        assert_int_equal(SSL_session_reused(client.session), 0);
+        assert_success(libcapsa_ratls_verdict_of(client.session, &verdict, error), error);
+        assert_int_equal(libcapsa_verdict_accepted(verdict), 1);
+        libcapsa_verdict_free(verdict);
+        peer_drop(&server);
+        peer_drop(&client);
+        assert_int_equal(meet_again(server_ctx, watched, kept, &server, &client), 0);
+        peer_drop(&server);
+        peer_drop(&client);
+        if (i == 3) {
+            expect_no_early_data(wrong, kept);
+        }
+        SSL_SESSION_free(kept);
+        SSL_CTX_free(server_ctx);
+    }
+    SSL_CTX_free(plain);
+    SSL_CTX_free(watched);
+    SSL_CTX_free(wrong);
+    SSL_CTX_free(right);
+    libcapsa_verifier_free(verifier);
+    libcapsa_error_free(error);
+}
+
 static void a_bound_context_is_no_SSL_CTXs(void **state)
 {
     const struct ratls_scene *scene = *state;
@@ -438,6 +569,7 @@ int main(void)
         TEST(reading_and_writing_nothing_is_told),
         TEST(an_SSL_CTX_keeps_what_it_needs),
         TEST(an_SSL_CTX_refuses_within_the_handshake_and_tells_why),
+        TEST(a_session_that_was_not_judged_is_not_resumed_through_an_SSL_CTX),
         TEST(a_bound_context_is_no_SSL_CTXs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

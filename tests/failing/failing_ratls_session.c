@@ -7,9 +7,8 @@
  */
 #include "failing.h"
 
+#include "../../fuzz/ratls_bare.h"
 #include "base/alloc.h"
-#include "evidence/evidence_snp.h"
-#include "ratls/ratls_channel.h"
 
 #define WIRE_MAX MIB(1)
 #define NOW      1800000000
@@ -20,34 +19,6 @@ static struct capsa_ratls_context *server, *client;
 static SSL *server_ssl, *client_ssl;
 static capsa_buf shown; /* the server's message, for this very session */
 
-static capsa_result collect(void *context, const uint8_t report_data[CAPSA_REPORT_DATA],
-                            capsa_buf *ret_evidence, capsa_collateral *ret_collateral)
-{
-    (void)context;
-    (void)ret_collateral;
-    uint8_t report[CAPSA_SNP_REPORT_BYTES] = {2};
-    report[10] = 2;
-    report[0x34] = 1;
-    memcpy(report + 0x50, report_data, CAPSA_REPORT_DATA);
-    return capsa_buf_append(ret_evidence, capsa_bytes_of(report, sizeof(report)));
-}
-
-static capsa_result accept_bound(void *context, enum capsa_platform platform, capsa_bytes evidence,
-                                 const capsa_collateral *shipped, capsa_time now,
-                                 const uint8_t *report_data, struct capsa_verdict *verdict)
-{
-    (void)context;
-    (void)shipped;
-    (void)now;
-    CAPSA_JUDGE_TRY(verdict, FORMAT, capsa_evidence_claims(platform, evidence, &verdict->claims));
-    CAPSA_JUDGE(verdict, REPORT_DATA,
-                capsa_bytes_equal(capsa_claims_report_data(&verdict->claims),
-                                  capsa_bytes_of(report_data, CAPSA_REPORT_DATA)),
-                "another one");
-    verdict->accepted = true;
-    return CAPSA_OK;
-}
-
 static struct capsa_ratls_context_options server_options(void)
 {
     return (struct capsa_ratls_context_options){
@@ -56,7 +27,7 @@ static struct capsa_ratls_context_options server_options(void)
 
 static struct capsa_ratls_context_options client_options(void)
 {
-    return (struct capsa_ratls_context_options){.appraiser = {NULL, accept_bound},
+    return (struct capsa_ratls_context_options){.appraiser = {NULL, bare_judge},
                                                 .clock = &clock_of_now};
 }
 
@@ -89,7 +60,7 @@ static int fixtures_make(void **state)
 {
     (void)state;
     clock_of_now = capsa_clock_at(NOW);
-    const struct capsa_ratls_attester attester = {NULL, CAPSA_PLATFORM_SNP, collect};
+    const struct capsa_ratls_attester attester = {NULL, CAPSA_PLATFORM_SNP, bare_collect};
     struct capsa_ratls_profile profile;
     capsa_ratls_profile_default(&profile);
     assert_ok(capsa_ratls_identity_new(&attester, &profile, &identity));

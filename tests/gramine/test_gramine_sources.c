@@ -8,6 +8,8 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
+#include <capsa/ratls.h>
+
 /* ---- Sources --------------------------------------------------------------------------------- */
 
 static void write_file(const struct gramine *scene, const char *name, const char *text,
@@ -44,6 +46,39 @@ static void a_folder_is_a_bundle_too(void **state)
     gramine_set("CAPSA_COLLATERAL_BUNDLE", path);
     gramine_expect("folder", scene, crt, 0, AT_NONE);
     free(crt.der);
+}
+
+/* Of this platform, with its own collateral in it. */
+static struct gramine_crt with_endorsements(const struct gramine *scene)
+{
+    libcapsa_attester *attester = NULL;
+    libcapsa_identity *identity = NULL;
+    struct gramine_crt crt = {NULL, 0};
+    assert_int_equal(libcapsa_attester_new("sim-sgx", &attester, NULL), 0);
+    assert_int_equal(libcapsa_attester_insecure_set_simulation(attester, scene->dir, NULL, NULL),
+                     0);
+    assert_int_equal(libcapsa_identity_new(attester, &identity, NULL), 0);
+    assert_int_equal(libcapsa_identity_set_endorsements(identity, 1, NULL), 0);
+    assert_int_equal(libcapsa_identity_make(identity, (int64_t)time(NULL), NULL), 0);
+    assert_int_equal(libcapsa_identity_certificate(identity, "der", &crt.der, &crt.len, NULL), 0);
+    libcapsa_identity_free(identity);
+    libcapsa_attester_free(attester);
+    return crt;
+}
+
+/* A platform that was found wanting, or is revoked, would bring what was said of it before. */
+static void what_the_certificate_brings_counts_for_nothing(void **state)
+{
+    static const struct capsa_sim_turn late = {"tcb-status", "OutOfDate"};
+    static const struct capsa_sim_turn other = {"fmspc", "001122334455"};
+    struct gramine_crt crt = with_endorsements(*state);
+    gramine_anything(*state);
+    gramine_expect("as the platform says", *state, crt, 0, AT_NONE);
+    gramine_collateral(*state, &late, 1);
+    gramine_expect("out of date by now", *state, crt, VERIFY_FAILED, AT_VERIFY);
+    gramine_collateral(*state, &other, 1);
+    gramine_expect("nothing at hand", *state, crt, VERIFY_FAILED, AT_VERIFY);
+    libcapsa_free(crt.der);
 }
 
 #define GRAMINES_END INT64_C(1924991999) /* 2030-12-31T23:59:59Z */
@@ -152,6 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_simulations_own_collateral_is_used_where_there_is_no_bundle),
         cmocka_unit_test(a_folder_is_a_bundle_too),
+        cmocka_unit_test(what_the_certificate_brings_counts_for_nothing),
         cmocka_unit_test(qcnl_says_whom_to_ask_and_silence_is_no_yes),
         cmocka_unit_test(certificates_of_the_field_are_read_and_bind_their_keys),
     };

@@ -4,7 +4,6 @@
 break for both; peers that are refused, or stall at each step; and the clients and servers of others
 (openssl, Python's ssl). CAPSA_BIN is the folder of the programs; CAPSA_FULL=1 adds 10,000 idle
 connections. Ends with a line "N passed, N failed, N skipped"."""
-import errno
 import hashlib
 import json
 import os
@@ -22,7 +21,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "interop"))
 
-from harness import CAPSA, FULL, PATIENCE, Skip, Suite, check_sanitizers, contains, equal, holds, run, temporary_folder
+from harness import CAPSA, FULL, PATIENCE, Suite, check_sanitizers, contains, equal, holds, run, temporary_folder
+from ratls_place import Place
 
 suite = Suite()
 test = suite.plain_test
@@ -30,48 +30,8 @@ FLOOD = 64 << 20
 CHUNK = 1 << 16
 
 
-class Place:
-    """A simulated platform, two programs on it, and policies that want the one or the other."""
-
-    def __init__(self):
-        self.folder = temporary_folder("ratls")
-        status, _, err = run(CAPSA, "sim", "init", self.path("sim"))
-        if status == 1 and "unknown command" in err:
-            raise Skip("this build has no simulated platform")
-        equal(status, 0, "exit status of capsa sim init (%s)" % err)
-        for name in ("code", "other"):
-            self.write(name, "the program called %s\n" % name)
-            self.write(name + ".yaml", "reference_values:\n  - sgx: {mr_enclave: %s}\n" % self.measure(name))
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def write(self, name, text):
-        with open(self.path(name), "w") as file:
-            file.write(text)
-
-    def measure(self, name):
-        """What evidence says of the program."""
-        status, _, err = run(CAPSA, "ratls", "cert", *self.proves(name), "--out-cert", self.path(name + ".crt"),
-                             "--out-key", self.path(name + ".key"))
-        equal(status, 0, "exit status of capsa ratls cert (%s)" % err)
-        status, out, err = run(CAPSA, "ratls", "verify", "--cert", self.path(name + ".crt"), "--sim-root", self.path("sim"),
-                               "-o", "json")
-        equal(status, 0, "exit status of capsa ratls verify (%s)" % err)
-        return json.loads(out)["claims"]["sgx"]["mr_enclave"]
-
-    def proves(self, name):
-        return ["--platform", "sim-sgx", "--sim-dir", self.path("sim"), "--sim-code", self.path(name)]
-
-    def judges(self, name):
-        return ["--policy", self.path(name + ".yaml"), "--sim-root", self.path("sim")]
-
-    def stop(self):
-        pass
-
-
 def place():
-    return suite.shared("place", Place)
+    return suite.shared("place", lambda: Place("code", "other"))
 
 
 class Service:

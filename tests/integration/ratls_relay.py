@@ -5,7 +5,6 @@ channels that are bound to their session it fails, either way; against plain RA-
 against a challenge on top of plain RA-TLS it succeeds too, as docs/explanation/ra-tls.md says.
 CAPSA_BIN is the folder of the programs. Ends with a line "N passed, N failed, N skipped"."""
 import hashlib
-import json
 import os
 import re
 import signal
@@ -18,7 +17,8 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "interop"))
 
-from harness import CAPSA, PATIENCE, Skip, Suite, check_sanitizers, contains, equal, holds, run, temporary_folder
+from harness import CAPSA, PATIENCE, Suite, check_sanitizers, contains, equal, holds, run, temporary_folder
+from ratls_place import Place
 
 suite = Suite()
 test = suite.plain_test
@@ -26,49 +26,8 @@ RELAY = os.path.join(os.path.dirname(HERE), "relay", "relay.py")
 NONCE = "6e6f626f64792077696c6c206775657373"
 
 
-class Place:
-    """A simulated platform, the program "instance" on it with its key stolen, and a job."""
-
-    def __init__(self):
-        self.folder = temporary_folder("relay")
-        status, _, err = run(CAPSA, "sim", "init", self.path("sim"))
-        if status == 1 and "unknown command" in err:
-            raise Skip("this build has no simulated platform")
-        equal(status, 0, "exit status of capsa sim init (%s)" % err)
-        for name in ("instance", "job"):
-            with open(self.path(name), "w") as file:
-                file.write("the program called %s\n" % name)
-            status, _, err = run(CAPSA, "ratls", "cert", *self.proves(name), "--out-cert", self.path(name + ".crt"),
-                                 "--out-key", self.path(name + ".key"))
-            equal(status, 0, "exit status of capsa ratls cert (%s)" % err)
-            self.pin(name)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def pin(self, name):
-        """A policy that takes this program alone."""
-        status, out, err = run(CAPSA, "ratls", "verify", "--cert", self.path(name + ".crt"), "--sim-root",
-                               self.path("sim"), "-o", "json")
-        equal(status, 0, "exit status of capsa ratls verify (%s)" % err)
-        with open(self.path(name + ".yaml"), "w") as file:
-            file.write("reference_values:\n  - sgx: {mr_enclave: %s}\n" % json.loads(out)["claims"]["sgx"]["mr_enclave"])
-
-    def proves(self, name):
-        return ["--platform", "sim-sgx", "--sim-dir", self.path("sim"), "--sim-code", self.path(name)]
-
-    def judges(self, name):
-        return ["--policy", self.path(name + ".yaml"), "--sim-root", self.path("sim")]
-
-    def stolen(self, name):
-        return self.path(name + ".crt"), self.path(name + ".key")
-
-    def stop(self):
-        pass
-
-
 def place():
-    return suite.shared("place", Place)
+    return suite.shared("place", lambda: Place("instance", "job"))
 
 
 class Running:
@@ -139,7 +98,7 @@ def serve(service, *words):
 
 
 def relay(server, *words, of="instance"):
-    cert, key = place().stolen(of)
+    cert, key = place().files(of)
     return Running(sys.executable, RELAY, "--listen", "127.0.0.1:0", "--target", "127.0.0.1:%d" % server.port,
                    "--cert", cert, "--key", key, *words)
 
@@ -189,7 +148,7 @@ def A26_a_relay_with_a_stolen_key_is_refused_by_its_client():
 @test
 def A26_a_relay_with_both_keys_is_refused_too():
     service = Challenged()
-    cert, key = place().stolen("job")
+    cert, key = place().files("job")
     with serve(service, "--policy", place().path("job.yaml"), "--sim-root", place().path("sim")) as server:
         status, out, err = connect(server.port, "attest %s\n" % NONCE, *place().proves("job"))
         equal(status, 0, "exit status without the relay (%s)" % err)

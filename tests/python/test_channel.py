@@ -64,6 +64,21 @@ def a_channel_is_bound_and_tells_what_was_proved():
 
 
 @suite.plain_test
+def sizes_and_times_below_zero_are_errors_as_with_sockets():
+    """A size below zero is a huge one to C, which would write behind the buffer's end."""
+    client, server = usual()
+    with client, server:
+        server.sendall(b"x" * 100)
+        room = bytearray(200)
+        raises(ValueError, lambda: client.recv_into(room, -1), "-1")
+        raises(ValueError, lambda: client.recv(-1))
+        raises(ValueError, lambda: client.settimeout(-1))
+        equal(bytes(room), bytes(200), "what was written")
+        equal(client.recv_into(memoryview(room)[:10], 50), 10, "bytes")
+        equal(client.recv_into(room, 7), 7, "bytes")
+
+
+@suite.plain_test
 def both_ends_may_have_to_prove_themselves():
     client, server = pair(
         capsa.ChannelClient(verifier(), identity()), capsa.ChannelServer(identity(), verifier())

@@ -5,6 +5,7 @@
 import ctypes
 import inspect
 import os
+import socket
 import ssl
 import stat
 import warnings
@@ -234,6 +235,33 @@ def clients_share_no_state():
         raises(verify.AttestationError, lambda: bad.get("x"))
         equal(good.get("x").status, 200, "the right one again")
         equal(dict(os.environ), before, "the environment")
+
+
+@suite.plain_test
+def a_server_may_think_for_as_long_as_the_original_let_it():
+    """Which is for ever, or as the program says of all its sockets."""
+    made = lambda: client("https://host", measured(CODE))._client._timeout  # noqa: E731
+    equal(made(), None, "seconds")
+    socket.setdefaulttimeout(7.5)
+    try:
+        equal(made(), 7.5, "seconds")
+    finally:
+        socket.setdefaulttimeout(None)
+
+
+@suite.plain_test
+def collateral_that_the_server_brings_counts_for_nothing():
+    """It is the choice of a platform that may be out of date, or revoked, by now."""
+    own = os.path.join(harness.temporary_folder("own"), "sim")
+    equal(harness.run(harness.CAPSA, "sim", "init", own)[0], 0, "capsa sim init")
+    made = capsa.Identity("sim-sgx", simulation=own, code=CODE, endorsements=True)
+    with WebServer(capsa.server_context(made)) as server:
+        with environment(CAPSA_INSECURE_SIMULATION=own):
+            asking = verify.Client(server.url, measured(CODE), None, None, None, *FLAGS)
+        equal(asking.get("x").status, 200, "by our own")
+        os.remove(own + "/sgx/collateral.json")
+        refused = raises(verify.AttestationError, lambda: asking.get("x"))
+        equal(refused.check, "collateral-missing", str(refused))
 
 
 @suite.plain_test

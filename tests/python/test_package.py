@@ -109,6 +109,16 @@ def nothing_but_the_standard_library_is_imported_unasked():
 
 
 @suite.plain_test
+def nothing_is_left_out_when_python_optimizes():
+    """With -O an assert is not there: what keeps bytes from a peer that nobody judged is none."""
+    for path in sources():
+        with open(path, encoding="utf-8") as file:
+            tree = ast.parse(file.read())
+        found = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+        equal(found, [], "lines with assert in " + os.path.basename(path))
+
+
+@suite.plain_test
 def every_public_name_is_there_and_explained():
     for name in capsa.__all__:
         thing = getattr(capsa, name)

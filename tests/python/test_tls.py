@@ -432,6 +432,20 @@ def a_context_cannot_be_talked_out_of_it():
 
 
 @suite.plain_test
+def a_socket_of_another_class_is_no_judged_one():
+    """As libraries make that put their own in the place of ssl's."""
+    original = ssl.SSLContext.wrap_socket, ssl.SSLContext.wrap_bio
+    ssl.SSLContext.wrap_socket = lambda *a, **n: socket.socket()
+    ssl.SSLContext.wrap_bio = lambda *a, **n: object()
+    try:
+        raises(TypeError, lambda: right().wrap_socket(socket.socket()), "VerifiedSocket")
+        bios = (ssl.MemoryBIO(), ssl.MemoryBIO())
+        raises(TypeError, lambda: right().wrap_bio(*bios), "VerifiedObject")
+    finally:
+        ssl.SSLContext.wrap_socket, ssl.SSLContext.wrap_bio = original
+
+
+@suite.plain_test
 def a_session_that_leaves_its_context_is_refused():
     here, there = connected()
     with there, right().wrap_socket(here, do_handshake_on_connect=False) as wrapped:

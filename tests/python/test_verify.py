@@ -463,6 +463,69 @@ def refusals_travel_between_processes():
     refused = raises(capsa.EvidenceRefused, lambda: capsa.verify_quote(b"junk"))
     again = pickle.loads(pickle.dumps(refused))
     equal((type(again), str(again), again.check), (type(refused), str(refused), refused.check))
+    # Those of asyncio are an ssl.SSLError as well here, and the refusal alone elsewhere.
+    again = pickle.loads(pickle.dumps(capsa.tls._as_ssl_error(refused)))
+    equal((type(again), str(again), again.check), (type(refused), str(refused), refused.check))
+
+
+@suite.plain_test
+def one_root_alone_is_not_widened_by_a_simulation():
+    """Whose root stands beside the makers', so that the one alone would be forgotten."""
+    root = read(platform() + "/root.pem")
+    raises(ValueError, lambda: verifier(root=root), "root")
+    raises(ValueError, lambda: verifier(vendor_only=True), "vendor_only")
+
+
+@suite.plain_test
+def text_is_not_taken_for_bytes():
+    """ctypes would hand it over as wide characters: of the nonce "abc" the letter a, and two zeros."""
+    anchors = capsa.Policy.sgx(mr_enclave=measured())
+    for call in (
+        lambda: identity(nonce="abc"),
+        lambda: capsa.Evidence("abc"),
+        lambda: capsa.Verifier(anchors, root="abc"),
+        lambda: verifier().verify(quote(), report_data="0" * 64),
+    ):
+        raises(TypeError, call)
+    for kind in (bytes, bytearray, memoryview):
+        equal(bytes(capsa.Evidence(kind(quote()))), quote(), kind.__name__)
+        refused = raises(
+            capsa.Refused,
+            lambda k=kind: capsa.verify_quote(
+                quote(),
+                collateral=collateral(),
+                report_data=k(bytes(64)),
+                time=QUOTE_TIME,
+            ),
+        )
+        equal(refused.check, "report-data", kind.__name__)
+
+
+@suite.plain_test
+def collateral_of_a_source_goes_into_the_certificate():
+    """The attester's own, which on SGX and TDX there is none of, ends sooner."""
+    sim = os.path.join(harness.temporary_folder("source"), "sim")
+    kept = sim + "-kept.json"
+    for words in (("init", sim), ("renew", sim, "--days", "7")):
+        equal(harness.run(harness.CAPSA, "sim", *words)[0], 0, "capsa sim")
+        if not os.path.exists(kept):
+            os.rename(sim + "/sgx/collateral.json", kept)
+    offline = capsa.Verifier(
+        capsa.Policy.sgx(mr_enclave=measured()), root=read(sim + "/root.pem")
+    )
+
+    def left(**more):
+        made = capsa.Identity(
+            "sim-sgx",
+            simulation=sim,
+            code=os.path.join(os.path.dirname(__file__), "python_scene.py"),
+            endorsements=True,
+            **more,
+        )
+        return (offline.verify_certificate(made.certificate()).expires - time.time()) // 86400
+
+    equal(left(), 6, "days")
+    equal(left(source=capsa.Source(bundle=kept)), 29, "days")
 
 
 if __name__ == "__main__":

@@ -447,6 +447,26 @@ def grpcio_follows_a_renewal_that_is_judged_anew():
 
 
 @suite.plain_test
+def grpcio_of_a_server_that_is_gone_fails_as_grpcio_does():
+    """Callers catch grpc.RpcError, and look at its status."""
+    grpc = needs("grpc")
+    from capsa import grpcio
+
+    server = Greeter(identity())
+    stub = grpcio.Reconnecting(server.target, verifier(), greet)
+    call = lambda text: stub.call(lambda s: s(text, timeout=PATIENCE))  # noqa: E731
+    server.stop()
+    failure = raises(grpc.RpcError, lambda: call(b"one"))
+    equal(failure.code(), grpc.StatusCode.UNAVAILABLE, "status")
+    again = Greeter(identity(), server.port)
+    try:
+        equal(call(b"two"), b"hello two", "when it is back")
+    finally:
+        again.stop()
+        stub.close()
+
+
+@suite.plain_test
 def the_name_in_a_certificate_is_found_or_its_absence_told():
     needs("grpc")
     from capsa import grpcio

@@ -46,11 +46,7 @@ static inline int identity_scene_setup(void **state)
     struct identity_scene *scene = calloc(1, sizeof(*scene));
     assert_non_null(scene);
     sim_scene_open(&scene->sim);
-    const struct capsa_appraiser_options options = {.anchors = scene->sim.anchors,
-                                                    .policy = scene->sim.policy};
-    assert_ok(capsa_appraiser_new(&options, &scene->appraiser));
-    scene->sim.anchors = NULL;
-    scene->sim.policy = NULL;
+    scene->appraiser = sim_scene_appraiser(&scene->sim);
     scene->attester = (struct capsa_ratls_attester){scene, CAPSA_PLATFORM_SGX, identity_collect};
     *state = scene;
     return 0;
@@ -74,20 +70,12 @@ static inline int identity_scene_teardown(void **state)
     return 0;
 }
 
-static inline capsa_result identity_appraise(void *context, enum capsa_platform platform,
-                                             capsa_bytes evidence, const capsa_collateral *shipped,
-                                             capsa_time now, const uint8_t *report_data,
-                                             struct capsa_verdict *verdict)
-{
-    return capsa_appraiser_judge(context, platform, evidence, shipped, now, report_data, verdict);
-}
-
 /* By the real appraiser, as of `now`. */
 static inline capsa_result identity_judge(const struct identity_scene *scene, capsa_bytes der,
                                           const struct capsa_ratls_rules *rules, capsa_time now,
                                           struct capsa_ratls_report *report)
 {
-    const struct capsa_ratls_appraiser appraiser = {scene->appraiser, identity_appraise};
+    const struct capsa_ratls_appraiser appraiser = {scene->appraiser, sim_judge};
     CAPSA_AUTO(capsa_collateral) collateral;
     capsa_collateral_init(&collateral);
     assert_ok(capsa_sim_collateral(scene->sim.sim, scene->attester.platform, &collateral));

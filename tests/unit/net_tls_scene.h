@@ -107,15 +107,6 @@ static inline size_t got_so_far(struct scene *scene)
     return got;
 }
 
-static inline void wait_for_bytes(struct scene *scene, size_t len)
-{
-    (void)pthread_mutex_lock(&scene->lock);
-    while (scene->got < len) {
-        (void)pthread_cond_wait(&scene->changed, &scene->lock);
-    }
-    (void)pthread_mutex_unlock(&scene->lock);
-}
-
 /* ---- TLS ---- */
 
 static inline SSL_CTX *scene_ctx(bool is_server)

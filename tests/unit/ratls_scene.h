@@ -35,11 +35,7 @@ static inline int ratls_scene_setup(void **state)
     struct ratls_scene *scene = calloc(1, sizeof(*scene));
     assert_non_null(scene);
     sim_scene_open(&scene->sim);
-    const struct capsa_appraiser_options options = {.anchors = scene->sim.anchors,
-                                                    .policy = scene->sim.policy};
-    assert_ok(capsa_appraiser_new(&options, &scene->appraiser));
-    scene->sim.anchors = NULL;
-    scene->sim.policy = NULL;
+    scene->appraiser = sim_scene_appraiser(&scene->sim);
     scene->p256 = EVP_EC_gen("P-256");
     scene->p384 = EVP_EC_gen("P-384");
     scene->rsa = EVP_RSA_gen(2048);
@@ -63,6 +59,15 @@ static inline int ratls_scene_teardown(void **state)
     sim_scene_close(&scene->sim);
     free(scene);
     return 0;
+}
+
+static const struct capsa_ratls_rules no_rules = {.native = false};
+
+static inline capsa_buf hex_of(const char *hex)
+{
+    capsa_buf bytes = capsa_buf_of(KIB(8));
+    assert_ok(capsa_hex_parse(capsa_bytes_str(hex), &bytes));
+    return bytes;
 }
 
 /* ---- Certificates ---------------------------------------------------------------------------- */
@@ -249,6 +254,13 @@ static inline capsa_buf ratls_single(EVP_PKEY *key, const char *oid, capsa_bytes
 
 /* ---- Reading and judging --------------------------------------------------------------------- */
 
+static inline struct capsa_ratls_certificate *read_or_fail(capsa_bytes text)
+{
+    struct capsa_ratls_certificate *certificate = NULL;
+    assert_ok(capsa_ratls_read(text, &certificate));
+    return certificate;
+}
+
 /* Not read, by this code, with all of `reason` in the error. */
 static inline void ratls_assert_unread(capsa_bytes certificate, enum capsa_code code,
                                        const char *reason)
@@ -263,17 +275,9 @@ static inline void ratls_assert_unread(capsa_bytes certificate, enum capsa_code 
     }
 }
 
-static inline capsa_result ratls_appraise(void *context, enum capsa_platform platform,
-                                          capsa_bytes evidence, const capsa_collateral *shipped,
-                                          capsa_time now, const uint8_t *report_data,
-                                          struct capsa_verdict *verdict)
-{
-    return capsa_appraiser_judge(context, platform, evidence, shipped, now, report_data, verdict);
-}
-
 static inline struct capsa_ratls_appraiser ratls_appraiser(const struct ratls_scene *scene)
 {
-    return (struct capsa_ratls_appraiser){scene->appraiser, ratls_appraise};
+    return (struct capsa_ratls_appraiser){scene->appraiser, sim_judge};
 }
 
 static inline capsa_result ratls_judge(const struct ratls_scene *scene, capsa_bytes certificate,

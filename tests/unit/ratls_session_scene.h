@@ -61,14 +61,6 @@ struct ratls_scene {
     struct capsa_appraiser *accepts_both, *accepts_other;
 };
 
-static inline capsa_result scene_judge(void *context, enum capsa_platform platform,
-                                       capsa_bytes evidence, const capsa_collateral *shipped,
-                                       capsa_time now, const uint8_t *report_data,
-                                       struct capsa_verdict *verdict)
-{
-    return capsa_appraiser_judge(context, platform, evidence, shipped, now, report_data, verdict);
-}
-
 /* Takes the programs whose measurements are these bytes. */
 static inline struct capsa_appraiser *appraiser_of(const struct ratls_scene *scene, uint8_t a,
                                                    uint8_t b)
@@ -142,7 +134,7 @@ static inline int ratls_scene_teardown(void **state)
 
 static inline struct capsa_ratls_appraiser asks(struct capsa_appraiser *appraiser)
 {
-    return (struct capsa_ratls_appraiser){appraiser, scene_judge};
+    return (struct capsa_ratls_appraiser){appraiser, sim_judge};
 }
 
 /* Bound; the client shows nothing and is not asked. */

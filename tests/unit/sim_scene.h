@@ -43,6 +43,27 @@ static inline void sim_scene_close(struct sim_scene *scene)
     test_remove_tree(scene->dir);
 }
 
+/* By the scene's anchors and policy, which become its own. */
+static inline struct capsa_appraiser *sim_scene_appraiser(struct sim_scene *scene)
+{
+    const struct capsa_appraiser_options options = {.anchors = scene->anchors,
+                                                    .policy = scene->policy};
+    struct capsa_appraiser *appraiser = NULL;
+    assert_ok(capsa_appraiser_new(&options, &appraiser));
+    scene->anchors = NULL;
+    scene->policy = NULL;
+    return appraiser;
+}
+
+/* An appraiser as what ratls asks. */
+static inline capsa_result sim_judge(void *context, enum capsa_platform platform,
+                                     capsa_bytes evidence, const capsa_collateral *shipped,
+                                     capsa_time now, const uint8_t *report_data,
+                                     struct capsa_verdict *verdict)
+{
+    return capsa_appraiser_judge(context, platform, evidence, shipped, now, report_data, verdict);
+}
+
 static inline int sim_scene_setup(void **state)
 {
     struct sim_scene *scene = calloc(1, sizeof(*scene));

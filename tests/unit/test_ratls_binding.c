@@ -7,8 +7,6 @@
 
 #include "ratls_scene.h"
 
-static const struct capsa_ratls_rules no_rules = {.native = false};
-
 static void assert_hex(const uint8_t *bytes, size_t len, const char *hex)
 {
     CAPSA_AUTO(capsa_buf) wanted = capsa_buf_of(KIB(1));

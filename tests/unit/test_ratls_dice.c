@@ -5,15 +5,6 @@
  */
 #include "ratls_scene.h"
 
-static const struct capsa_ratls_rules no_rules = {.native = false};
-
-static capsa_buf hex_of(const char *hex)
-{
-    capsa_buf bytes = capsa_buf_of(KIB(8));
-    assert_ok(capsa_hex_parse(capsa_bytes_str(hex), &bytes));
-    return bytes;
-}
-
 /* ---- DICE ------------------------------------------------------------------------------------ */
 
 #define DIGEST16 "000102030405060708090a0b0c0d0e0f"

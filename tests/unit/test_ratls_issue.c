@@ -276,7 +276,7 @@ static void endorsements_make_a_certificate_that_needs_nothing_else(void **state
 {
     struct identity_scene *scene = *state;
     struct capsa_ratls_profile profile = identity_profile("dice", "p256");
-    const struct capsa_ratls_appraiser appraiser = {scene->appraiser, identity_appraise};
+    const struct capsa_ratls_appraiser appraiser = {scene->appraiser, sim_judge};
     const struct capsa_ratls_rules rules = {.native = true};
     struct capsa_ratls_report report;
     CAPSA_AUTO_FREE(capsa_ratls_credential) bare = identity_made(scene, &profile);

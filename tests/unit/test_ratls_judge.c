@@ -365,7 +365,7 @@ static void real_certificates_lack_collateral_and_nothing_else(void **state)
     assert_ok(capsa_appraisal_policy_new(&options.policy));
     struct capsa_appraiser *appraiser = NULL;
     assert_ok(capsa_appraiser_new(&options, &appraiser));
-    const struct capsa_ratls_appraiser judges = {appraiser, ratls_appraise};
+    const struct capsa_ratls_appraiser judges = {appraiser, sim_judge};
     for (size_t i = 0; i < 3; i++) {
         CAPSA_AUTO(capsa_buf) der = capsa_buf_of(RATLS_MAX);
         test_vector_read(reals[i].file, &der);

@@ -5,22 +5,6 @@
  */
 #include "ratls_scene.h"
 
-static const struct capsa_ratls_rules no_rules = {.native = false};
-
-static capsa_buf hex_of(const char *hex)
-{
-    capsa_buf bytes = capsa_buf_of(KIB(8));
-    assert_ok(capsa_hex_parse(capsa_bytes_str(hex), &bytes));
-    return bytes;
-}
-
-static struct capsa_ratls_certificate *read_or_fail(capsa_bytes text)
-{
-    struct capsa_ratls_certificate *certificate = NULL;
-    assert_ok(capsa_ratls_read(text, &certificate));
-    return certificate;
-}
-
 static capsa_buf any_quote(const struct ratls_scene *scene)
 {
     static const uint8_t nothing[CAPSA_REPORT_DATA];

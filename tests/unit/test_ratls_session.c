@@ -263,6 +263,18 @@ static void every_part_of_a_transcript_changes_what_is_bound(void **state)
     }
 }
 
+/* A puppet that serves, and a client that waits for its word. */
+static void meet(const struct ratls_scene *scene,
+                 const struct capsa_ratls_context_options *client_is, struct end *puppet,
+                 struct end *client)
+{
+    *puppet = puppet_of(true, scene->server, NULL);
+    *client = end_of(client_is);
+    join(puppet, client);
+    assert_true(shake(client, puppet));
+    begin(client);
+}
+
 /* ---- Puppets that know the protocol -----------------------------------------------------------
  */
 
@@ -469,11 +481,8 @@ static void a_client_refuses_each_trick_of_a_server_at_its_check(void **state)
     struct capsa_ratls_context_options client_is = client_options(scene);
     client_is.collateral = &collateral;
     for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++) {
-        struct end puppet = puppet_of(true, scene->server, NULL);
-        struct end client = end_of(&client_is);
-        join(&puppet, &client);
-        assert_true(shake(&client, &puppet));
-        begin(&client);
+        struct end puppet, client;
+        meet(scene, &client_is, &puppet, &client);
         tricks[i].say(scene, &puppet);
         feed_all(&client);
         if (client.error.code != tricks[i].code) {
@@ -496,11 +505,8 @@ static void who_is_refused_is_told_the_check(void **state)
 {
     struct ratls_scene *scene = *state;
     const struct capsa_ratls_context_options client_is = client_options(scene);
-    struct end puppet = puppet_of(true, scene->server, NULL);
-    struct end client = end_of(&client_is);
-    join(&puppet, &client);
-    assert_true(shake(&client, &puppet));
-    begin(&client);
+    struct end puppet, client;
+    meet(scene, &client_is, &puppet, &client);
     say_another_key(scene, &puppet);
     drive(&client);
     CAPSA_AUTO(capsa_buf) said = capsa_buf_of(KIB(1));
@@ -525,11 +531,8 @@ static void a_refusal_is_shown_if_it_names_a_check(void **state)
     };
     const struct capsa_ratls_context_options client_is = client_options(scene);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct end puppet = puppet_of(true, scene->server, NULL);
-        struct end client = end_of(&client_is);
-        join(&puppet, &client);
-        assert_true(shake(&client, &puppet));
-        begin(&client);
+        struct end puppet, client;
+        meet(scene, &client_is, &puppet, &client);
         say_as(&scene->server_program, &puppet, CAPSA_RATLS_SERVER, false);
         puppet_say(&puppet, CAPSA_RATLS_MSG_REFUSED, capsa_bytes_str(cases[i].said));
         feed_all(&client);
@@ -548,11 +551,8 @@ static void a_message_counts_when_it_is_whole(void **state)
 {
     struct ratls_scene *scene = *state;
     const struct capsa_ratls_context_options client_is = client_options(scene);
-    struct end puppet = puppet_of(true, scene->server, NULL);
-    struct end client = end_of(&client_is);
-    join(&puppet, &client);
-    assert_true(shake(&client, &puppet));
-    begin(&client);
+    struct end puppet, client;
+    meet(scene, &client_is, &puppet, &client);
     uint8_t data[CAPSA_REPORT_DATA];
     CAPSA_AUTO(capsa_buf) report = capsa_buf_of(CAPSA_LIMIT_ual_bytes);
     CAPSA_AUTO(capsa_buf) message = capsa_buf_of(WIRE_MAX);
@@ -579,11 +579,8 @@ static void what_failed_stays_failed(void **state)
 {
     struct ratls_scene *scene = *state;
     const struct capsa_ratls_context_options client_is = client_options(scene);
-    struct end puppet = puppet_of(true, scene->server, NULL);
-    struct end client = end_of(&client_is);
-    join(&puppet, &client);
-    assert_true(shake(&client, &puppet));
-    begin(&client);
+    struct end puppet, client;
+    meet(scene, &client_is, &puppet, &client);
     say_another_key(scene, &puppet);
     drive(&client);
     assert_refused(&client, "session");

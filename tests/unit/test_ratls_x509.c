@@ -5,22 +5,6 @@
 #include "codec/der.h"
 #include "ratls_scene.h"
 
-static const struct capsa_ratls_rules no_rules = {.native = false};
-
-static capsa_buf hex_of(const char *hex)
-{
-    capsa_buf bytes = capsa_buf_of(KIB(8));
-    assert_ok(capsa_hex_parse(capsa_bytes_str(hex), &bytes));
-    return bytes;
-}
-
-static struct capsa_ratls_certificate *read_or_fail(capsa_bytes text)
-{
-    struct capsa_ratls_certificate *certificate = NULL;
-    assert_ok(capsa_ratls_read(text, &certificate));
-    return certificate;
-}
-
 /* The last place of some bytes. */
 static uint8_t *last_of(const capsa_buf *buf, capsa_bytes wanted)
 {
@@ -43,7 +27,6 @@ static void every_number_of_the_table_is_known_and_no_other(void **state)
         CAPSA_AUTO(capsa_buf) oid = capsa_buf_of(64);
         assert_ok(capsa_der_oid(type->oid, &oid));
         assert_int_equal(capsa_ratls_form_by_oid(capsa_buf_bytes(&oid)), i);
-        assert_int_equal(capsa_ratls_form_by_name(type->name), i);
         for (size_t len = 0; len < oid.len; len++) { /* 1.2.840.113741.1 begins others */
             capsa_bytes cut = capsa_bytes_of(oid.data, len);
             assert_int_not_equal(capsa_ratls_form_by_oid(cut), i);

@@ -134,6 +134,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "source_load_qcnl": (INT, [HANDLE, TEXT, HANDLE]),
     "source_get": (INT, [HANDLE, HANDLE, OUT, HANDLE]),
     "verifier_set_source": (INT, [HANDLE, HANDLE, HANDLE]),
+    "identity_set_source": (INT, [HANDLE, HANDLE, HANDLE]),
     # ratls.h
     "certificate_parse": (INT, [DATA, SIZE, OUT, HANDLE]),
     "certificate_free": (None, [HANDLE]),
@@ -313,6 +314,11 @@ def handed_bytes(name: str, *before: Any, secret: bool = False) -> bytes:
         if secret and out.value:
             ctypes.memset(out.value, 0, length.value)
         functions.free(out)
+
+
+def data_of(value: Any) -> bytes:
+    """The bytes of whatever has some. TypeError: text, which ctypes would pass as wide characters."""
+    return bytes(memoryview(value))
 
 
 def path_bytes(path: Any) -> bytes:

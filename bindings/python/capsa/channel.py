@@ -20,7 +20,6 @@ import ctypes
 import io
 import socket
 import threading
-from types import TracebackType
 from typing import Any, Optional, Union, cast
 
 from . import _native, errors
@@ -186,6 +185,8 @@ class Channel:
         """Waits for at least one byte. 0: the peer closed, properly. NetworkFailed: it is gone
         without a word, and what came may not be all. TimedOut."""
         view = memoryview(buffer).cast("B")
+        if nbytes < 0:
+            raise ValueError(f"{nbytes} bytes: a size is not below 0")
         wanted = min(nbytes or len(view), len(view))
         if wanted == 0:
             return 0
@@ -236,6 +237,8 @@ class Channel:
 
     def settimeout(self, seconds: Optional[float]) -> None:
         """Of each call from now on; None: for ever."""
+        if seconds is not None and seconds < 0:
+            raise ValueError(f"{seconds} seconds: a time limit is not below 0")
         self._timeout_ms = -1 if seconds is None else max(1, int(seconds * 1000))
 
     def gettimeout(self) -> Optional[float]:
@@ -296,12 +299,7 @@ class Channel:
     def __enter__(self) -> Channel:
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_why: object) -> None:
         self.close()
 
     def _call(self, name: str, *arguments: Any) -> None:

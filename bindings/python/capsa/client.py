@@ -15,9 +15,10 @@ import http.client
 import json as codec
 import socket
 import urllib.parse
-from typing import Any, Mapping, Optional, Union
+from typing import Any, Mapping, Optional, Union, cast
 
 from .channel import ChannelClient
+from .errors import CapsaError
 from .identity import Identity
 from .tls import ClientContext
 from .verify import Verdict, Verifier
@@ -62,6 +63,14 @@ class _Connection(http.client.HTTPConnection):
             channel = self._how.wrap(plain)
             channel.settimeout(self.timeout)
             self.sock, self.verdict = channel, channel.verdict
+        _judged(self.verdict)
+
+
+def _judged(verdict: Optional[Verdict]) -> Verdict:
+    """Of whoever is talked to there is always one: without, nothing is sent."""
+    if verdict is None:
+        raise CapsaError(-3, "a connection was made, and nobody judged its peer")
+    return verdict
 
 
 class Client:
@@ -134,13 +143,12 @@ class Client:
             sent.setdefault("Connection", "close")
         try:
             connection.request(method, self._target(endpoint), body=data, headers=sent)
-            response = connection.getresponse()
+            response = cast(Response, connection.getresponse())
         except BaseException:
             self.close()
             connection.close()
             raise
-        assert isinstance(response, Response) and connection.verdict is not None
-        response.verdict = connection.verdict
+        response.verdict = _judged(connection.verdict)
         return response
 
     def get(self, endpoint: str = "", headers: Optional[Mapping[str, str]] = None) -> Response:
@@ -199,5 +207,4 @@ def fetch_certificate(
     with socket.create_connection((host, port), timeout) as plain:
         with context.wrap_socket(plain, server_hostname=host) as wrapped:
             certificate = wrapped.getpeercert(binary_form=True)
-            assert certificate is not None and wrapped.verdict is not None
-            return certificate, wrapped.verdict
+            return certificate or b"", _judged(wrapped.verdict)

@@ -24,7 +24,7 @@ class Evidence(Handle):
 
         Malformed: it is none.
         """
-        out = ctypes.c_void_p()
+        out, data = ctypes.c_void_p(), _native.data_of(data)
         _native.call("evidence_parse", data, len(data), ctypes.byref(out))
         super().__init__(out.value, "evidence_free")
 

@@ -102,7 +102,10 @@ class Reconnecting(Generic[Stub]):
 
     def call(self, use: Callable[[Stub], Answer]) -> Answer:
         """`use` is called with the stub; once more when the server could not be reached and shows
-        another certificate by now, which is judged first. Refused; grpc.RpcError."""
+        another certificate by now, which is judged first. Refused; grpc.RpcError.
+
+        UNAVAILABLE may have been said of a call that was carried out: `use` has to bear that.
+        """
         stub, seen = self._stub, self.certificate
         try:
             return use(stub)
@@ -112,7 +115,10 @@ class Reconnecting(Generic[Stub]):
             with self._lock:
                 if self.certificate == seen:  # nobody else has done it meanwhile
                     old = self._channel
-                    self._connect()
+                    try:
+                        self._connect()
+                    except OSError:  # gone, or not back yet: grpcio has said so already
+                        raise error from None
                     if self.certificate == seen:
                         self._channel.close()
                         self._channel, self._stub = old, stub

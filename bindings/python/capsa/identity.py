@@ -14,6 +14,7 @@ from typing import Optional, Sequence, Union
 from . import _native
 from ._native import Handle, functions, text
 from .evidence import Path
+from .source import Source
 
 
 def attesters() -> list[str]:
@@ -40,6 +41,7 @@ class Identity(Handle):
         lifetime: Optional[int] = None,
         dates: Optional[tuple[int, int]] = None,
         endorsements: bool = False,
+        source: Optional[Source] = None,
         root: Optional[Path] = None,
         quoting_service: Optional[str] = None,
         simulation: Optional[Path] = None,
@@ -53,7 +55,9 @@ class Identity(Handle):
         nonce         DICE's claim of that name, up to 4096 bytes
         lifetime      seconds, 60 to 366 days; None: 24 hours
         dates         (not before, not after) in seconds since 1970 instead
-        endorsements  embed the collateral that the attester hands out
+        endorsements  embed the collateral that the attester hands out, or the source has
+        source        where collateral comes from that goes into the certificate and to the peers of
+                      bound channels, which then need no source; on sgx and tdx the only one there is
         root          put before every path of the kernel's interfaces
         quoting_service  of tdx: "vsock:CID:PORT" or "unix:PATH"
         simulation    of sim-sgx and sim-tdx: the folder of `capsa sim init`; proves nothing
@@ -83,6 +87,7 @@ class Identity(Handle):
         if hash is not None:
             self._set("hash", hash.encode())
         if nonce is not None:
+            nonce = _native.data_of(nonce)
             self._set("nonce", nonce, len(nonce))
         if lifetime is not None:
             self._set("lifetime", int(lifetime))
@@ -90,6 +95,8 @@ class Identity(Handle):
             self._set("dates", int(dates[0]), int(dates[1]))
         if endorsements:
             self._set("endorsements", 1)
+        if source is not None:
+            self._set("source", source.pointer)
         if make:
             self.make()
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time as clock
-from types import TracebackType
 from typing import Callable, Optional, Protocol
 
 # After a failure, and between two renewals at least: an interface that fails is not hammered.
@@ -102,12 +101,7 @@ class KeepRenewed:
     def __enter__(self) -> KeepRenewed:
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_why: object) -> None:
         self.stop()
 
 

@@ -55,6 +55,15 @@ class _Judged:
         if self._refusal is not None:
             raise self._refusal
 
+    @property
+    def session(self) -> Any:
+        """Of this connection. It cannot be set: a resumed session shows no certificate."""
+        return super().session  # type: ignore[misc]
+
+    @session.setter
+    def session(self, session: Any) -> None:
+        raise ValueError(_NO_RESUMPTION)
+
 
 class VerifiedSocket(_Judged, ssl.SSLSocket):
     """An ssl.SSLSocket whose peer has proved what the verifier wants. `verdict` has what it proved.
@@ -121,15 +130,6 @@ class VerifiedSocket(_Judged, ssl.SSLSocket):
         self._ready()
         return super().recvfrom_into(buffer, nbytes, flags)
 
-    @property
-    def session(self) -> Any:
-        """Of this connection. It cannot be set: a resumed session shows no certificate."""
-        return super().session
-
-    @session.setter
-    def session(self, session: Any) -> None:
-        raise ValueError(_NO_RESUMPTION)
-
 
 class VerifiedObject(_Judged, ssl.SSLObject):
     """The same without a socket, as asyncio and httpx use it. What it raises is an ssl.SSLError too,
@@ -157,22 +157,23 @@ class VerifiedObject(_Judged, ssl.SSLObject):
         self._ready()
         return super().write(data)
 
-    @property
-    def session(self) -> Any:
-        """Of this connection. It cannot be set: a resumed session shows no certificate."""
-        return super().session
-
-    @session.setter
-    def session(self, session: Any) -> None:
-        raise ValueError(_NO_RESUMPTION)
-
 
 _NO_RESUMPTION = "sessions are not resumed: one that is shows no certificate, and so no evidence"
 
 
+def _stranger(wrapped: object, wanted: type) -> TypeError:
+    """Somebody put a class of his own in the place of ssl's, which judges nobody."""
+    return TypeError(f"ssl made a {type(wrapped).__name__}, and no {wanted.__name__}")
+
+
 def _as_ssl_error(error: errors.CapsaError) -> errors.CapsaError:
     kind = type(error)
-    both = type(kind.__name__, (kind, ssl.SSLCertVerificationError), {"__module__": __name__})
+    members = {
+        "__module__": __name__,
+        # To another process the refusal goes by itself: this class is found nowhere there.
+        "__reduce__": lambda self: (kind, (self.code, self.text, self.check)),
+    }
+    both = type(kind.__name__, (kind, ssl.SSLCertVerificationError), members)
     made: errors.CapsaError = both(error.code, error.text, error.check)
     made.verdict = error.verdict
     return made
@@ -242,14 +243,17 @@ class ClientContext(ssl.SSLContext):
         if named.get("session") is not None or len(arguments) > 5 and arguments[5] is not None:
             raise ValueError(_NO_RESUMPTION)
         wrapped = super().wrap_socket(*arguments, **named)
-        assert isinstance(wrapped, VerifiedSocket)
+        if not isinstance(wrapped, VerifiedSocket):
+            wrapped.close()
+            raise _stranger(wrapped, VerifiedSocket)
         return wrapped
 
     def wrap_bio(self, *arguments: Any, **named: Any) -> VerifiedObject:
         if named.get("session") is not None or len(arguments) > 4 and arguments[4] is not None:
             raise ValueError(_NO_RESUMPTION)
         wrapped = super().wrap_bio(*arguments, **named)
-        assert isinstance(wrapped, VerifiedObject)
+        if not isinstance(wrapped, VerifiedObject):
+            raise _stranger(wrapped, VerifiedObject)
         return wrapped
 
 

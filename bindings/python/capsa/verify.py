@@ -181,6 +181,11 @@ class Verifier(Handle):
         ValueError: the policy identifies no code, so that any program on genuine hardware would
         pass, and insecure_any_code does not ask for that. Malformed: the policy, with the place.
         """
+        if insecure_simulation is not None and (root is not None or vendor_only):
+            raise ValueError(
+                "a simulation's root is trusted beside the makers': neither a root alone"
+                " nor vendor_only goes with it"
+            )
         out = ctypes.c_void_p()
         _native.call("verifier_new", ctypes.byref(out))
         super().__init__(out.value, "verifier_free")
@@ -194,6 +199,7 @@ class Verifier(Handle):
                 " give it reference_values, or ask for that with insecure_any_code=True"
             )
         if root is not None:
+            root = _native.data_of(root)
             _native.call("verifier_set_root", self.pointer, root, len(root))
         if vendor_only:
             _native.call("verifier_set_vendor_only", self.pointer, 1)
@@ -242,6 +248,7 @@ class Verifier(Handle):
 
         Returns the verdict of accepted evidence. Refused has `check`, and `verdict` on it.
         """
+        report_data = None if report_data is None else _native.data_of(report_data)
         if report_data is not None and len(report_data) != REPORT_DATA:
             raise ValueError(f"report_data has {len(report_data)} bytes, not {REPORT_DATA}")
         bound = (report_data, len(report_data or b""))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import urllib.parse
 import warnings
 from http.client import HTTPResponse
@@ -11,6 +12,7 @@ from typing import Any, Mapping, Optional, Union
 
 from ...client import Client as _Client
 from ...errors import CapsaError, Refused
+from ...evidence import Collateral
 from ...policy import Policy
 from ...source import Source
 from ...verify import Verdict, Verifier
@@ -79,7 +81,9 @@ class Client:
                 "denied_attributes": ["provision_key", "einittoken_key"],
             },
         )
-        self._client = _Client(url, _verifier(policy), tls12=True)
+        # As http.client waits, which the original uses: an answer may take minutes.
+        timeout = socket.getdefaulttimeout()
+        self._client = _Client(url, _verifier(policy), tls12=True, timeout=timeout)
 
     def get(self, endpoint: str, headers: Mapping[str, str] = {}) -> HTTPResponse:
         """AttestationError: nothing was sent."""
@@ -133,15 +137,25 @@ def _statuses(outdated: bool, hw_config: bool, sw_hardening: bool) -> list[str]:
     return [name for name, allowed in table if allowed]
 
 
+class _Verifier(Verifier):
+    """By collateral of our own alone, as the original: what a certificate brings along is the choice
+    of a platform that has reasons to bring what was said of it before."""
+
+    def verify_certificate(
+        self, certificate: Union[bytes, str], **more: Any
+    ) -> Verdict:
+        return super().verify_certificate(certificate, collateral=Collateral(), **more)
+
+
 def _verifier(policy: Policy) -> Verifier:
     # "any code" is what a signer without product and version is: the original's callers do that.
     simulation = os.environ.get("CAPSA_INSECURE_SIMULATION")
     if simulation:
         warnings.warn(f"evidence of {simulation} is accepted: it proves nothing", stacklevel=3)
-        return Verifier(policy, insecure_any_code=True, insecure_simulation=simulation)
+        return _Verifier(policy, insecure_any_code=True, insecure_simulation=simulation)
     bundle = os.environ.get("CAPSA_COLLATERAL_BUNDLE")
     if bundle:
-        return Verifier(policy, insecure_any_code=True, source=Source(bundle=bundle))
+        return _Verifier(policy, insecure_any_code=True, source=Source(bundle=bundle))
     named = os.environ.get("QCNL_CONF_PATH")
     path = named or (_QCNL if os.path.exists(_QCNL) else None)
-    return Verifier(policy, insecure_any_code=True, source=Source(qcnl=path))
+    return _Verifier(policy, insecure_any_code=True, source=Source(qcnl=path))
