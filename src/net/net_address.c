@@ -155,13 +155,30 @@ bool capsa_net_host_is_loopback(const char *host)
 }
 
 /* FNV-1a. */
+static uint32_t hash_of(capsa_bytes bytes)
+{
+    uint32_t hash = UINT32_C(2166136261);
+    for (size_t i = 0; i < bytes.len; i++) {
+        hash = (hash ^ bytes.data[i]) * UINT32_C(16777619);
+    }
+    return hash;
+}
+
+/* Who has one IPv6 address has the 2^64 that begin alike. */
+#define V6_SITE 8
+
 uint32_t capsa_net_address_hash(const char *text)
 {
     const char *port = strrchr(text, ':');
-    const size_t len = port == NULL ? strlen(text) : (size_t)(port - text);
-    uint32_t hash = UINT32_C(2166136261);
-    for (size_t i = 0; i < len; i++) {
-        hash = (hash ^ (uint8_t)text[i]) * UINT32_C(16777619);
+    const capsa_bytes host =
+        capsa_bytes_of((const uint8_t *)text, port == NULL ? strlen(text) : (size_t)(port - text));
+    char inner[INET6_ADDRSTRLEN] = "";
+    struct in6_addr in6;
+    if (host.len > 2 && host.len - 2 < sizeof(inner) && text[0] == '[') {
+        memcpy(inner, text + 1, host.len - 2);
     }
-    return hash;
+    if (inet_pton(AF_INET6, inner, &in6) != 1 || IN6_IS_ADDR_V4MAPPED(&in6)) {
+        return hash_of(host);
+    }
+    return hash_of(capsa_bytes_of(in6.s6_addr, V6_SITE));
 }

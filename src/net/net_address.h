@@ -42,7 +42,8 @@ CAPSA_RESULT capsa_net_resolve(const char *host, unsigned port, bool passive,
 
 /* "127.0.0.1:80" or "[::1]:80"; "?" for what is neither. */
 void capsa_net_address_text(const struct sockaddr *address, char text[CAPSA_NET_ADDRESS_TEXT]);
-/* Of such a text, without the port: for tables of what each address may have. */
+/* Of such a text, for tables of what each address may have: without the port, and of IPv6 the
+ * first half alone, since nobody has less than all that begin alike. */
 uint32_t capsa_net_address_hash(const char *text);
 /* The host is a literal IPv4 or IPv6 address. */
 bool capsa_net_host_is_ip(const char *host);

@@ -90,6 +90,12 @@ def half_a_message(wire):
     wire.send(message(EVIDENCE, bytes(5000))[:100])
 
 
+def half_a_refusal(wire):
+    """Of what also a client says that nobody asks."""
+    wire.handshake()
+    wire.send(message(NO_EVIDENCE) + message(REFUSED, b"format")[:6])
+
+
 def evidence_seen(wire):
     """The server's is here; ours is said to be none; whether it is accepted is not said."""
     wire.handshake()
@@ -155,7 +161,8 @@ def cut_in_time(port, step, limit):
 def a_client_that_stalls_is_cut_at_each_step_in_time():
     server = bound_server()
     client = good_client(server)
-    steps = {**STEPS, dripped_hello: HANDSHAKE, dripped_message: PROOF}
+    steps = {**STEPS, dripped_hello: HANDSHAKE, half_a_refusal: PROOF}
+    del steps[half_a_message]  # who is not asked for evidence may not begin any
     jobs = [lambda step=step, limit=limit: cut_in_time(server.port, step, limit) for step, limit in steps.items()]
 
     def served_meanwhile():
@@ -171,6 +178,7 @@ def a_client_that_stalls_is_cut_at_each_step_in_time():
 def a_client_that_stalls_is_cut_where_clients_are_asked_too():
     server = asking_server()
     steps = {step: limit for step, limit in STEPS.items() if step is not evidence_seen}
+    steps[dripped_message] = PROOF
     own = own_files()
     nothing_came_of(lambda: at_once([lambda step=step, limit=limit: cut_with(own, server.port, step, limit)
                                      for step, limit in steps.items()]), server)
@@ -191,6 +199,20 @@ def cut_with(own, port, step, limit):
         pass
     took = time.monotonic() - began
     holds(limit * 0.7 <= took <= limit + SLACK, "%s: cut after %.1f s, the limit is %d s" % (step.__name__, took, limit))
+
+
+@test
+def evidence_that_nobody_asked_for_is_cut_by_its_head():
+    wire = Wire.to(bound_server().port, alpn=BOUND)
+    began = time.monotonic()
+    try:
+        half_a_message(wire)
+        wire.drain()
+    except Closed:
+        pass
+    wire.close()
+    took = time.monotonic() - began
+    holds(took < PROOF * 0.7, "cut after %.1f s, with the limit" % took)
 
 
 @test

@@ -307,10 +307,33 @@ static void admin_pages_are_served_to_get_alone(void **state)
     capsa_net_http_free(http);
 }
 
+static void addresses_of_one_owner_count_as_one(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } pairs[] = {
+        {"192.0.2.1:1", "192.0.2.1:60000", true},
+        {"192.0.2.1:1", "192.0.2.2:1", false},
+        {"[2001:db8:0:1::1]:1", "[2001:db8:0:1:ffff::2]:7", true},
+        {"[2001:db8:0:1::1]:1", "[2001:db8:0:2::1]:1", false},
+        {"[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.1]:2", true},
+        {"[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.2]:1", false},
+        {"?", "?", true},
+        {"[]:1", "[]:2", true},
+    };
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        const bool same = capsa_net_address_hash(pairs[i].a) == capsa_net_address_hash(pairs[i].b);
+        assert_int_equal(same, pairs[i].same);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_are_host_and_port_and_nothing_else),
+        cmocka_unit_test(addresses_of_one_owner_count_as_one),
         cmocka_unit_test(addresses_are_written_as_they_are_read),
         cmocka_unit_test(wakes_timers_and_signals_run_on_the_loop),
         cmocka_unit_test(last_words_are_sent_as_long_as_the_peer_reads_them),
