@@ -181,12 +181,14 @@ static capsa_result read_certificate(capsa_bytes text,
 CAPSA_RESULT capsa_ratls_read(capsa_bytes text, struct capsa_ratls_certificate **ret_certificate)
 {
     capsa_result result = read_certificate(text, ret_certificate);
-    /* A part that ends too early, in a certificate that is whole, is a bad part. */
-    if (capsa_code_of(result) == CAPSA_E_TRUNCATED) {
-        return capsa_error_made(capsa_error_make(CAPSA_E_MALFORMED, result.error->file,
-                                                 result.error->line, "%s", result.error->text));
+    if (capsa_code_of(result) != CAPSA_E_TRUNCATED) {
+        return result;
     }
-    return result;
+    /* A part that ends too early, in a certificate that is whole, is a bad part. */
+    struct capsa_error kept;
+    capsa_error_keep(result, &kept);
+    kept.code = CAPSA_E_MALFORMED;
+    return capsa_error_again(&kept);
 }
 
 void capsa_ratls_certificate_free(struct capsa_ratls_certificate *certificate)
