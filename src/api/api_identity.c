@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/secret.h"
+#include "ratls/ratls_pem.h"
 
 struct libcapsa_identity {
     capsa_api_references references;
@@ -144,23 +145,10 @@ int libcapsa_identity_set_forms(libcapsa_identity *identity, const char *forms,
     return capsa_api_end(set_by_text(identity, forms, capsa_ratls_profile_forms), ret_error);
 }
 
-static capsa_result read_hash(struct capsa_ratls_profile *profile, const char *text)
-{
-    static const enum capsa_ratls_hash hashes[] = {CAPSA_RATLS_SHA256, CAPSA_RATLS_SHA384,
-                                                   CAPSA_RATLS_SHA512};
-    for (size_t i = 0; i < sizeof(hashes) / sizeof(hashes[0]); i++) {
-        if (capsa_streq(text, capsa_ratls_hash_name(hashes[i]))) {
-            profile->hash = hashes[i];
-            return CAPSA_OK;
-        }
-    }
-    CAPSA_FAIL(USAGE, "no hash has the name \"%.32s\"; sha256, sha384 or sha512 is wanted", text);
-}
-
 int libcapsa_identity_set_hash(libcapsa_identity *identity, const char *hash,
                                libcapsa_error *ret_error)
 {
-    return capsa_api_end(set_by_text(identity, hash, read_hash), ret_error);
+    return capsa_api_end(set_by_text(identity, hash, capsa_ratls_profile_hash), ret_error);
 }
 
 static capsa_result set_nonce(libcapsa_identity *identity, const void *nonce, size_t len)
@@ -389,9 +377,7 @@ struct writer {
 
 static capsa_result certificate_pem(const struct capsa_ratls_credential *credential, capsa_buf *pem)
 {
-    CAPSA_AUTO_FREE(capsa_cert) cert = NULL;
-    CAPSA_TRY(capsa_cert_parse_der(capsa_ratls_credential_der(credential), &cert));
-    return capsa_cert_write_pem(cert, pem);
+    return capsa_ratls_pem_write("CERTIFICATE", capsa_ratls_credential_der(credential), pem);
 }
 
 static capsa_result certificate_der(const struct capsa_ratls_credential *credential, capsa_buf *der)
