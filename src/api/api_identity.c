@@ -171,15 +171,12 @@ int libcapsa_identity_set_nonce(libcapsa_identity *identity, const void *nonce, 
     return capsa_api_end(set_nonce(identity, nonce, len), ret_error);
 }
 
-#define LIFE_MIN 60
-#define LIFE_MAX (INT64_C(366) * 24 * 3600)
-
 static capsa_result set_lifetime(libcapsa_identity *identity, int64_t seconds)
 {
     CAPSA_TRY(check_unmade(identity));
-    CAPSA_REQUIRE(seconds >= LIFE_MIN && seconds <= LIFE_MAX, USAGE,
-                  "a life of %lld seconds; %d to %lld are possible", (long long)seconds, LIFE_MIN,
-                  (long long)LIFE_MAX);
+    CAPSA_REQUIRE(seconds >= CAPSA_RATLS_LIFE_MIN && seconds <= CAPSA_RATLS_LIFE_MAX, USAGE,
+                  "a life of %lld seconds; %d to %lld are possible", (long long)seconds,
+                  CAPSA_RATLS_LIFE_MIN, (long long)CAPSA_RATLS_LIFE_MAX);
     identity->profile.life_seconds = seconds;
     return CAPSA_OK;
 }
@@ -190,15 +187,11 @@ int libcapsa_identity_set_lifetime(libcapsa_identity *identity, int64_t seconds,
     return capsa_api_end(set_lifetime(identity, seconds), ret_error);
 }
 
-/* 9999-12-31T23:59:59Z, which stands for "never" in certificates: nobody takes one that ends then.
- */
-#define NEVER INT64_C(253402300799)
-
 static capsa_result set_dates(libcapsa_identity *identity, capsa_time not_before,
                               capsa_time not_after)
 {
     CAPSA_TRY(check_unmade(identity));
-    CAPSA_REQUIRE(not_after < NEVER, USAGE,
+    CAPSA_REQUIRE(not_after < CAPSA_RATLS_NEVER, USAGE,
                   "dates until %lld: these are seconds since 1970, and certificates end before the "
                   "year 10000",
                   (long long)not_after);
@@ -334,7 +327,7 @@ static capsa_result with_reason(libcapsa_identity *identity, capsa_result failed
 static capsa_result make(libcapsa_identity *identity, capsa_time now)
 {
     CAPSA_API_GIVEN(identity);
-    CAPSA_REQUIRE(now >= 0 && now < NEVER - LIFE_MAX, USAGE,
+    CAPSA_REQUIRE(now >= 0 && now < CAPSA_RATLS_NEVER - CAPSA_RATLS_LIFE_MAX, USAGE,
                   "a certificate as of %lld: that is no time in seconds since 1970",
                   (long long)now);
     CAPSA_AUTO_FREE(capsa_ratls_identity) made = made_of(identity);

@@ -62,6 +62,14 @@ CAPSA_RESULT capsa_ratls_report_data(enum capsa_ratls_form form, bool wide, caps
 CAPSA_RESULT capsa_ratls_bound(const struct capsa_ratls_certificate *certificate,
                                uint8_t ret_report_data[CAPSA_REPORT_DATA]);
 
+/* ---- How long they live -------------------------------------------------------------------------
+ */
+
+#define CAPSA_RATLS_LIFE_MIN 60
+#define CAPSA_RATLS_LIFE_MAX (INT64_C(366) * 24 * 3600) /* seconds: a year */
+/* 9999-12-31T23:59:59Z, RFC 5280's "no end": nobody takes a certificate that ends then. */
+#define CAPSA_RATLS_NEVER INT64_C(253402300799)
+
 /* ---- Judging ------------------------------------------------------------------------------------
  */
 

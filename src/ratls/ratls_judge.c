@@ -12,9 +12,7 @@
 #include "ratls/ratls_certificate.h"
 #include "verifier/verifier_cache.h"
 
-#define DAY      INT64_C(86400)
-#define LIFE_MAX (366 * DAY)
-#define NEVER    INT64_C(253402300799) /* 9999-12-31T23:59:59Z, RFC 5280's "no end" */
+#define DAY INT64_C(86400)
 
 /* One certificate on its way through the checks. */
 struct judging {
@@ -120,16 +118,16 @@ static capsa_result judge_lifetime(const struct judging *judging)
 {
     const struct capsa_ratls_certificate *certificate = judging->certificate;
     struct capsa_ratls_report *report = judging->report;
-    CAPSA_JUDGE(&report->verdict, CERTIFICATE_LIFETIME, certificate->not_after < NEVER,
+    CAPSA_JUDGE(&report->verdict, CERTIFICATE_LIFETIME, certificate->not_after < CAPSA_RATLS_NEVER,
                 "the certificate says that it never expires");
     int64_t life = certificate->not_after - certificate->not_before;
-    if (life <= LIFE_MAX) {
+    if (life <= CAPSA_RATLS_LIFE_MAX) {
         return CAPSA_OK;
     }
     int64_t days = (life + DAY - 1) / DAY;
     CAPSA_JUDGE(&report->verdict, CERTIFICATE_LIFETIME, !judging->rules->native,
                 "the certificate lives for %" PRId64 " days, at most %" PRId64, days,
-                LIFE_MAX / DAY);
+                CAPSA_RATLS_LIFE_MAX / DAY);
     (void)snprintf(report->warning, sizeof(report->warning),
                    "the certificate lives for %" PRId64
                    " days: whoever gets hold of its key has it for that long",

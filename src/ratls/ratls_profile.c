@@ -7,8 +7,6 @@
 #include "ratls/ratls_issue.h"
 
 #define LIFE_DEFAULT (INT64_C(24) * 3600)
-#define LIFE_MIN     60
-#define LIFE_MAX     (INT64_C(366) * 24 * 3600)
 #define SKEW_MAX     60
 #define FORM_NAME    16 /* the longest that can be asked for, with its NUL */
 
@@ -124,9 +122,10 @@ static capsa_result check_dates(const struct capsa_ratls_profile *profile)
     }
     CAPSA_REQUIRE(profile->not_before == 0 && profile->not_after == 0, USAGE,
                   "a certificate has both dates or none: the other one comes of no life");
-    CAPSA_REQUIRE(profile->life_seconds >= LIFE_MIN && profile->life_seconds <= LIFE_MAX, USAGE,
-                  "a certificate lives %d seconds to 366 days, not %lld seconds", LIFE_MIN,
-                  (long long)profile->life_seconds);
+    CAPSA_REQUIRE(profile->life_seconds >= CAPSA_RATLS_LIFE_MIN &&
+                      profile->life_seconds <= CAPSA_RATLS_LIFE_MAX,
+                  USAGE, "a certificate lives %d seconds to 366 days, not %lld seconds",
+                  CAPSA_RATLS_LIFE_MIN, (long long)profile->life_seconds);
     return CAPSA_OK;
 }
 
