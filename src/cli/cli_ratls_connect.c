@@ -203,6 +203,19 @@ static capsa_result say_report(const connecting *call, bool on_output)
     return said;
 }
 
+/* TLS says this in words of its own, which tell nobody what to do. */
+static void hint(const connecting *call, capsa_result opened)
+{
+    if (capsa_failed(opened) && strstr(capsa_text_of(opened), "no application protocol") != NULL) {
+        capsa_cli_warn(call->cli, "%s",
+                       call->channel.bound
+                           ? "the other end does not bind its evidence to the session; if it is "
+                             "other software, both ends have to be --insecure-unbound"
+                           : "the other end may want evidence that is bound to the session: leave "
+                             "out --insecure-unbound");
+    }
+}
+
 capsa_result capsa_cli_ratls_connect(struct capsa_cli *cli)
 {
     const bool report_only = capsa_cli_flag(cli, "report");
@@ -210,6 +223,7 @@ capsa_result capsa_cli_ratls_connect(struct capsa_cli *cli)
     CAPSA_AUTO(connecting) call = {.cli = cli};
     const capsa_result opened = open_stream(&call);
     if (!call.has_found) {
+        hint(&call, opened);
         return opened;
     }
     if (capsa_failed(opened)) {

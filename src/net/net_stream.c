@@ -128,7 +128,10 @@ static CAPSA_RESULT tls_failure(const struct capsa_net_stream *stream, int kind)
                    X509_verify_cert_error_string(SSL_get_verify_result(stream->session)));
     }
     CAPSA_REQUIRE(kind == SSL_ERROR_SSL && code != 0 && !is_cut_off(kind), NETWORK,
-                  "%s: the %s closed the connection during TLS", stream->name, peer);
+                  SSL_is_init_finished(stream->session)
+                      ? "%s: the %s broke the connection off"
+                      : "%s: the %s closed the connection during TLS",
+                  stream->name, peer);
     /* 1000 and up are alerts: the peer refused us. */
     const bool alert = reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256;
     const char *text = capsa_net_tls_reason();

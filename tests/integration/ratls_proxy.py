@@ -336,6 +336,10 @@ def a_bound_end_has_no_weaker_one():
     with serve(bound) as server, proxy(server, "--insecure-unbound") as way:
         holds(is_reset(lambda: read_all(way.connect())), "a bound server took an unbound client")
         contains(way.stderr(), "--insecure-unbound")
+        status, _, err = run(CAPSA, "ratls", "connect", "127.0.0.1:%d" % server.port, *place().judges("code"),
+                             "--insecure-unbound", "--report")
+        holds(status != 0, "an unbound command was let in")
+        contains(err, "no application protocol", "leave out --insecure-unbound")
     equal(bound.came, 0, "calls of the bound service")
 
 
