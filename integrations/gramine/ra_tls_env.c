@@ -254,28 +254,29 @@ __attribute__((format(printf, 2, 3))) static void add(struct text *text, const c
     text->len = len < 0 ? text->room : text->len + (size_t)len;
 }
 
-/* Each status with what Gramine asks for it (contracts: HW, SW and OUTDATED flags). UpToDate is
- * always taken; Revoked, bad signatures and what nobody knows never are. */
-static const struct {
-    const char *status;
-    bool outdated, hw_config, sw_hardening;
-} statuses[] = {
-    {"UpToDate", false, false, false},
-    {"ConfigurationNeeded", false, true, false},
-    {"OutOfDate", true, false, false},
-    {"OutOfDateConfigurationNeeded", true, true, false},
-    {"SWHardeningNeeded", false, false, true},
-    {"ConfigurationAndSWHardeningNeeded", false, true, true},
+/* Revoked, bad signatures and what nobody knows are not among them. */
+const struct ra_tls_status ra_tls_statuses[RA_TLS_STATUSES] = {
+    {"UpToDate", 0x0000, false, false, false},
+    {"ConfigurationNeeded", 0xa001, false, true, false},
+    {"OutOfDate", 0xa002, true, false, false},
+    {"OutOfDateConfigurationNeeded", 0xa003, true, true, false},
+    {"SWHardeningNeeded", 0xa007, false, false, true},
+    {"ConfigurationAndSWHardeningNeeded", 0xa008, false, true, true},
 };
+
+bool ra_tls_env_allows(const struct ra_tls_env *env, const struct ra_tls_status *status)
+{
+    return (!status->outdated || env->allow_outdated) &&
+           (!status->hw_config || env->allow_hw_config) &&
+           (!status->sw_hardening || env->allow_sw_hardening);
+}
 
 static void add_statuses(struct text *text, const struct ra_tls_env *env)
 {
     const char *before = "";
-    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-        if ((!statuses[i].outdated || env->allow_outdated) &&
-            (!statuses[i].hw_config || env->allow_hw_config) &&
-            (!statuses[i].sw_hardening || env->allow_sw_hardening)) {
-            add(text, "%s\"%s\"", before, statuses[i].status);
+    for (size_t i = 0; i < RA_TLS_STATUSES; i++) {
+        if (ra_tls_env_allows(env, &ra_tls_statuses[i])) {
+            add(text, "%s\"%s\"", before, ra_tls_statuses[i].name);
             before = ",";
         }
     }

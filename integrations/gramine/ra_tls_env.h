@@ -21,6 +21,16 @@ struct ra_tls_env {
     char qcnl[PATH_MAX];
 };
 
+/* A platform's status that may pass at all, and the flags that Gramine asks for it, all of them. */
+struct ra_tls_status {
+    const char *name; /* as policies call it */
+    uint32_t result;  /* as Intel's library answers it */
+    bool outdated, hw_config, sw_hardening;
+};
+#define RA_TLS_STATUSES 6
+extern const struct ra_tls_status ra_tls_statuses[RA_TLS_STATUSES];
+bool ra_tls_env_allows(const struct ra_tls_env *env, const struct ra_tls_status *status);
+
 /* `measured`: the four variables with measurements count; false: a callback sees to them. Failures
  * are said, and what is returned is an enum ra_tls_code and *ret_step; *ret_env is written on
  * success alone. */

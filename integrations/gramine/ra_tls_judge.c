@@ -24,30 +24,16 @@ enum {
     QUOTE3_FORMAT = 0xe01d,
 };
 
-/* ---- Gramine's table ------------------------------------------------------------------------- */
-
-static const struct {
-    uint32_t result;
-    bool outdated, hw_config, sw_hardening; /* the flags that it wants, all of them */
-} results_that_may_pass[] = {
-    {0x0000, false, false, false}, /* up to date */
-    {0xa001, false, true, false},  /* configuration needed */
-    {0xa002, true, false, false},  /* out of date */
-    {0xa003, true, true, false},   /* out of date, configuration needed */
-    {0xa007, false, false, true},  /* software hardening needed */
-    {0xa008, false, true, true},   /* configuration and software hardening needed */
-};
+/* ---- Gramine's table, once more -------------------------------------------------------------- */
 
 bool ra_tls_result_is_allowed(uint32_t intel_result, bool expired, const struct ra_tls_env *env)
 {
     if (expired && !env->allow_outdated) {
         return false;
     }
-    for (size_t i = 0; i < COUNT(results_that_may_pass); i++) {
-        if (results_that_may_pass[i].result == intel_result) {
-            return (!results_that_may_pass[i].outdated || env->allow_outdated) &&
-                   (!results_that_may_pass[i].hw_config || env->allow_hw_config) &&
-                   (!results_that_may_pass[i].sw_hardening || env->allow_sw_hardening);
+    for (size_t i = 0; i < RA_TLS_STATUSES; i++) {
+        if (ra_tls_statuses[i].result == intel_result) {
+            return ra_tls_env_allows(env, &ra_tls_statuses[i]);
         }
     }
     return false;
