@@ -421,3 +421,25 @@ static inline void puppet_say(const struct end *puppet, enum capsa_ratls_message
     assert_ok(capsa_ratls_message_write(type, content, &bytes));
     put(puppet, capsa_buf_bytes(&bytes));
 }
+
+static inline void assert_talk(const struct end *a, const struct end *b)
+{
+    const struct end *ends[] = {a, b};
+    for (int i = 0; i < 2; i++) {
+        CAPSA_AUTO(capsa_buf) came = capsa_buf_of(KIB(1));
+        put(ends[i], CAPSA_BYTES_LITERAL("the application's"));
+        get(ends[!i], KIB(1), &came);
+        assert_true(capsa_bytes_is(capsa_buf_bytes(&came), "the application's"));
+    }
+}
+
+static inline void assert_proved(const struct end *end, uint8_t measure, bool bound)
+{
+    const struct capsa_ratls_report *report = capsa_ratls_peer(end->ssl);
+    assert_non_null(report);
+    assert_true(report->verdict.accepted);
+    assert_int_equal(report->session_bound, bound);
+    const capsa_bytes code = capsa_claim_bytes(&report->verdict.claims, CAPSA_CLAIM_SGX_MR_ENCLAVE);
+    assert_int_equal(code.len, 32);
+    assert_int_equal(code.data[31], measure);
+}
